@@ -1,0 +1,539 @@
+//! CBOR (RFC 8949) with bounds: a strict reader over received bytes and a writer of deterministic encoding, on cbor4ii.
+//!
+//! The reader refuses indefinite lengths, lengths beyond the input, nesting deeper than [`limits::CBOR_DEPTH`] and maps
+//! longer than [`limits::CBOR_ITEMS`], and never allocates. [`Rules::Deterministic`] also demands the shortest form and
+//! ascending keys (RFC 8949 section 4.2.1); [`Rules::Received`] takes what other implementations send, without doubled keys.
+
+use crate::reason::Reason;
+use crate::{Result, limits};
+use cbor4ii::core::{dec, enc, types};
+
+/// How strict a reader is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rules {
+    /// Our own formats: one encoding of each value.
+    Deterministic,
+    /// Other people's formats: any definite-length encoding.
+    Received,
+}
+
+/// The major type of the next item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// Major type 0.
+    Unsigned,
+    /// Major type 1.
+    Negative,
+    /// Major type 2.
+    Bytes,
+    /// Major type 3.
+    Text,
+    /// Major type 4.
+    Array,
+    /// Major type 5.
+    Map,
+    /// Major type 6.
+    Tag,
+    /// Major type 7: booleans, null and the like.
+    Simple,
+}
+
+/// A key of a map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key<'a> {
+    /// An integer key.
+    Int(i64),
+    /// A text key.
+    Text(&'a str),
+}
+
+/// A cursor over received bytes. Slices that it gives out borrow from the input.
+#[derive(Clone, Debug)]
+pub struct Reader<'a> {
+    input: &'a [u8],
+    at: usize,
+    rules: Rules,
+}
+
+impl<'a> dec::Read<'a> for Reader<'a> {
+    type Error = core::convert::Infallible;
+
+    fn fill<'short>(&'short mut self, _want: usize) -> core::result::Result<dec::Reference<'a, 'short>, Self::Error> {
+        Ok(dec::Reference::Long(self.rest()))
+    }
+
+    fn advance(&mut self, n: usize) {
+        self.at = self.at.saturating_add(n).min(self.input.len());
+    }
+}
+
+impl<'a> Reader<'a> {
+    /// Starts at the first byte of `input`.
+    #[must_use]
+    pub const fn new(input: &'a [u8], rules: Rules) -> Self {
+        Self { input, at: 0, rules }
+    }
+
+    /// The bytes not read yet.
+    #[must_use]
+    pub fn rest(&self) -> &'a [u8] {
+        self.input.get(self.at..).unwrap_or_default()
+    }
+
+    /// [`Reason::CborTrailing`] unless all bytes have been read.
+    pub fn end(&self) -> Result<()> {
+        if self.rest().is_empty() { Ok(()) } else { Err(Reason::CborTrailing) }
+    }
+
+    /// The type of the next item.
+    pub fn peek(&self) -> Result<Type> {
+        let first = self.rest().first().ok_or(Reason::CborMalformed)?;
+        Ok(match first >> 5 {
+            0 => Type::Unsigned,
+            1 => Type::Negative,
+            2 => Type::Bytes,
+            3 => Type::Text,
+            4 => Type::Array,
+            5 => Type::Map,
+            6 => Type::Tag,
+            _ => Type::Simple,
+        })
+    }
+
+    /// An unsigned integer.
+    pub fn uint(&mut self) -> Result<u64> {
+        let start = self.at;
+        let value = self.decode::<u64>()?;
+        self.shortest(start, value)
+    }
+
+    /// An integer of either sign within `i64`.
+    pub fn int(&mut self) -> Result<i64> {
+        if self.peek()? == Type::Unsigned {
+            return i64::try_from(self.uint()?).map_err(|_| Reason::CborMalformed);
+        }
+        let start = self.at;
+        let value = self.decode::<i64>()?;
+        let magnitude = u64::try_from(!value).map_err(|_| Reason::CborMalformed)?;
+        self.shortest(start, magnitude)?;
+        Ok(value)
+    }
+
+    /// A byte string.
+    pub fn bytes(&mut self) -> Result<&'a [u8]> {
+        let start = self.at;
+        self.definite()?;
+        let types::Bytes(bytes) = self.decode::<types::Bytes<&'a [u8]>>()?;
+        self.shortest_string(start, bytes.len())?;
+        Ok(bytes)
+    }
+
+    /// A byte string of exactly `N` bytes.
+    pub fn array_of<const N: usize>(&mut self) -> Result<&'a [u8; N]> {
+        self.bytes()?.try_into().map_err(|_| Reason::CborMalformed)
+    }
+
+    /// A text string.
+    pub fn text(&mut self) -> Result<&'a str> {
+        let start = self.at;
+        self.definite()?;
+        let text = self.decode::<&'a str>()?;
+        self.shortest_string(start, text.len())?;
+        Ok(text)
+    }
+
+    /// The head of an array: the number of items that follow.
+    pub fn array(&mut self) -> Result<usize> {
+        let start = self.at;
+        let length = types::Array::len(self).map_err(|_| Reason::CborMalformed)?;
+        self.length(start, length)
+    }
+
+    /// The head of an array that must have `length` items.
+    pub fn array_exact(&mut self, length: usize) -> Result<()> {
+        if self.array()? == length { Ok(()) } else { Err(Reason::CborMalformed) }
+    }
+
+    /// The head of a map; its entries are walked with [`Map::next`].
+    pub fn map(&mut self) -> Result<Map> {
+        let start = self.at;
+        let length = types::Map::len(self).map_err(|_| Reason::CborMalformed)?;
+        let left = self.length(start, length)?;
+        Ok(Map { left, first: self.at, last: self.at..self.at })
+    }
+
+    /// A tag number; the tagged item follows.
+    pub fn tag(&mut self) -> Result<u64> {
+        let start = self.at;
+        let tag = types::Tag::tag(self).map_err(|_| Reason::CborMalformed)?;
+        self.shortest(start, tag)
+    }
+
+    /// A boolean.
+    pub fn bool(&mut self) -> Result<bool> {
+        self.decode()
+    }
+
+    /// Reads null if it is next, and tells whether it was.
+    pub fn null(&mut self) -> bool {
+        let null = self.rest().first() == Some(&0xF6);
+        if null {
+            self.at = self.at.saturating_add(1);
+        }
+        null
+    }
+
+    /// Passes over one item of any type and gives its bytes.
+    pub fn raw(&mut self) -> Result<&'a [u8]> {
+        let start = self.at;
+        self.skip(limits::CBOR_DEPTH)?;
+        self.input.get(start..self.at).ok_or(Reason::Internal)
+    }
+
+    fn skip(&mut self, depth: u8) -> Result<()> {
+        let depth = depth.checked_sub(1).ok_or(Reason::TooLarge)?;
+        match self.peek()? {
+            Type::Unsigned => self.uint().map(drop),
+            Type::Negative => self.int().map(drop),
+            Type::Bytes => self.bytes().map(drop),
+            Type::Text => self.text().map(drop),
+            Type::Array => (0..self.array()?).try_for_each(|_| self.skip(depth)),
+            Type::Map => {
+                let mut map = self.map()?;
+                while map.next(self)?.is_some() {
+                    self.skip(depth)?;
+                }
+                Ok(())
+            }
+            Type::Tag => {
+                self.tag()?;
+                self.skip(depth)
+            }
+            Type::Simple => self.simple(),
+        }
+    }
+
+    fn simple(&mut self) -> Result<()> {
+        let width = match self.rest().first() {
+            Some(0xE0..=0xF7) => 1,
+            Some(0xF9) => 3,
+            Some(0xFA) => 5,
+            Some(0xFB) => 9,
+            _ => return Err(Reason::CborMalformed),
+        };
+        self.rest().get(..width).ok_or(Reason::CborMalformed)?;
+        self.at = self.at.saturating_add(width);
+        Ok(())
+    }
+
+    fn decode<T: dec::Decode<'a>>(&mut self) -> Result<T> {
+        T::decode(self).map_err(|_| Reason::CborMalformed)
+    }
+
+    /// The codec also takes strings in chunks, which we never do.
+    fn definite(&self) -> Result<()> {
+        match self.rest().first() {
+            Some(first) if first & 0x1F != 0x1F => Ok(()),
+            _ => Err(Reason::CborMalformed),
+        }
+    }
+
+    fn length(&self, start: usize, length: Option<usize>) -> Result<usize> {
+        let length = length.ok_or(Reason::CborMalformed)?;
+        if length > limits::CBOR_ITEMS {
+            return Err(Reason::TooLarge);
+        }
+        self.shortest_string(start, length)?;
+        Ok(length)
+    }
+
+    fn shortest<T: Copy + Into<u64>>(&self, start: usize, value: T) -> Result<T> {
+        let used = self.at.saturating_sub(start);
+        if self.rules == Rules::Received || used == head_len(value.into()) {
+            Ok(value)
+        } else {
+            Err(Reason::CborNotDeterministic)
+        }
+    }
+
+    fn shortest_string(&self, start: usize, length: usize) -> Result<()> {
+        let value = u64::try_from(length).map_err(|_| Reason::Internal)?;
+        let body = if matches!(self.input.get(start), Some(first) if matches!(first >> 5, 2 | 3)) { length } else { 0 };
+        let used = self.at.saturating_sub(start).saturating_sub(body);
+        if self.rules == Rules::Received || used == head_len(value) {
+            Ok(())
+        } else {
+            Err(Reason::CborNotDeterministic)
+        }
+    }
+}
+
+/// Bytes of the shortest head with this argument (RFC 8949 section 3).
+const fn head_len(argument: u64) -> usize {
+    match argument {
+        0..=0x17 => 1,
+        0x18..=0xFF => 2,
+        0x100..=0xFFFF => 3,
+        0x1_0000..=0xFFFF_FFFF => 5,
+        _ => 9,
+    }
+}
+
+/// The walk over the entries of one map. Keys are integers or texts, and none may appear twice.
+#[derive(Clone, Debug)]
+pub struct Map {
+    left: usize,
+    first: usize,
+    last: core::ops::Range<usize>,
+}
+
+impl Map {
+    /// Entries not read yet.
+    #[must_use]
+    pub const fn left(&self) -> usize {
+        self.left
+    }
+
+    /// Reads the next key; its value must be read before the next call. None at the end.
+    pub fn next<'a>(&mut self, reader: &mut Reader<'a>) -> Result<Option<Key<'a>>> {
+        let Some(left) = self.left.checked_sub(1) else {
+            return Ok(None);
+        };
+        self.left = left;
+        let start = reader.at;
+        let key = match reader.peek()? {
+            Type::Unsigned | Type::Negative => Key::Int(reader.int()?),
+            Type::Text => Key::Text(reader.text()?),
+            _ => return Err(Reason::CborMalformed),
+        };
+        let raw = start..reader.at;
+        match reader.rules {
+            Rules::Deterministic => {
+                let last = reader.input.get(self.last.clone()).unwrap_or_default();
+                let this = reader.input.get(raw.clone()).unwrap_or_default();
+                if !last.is_empty() && last >= this {
+                    return Err(Reason::CborNotDeterministic);
+                }
+                self.last = raw;
+            }
+            Rules::Received => self.unique(reader, key, start)?,
+        }
+        Ok(Some(key))
+    }
+
+    /// Looks for `key` among the keys before `end`. Quadratic, within [`limits::CBOR_ITEMS`].
+    fn unique(&self, reader: &Reader<'_>, key: Key<'_>, end: usize) -> Result<()> {
+        let mut earlier = Reader { input: reader.input, at: self.first, rules: Rules::Received };
+        while earlier.at < end {
+            let other = match earlier.peek()? {
+                Type::Text => Key::Text(earlier.text()?),
+                _ => Key::Int(earlier.int()?),
+            };
+            if other == key {
+                return Err(Reason::CborMalformed);
+            }
+            earlier.raw()?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes deterministic encoding into a caller's buffer; the order of map keys is the caller's care.
+///
+/// Writing past the end is remembered, not done: [`Writer::finish`] then says [`Reason::BufferTooSmall`], and
+/// [`Writer::needed`] how much would have fitted it all. An empty buffer is a size query.
+#[derive(Debug)]
+pub struct Writer<'b> {
+    out: &'b mut [u8],
+    len: usize,
+}
+
+impl enc::Write for Writer<'_> {
+    type Error = core::convert::Infallible;
+
+    fn push(&mut self, input: &[u8]) -> core::result::Result<(), Self::Error> {
+        let end = self.len.saturating_add(input.len());
+        if let Some(room) = self.out.get_mut(self.len..end) {
+            room.copy_from_slice(input);
+        }
+        self.len = end;
+        Ok(())
+    }
+}
+
+impl<'b> Writer<'b> {
+    /// Starts at the first byte of `out`.
+    #[must_use]
+    pub const fn new(out: &'b mut [u8]) -> Self {
+        Self { out, len: 0 }
+    }
+
+    /// An unsigned integer.
+    pub fn uint(&mut self, value: u64) -> &mut Self {
+        self.put(value)
+    }
+
+    /// An integer.
+    pub fn int(&mut self, value: i64) -> &mut Self {
+        self.put(value)
+    }
+
+    /// A byte string.
+    pub fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
+        self.put(types::Bytes(bytes))
+    }
+
+    /// The head of a byte string of `length` bytes, which the caller writes next with [`Writer::raw`].
+    pub fn bytes_head(&mut self, length: usize) -> &mut Self {
+        self.head(0x40, length)
+    }
+
+    /// A text string.
+    pub fn text(&mut self, text: &str) -> &mut Self {
+        self.put(text)
+    }
+
+    /// The head of an array.
+    pub fn array(&mut self, length: usize) -> &mut Self {
+        self.head(0x80, length)
+    }
+
+    /// The head of a map of `length` entries.
+    pub fn map(&mut self, length: usize) -> &mut Self {
+        self.head(0xA0, length)
+    }
+
+    /// A tag number.
+    pub fn tag(&mut self, tag: u64) -> &mut Self {
+        self.put(types::Tag(tag, types::Nothing))
+    }
+
+    /// A boolean.
+    pub fn bool(&mut self, value: bool) -> &mut Self {
+        self.put(value)
+    }
+
+    /// Null.
+    pub fn null(&mut self) -> &mut Self {
+        self.put(types::Null)
+    }
+
+    /// Bytes that are CBOR already.
+    pub fn raw(&mut self, cbor: &[u8]) -> &mut Self {
+        let Ok(()) = enc::Write::push(self, cbor);
+        self
+    }
+
+    /// Bytes written so far, whether they fitted or not.
+    #[must_use]
+    pub const fn needed(&self) -> usize {
+        self.len
+    }
+
+    /// What was written.
+    pub fn finish(self) -> Result<&'b mut [u8]> {
+        self.out.get_mut(..self.len).ok_or(Reason::BufferTooSmall)
+    }
+
+    fn put(&mut self, value: impl enc::Encode) -> &mut Self {
+        // Neither our writer nor the encoders of the types above can fail.
+        let _ = value.encode(self);
+        self
+    }
+
+    fn head(&mut self, major: u8, argument: usize) -> &mut Self {
+        let wide = argument.to_be_bytes();
+        let skip = wide.iter().take_while(|byte| **byte == 0).count();
+        let digits = wide.get(skip..).unwrap_or_default();
+        match (digits, digits.len()) {
+            ([], _) => self.raw(&[major]),
+            ([small @ 0..=0x17], _) => self.raw(&[major | small]),
+            ([byte], _) => self.raw(&[major | 24, *byte]),
+            (_, 2) => self.raw(&[major | 25]).raw(digits),
+            (_, 3) => self.raw(&[major | 26, 0]).raw(digits),
+            (_, 4) => self.raw(&[major | 26]).raw(digits),
+            (_, length) => {
+                self.raw(&[major | 27]);
+                (length..8).for_each(|_| {
+                    self.raw(&[0]);
+                });
+                self.raw(digits)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    fn skip(bytes: &[u8], rules: Rules) -> Result<()> {
+        let mut reader = Reader::new(bytes, rules);
+        reader.raw()?;
+        reader.end()
+    }
+
+    #[test]
+    fn heads_of_every_width_round_trip_in_shortest_form() {
+        for value in [0, 23, 24, 255, 256, 65535, 65536, u64::from(u32::MAX), u64::MAX] {
+            let mut buffer = [0; 9];
+            let mut writer = Writer::new(&mut buffer);
+            writer.uint(value);
+            let bytes = writer.finish().unwrap();
+            assert_eq!(bytes.len(), head_len(value));
+            assert_eq!(Reader::new(bytes, Rules::Deterministic).uint(), Ok(value));
+        }
+        for length in [0_usize, 23, 24, 255, 256, 65535, 65536, 0x0100_0000] {
+            let mut buffer = [0; 9];
+            let mut writer = Writer::new(&mut buffer);
+            writer.bytes_head(length);
+            assert_eq!(writer.finish().unwrap().len(), head_len(length as u64));
+        }
+    }
+
+    #[test]
+    fn other_encodings_are_received_but_not_deterministic() {
+        for long in [&[0x18, 0x05][..], &[0x58, 0x01, 0xAA], &[0x98, 0x00], &[0xB8, 0x00], &[0x38, 0x01]] {
+            assert_eq!(skip(long, Rules::Received), Ok(()));
+            assert_eq!(skip(long, Rules::Deterministic), Err(Reason::CborNotDeterministic), "{long:x?}");
+        }
+        assert_eq!(skip(&[0xA2, 0x02, 0, 0x01, 0], Rules::Received), Ok(()));
+        assert_eq!(skip(&[0xA2, 0x02, 0, 0x01, 0], Rules::Deterministic), Err(Reason::CborNotDeterministic));
+    }
+
+    #[test]
+    fn doubled_keys_indefinite_lengths_and_bombs_are_refused() {
+        for rules in [Rules::Received, Rules::Deterministic] {
+            assert!(skip(&[0xA2, 0x01, 0, 0x01, 0], rules).is_err());
+            for indefinite in [&[0x9F, 0xFF][..], &[0xBF, 0xFF], &[0x5F, 0x41, 0, 0xFF], &[0x7F, 0x61, 0x61, 0xFF]] {
+                assert!(skip(indefinite, rules).is_err(), "{indefinite:x?}");
+            }
+            assert!(skip(&[0x5B, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF], rules).is_err());
+            assert!(skip(&[0x9B, 0, 0, 0, 1, 0, 0, 0, 0], rules).is_err());
+            assert_eq!(skip(&[0x81; 17], rules), Err(Reason::TooLarge));
+            assert!(skip(&[0xF8, 0x20], rules).is_err());
+        }
+        assert_eq!(skip(&[0xA2, 0x01, 0, 0x18, 0x01, 0], Rules::Received), Err(Reason::CborMalformed));
+    }
+
+    #[test]
+    fn a_full_buffer_reports_the_size_needed() {
+        let mut writer = Writer::new(&mut []);
+        writer.array(2).uint(1000).bytes(&[0; 30]);
+        assert_eq!(writer.needed(), 1 + 3 + 2 + 30);
+        assert_eq!(writer.finish().err(), Some(Reason::BufferTooSmall));
+    }
+
+    #[test]
+    fn every_truncation_is_refused() {
+        let mut buffer = [0; 64];
+        let mut writer = Writer::new(&mut buffer);
+        writer.map(2).int(1).array(3).bool(true).null().int(-500).text("k").tag(18).bytes(b"xyz");
+        let whole: Vec<u8> = writer.finish().unwrap().to_vec();
+        assert_eq!(skip(&whole, Rules::Deterministic), Ok(()));
+        for end in 0..whole.len() {
+            assert!(skip(&whole[..end], Rules::Received).is_err());
+        }
+    }
+}

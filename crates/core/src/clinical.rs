@@ -1,0 +1,133 @@
+//! What the bedside is doing, and what may therefore happen: the response matrix as data.
+//!
+//! Local therapy and local alarms are not in the table. They never ask.
+
+/// What the device is being used for, told by the application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Use {
+    /// No patient depends on the device now.
+    Idle = 0,
+    /// Therapy or monitoring runs.
+    InUse = 1,
+    /// An alarm is active.
+    Alarm = 2,
+    /// Emergency operation.
+    Emergency = 3,
+}
+
+impl Use {
+    /// Reads the number of the C interface; an unknown number means the most careful state.
+    #[must_use]
+    pub const fn from_u8(value: u8) -> Self {
+        match value {
+            0 => Self::Idle,
+            1 => Self::InUse,
+            2 => Self::Alarm,
+            _ => Self::Emergency,
+        }
+    }
+
+    /// Whether anything that erases, reboots or renews may start now.
+    #[must_use]
+    pub const fn allows_disruption(self) -> bool {
+        matches!(self, Self::Idle)
+    }
+}
+
+/// What a peer or the device wants to do; the rows of the matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Path {
+    /// Observations on their way out.
+    ObservationOut = 0,
+    /// Alarms on their way out.
+    AlarmOut = 1,
+    /// Commands that change therapy.
+    CommandIn = 2,
+    /// Configuration and drug libraries.
+    ConfigurationIn = 3,
+    /// Software.
+    UpdateIn = 4,
+    /// First enrolment and renewal.
+    Enrol = 5,
+}
+
+/// What is wrong; the columns of the matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Failure {
+    /// The peer's certificate ran out less than the grace time ago.
+    PeerExpired = 0,
+    /// The peer's certificate ran out longer ago than the grace time.
+    PeerLongExpired = 1,
+    /// The peer's certificate was revoked.
+    PeerRevoked = 2,
+    /// The device's own certificate ran out.
+    OwnExpired = 3,
+    /// A signature does not verify, or a message was seen before.
+    Forged = 4,
+}
+
+/// What to do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Response {
+    /// Go on and mark the result as degraded.
+    Flag,
+    /// Keep it and tell a person.
+    Hold,
+    /// Do not do it.
+    Refuse,
+}
+
+const PATHS: usize = 6;
+const FAILURES: usize = 5;
+
+use Response::{Flag, Hold, Refuse};
+
+/// Defaults: fail secure on all that can change the device, fail operational on all that keeps the patient safe.
+#[rustfmt::skip]
+const MATRIX: [[Response; FAILURES]; PATHS] = [
+    //                   expired  long expired  revoked  own expired  forged
+    /* observation  */ [ Flag,    Flag,         Hold,    Flag,        Refuse ],
+    /* alarm        */ [ Flag,    Flag,         Flag,    Flag,        Refuse ],
+    /* command      */ [ Refuse,  Refuse,       Refuse,  Refuse,      Refuse ],
+    /* configuration*/ [ Refuse,  Refuse,       Refuse,  Refuse,      Refuse ],
+    /* update       */ [ Flag,    Flag,         Refuse,  Flag,        Refuse ],
+    /* enrol        */ [ Flag,    Flag,         Refuse,  Flag,        Refuse ],
+];
+
+/// The default response to `failure` on `path`.
+#[must_use]
+pub fn response(path: Path, failure: Failure) -> Response {
+    MATRIX.get(path as usize).and_then(|row| row.get(failure as usize)).copied().unwrap_or(Refuse)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changes_the_device_is_refused_and_what_serves_the_patient_goes_on() {
+        for failure in
+            [Failure::PeerExpired, Failure::PeerLongExpired, Failure::PeerRevoked, Failure::OwnExpired, Failure::Forged]
+        {
+            assert_eq!(response(Path::CommandIn, failure), Refuse);
+            assert_eq!(response(Path::ConfigurationIn, failure), Refuse);
+            if failure != Failure::Forged {
+                assert_eq!(response(Path::AlarmOut, failure), Flag);
+            }
+        }
+        assert_eq!(response(Path::ObservationOut, Failure::Forged), Refuse);
+        assert_eq!(response(Path::UpdateIn, Failure::PeerRevoked), Refuse);
+    }
+
+    #[test]
+    fn an_unknown_use_is_the_most_careful_one() {
+        assert_eq!(Use::from_u8(77), Use::Emergency);
+        assert!(Use::Idle.allows_disruption());
+        for busy in [Use::InUse, Use::Alarm, Use::Emergency] {
+            assert!(!busy.allows_disruption());
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Header maps: read with every rule of RFC 9052 section 3, written in deterministic order.
+
+use super::alg::CoseAlg;
+use crate::cbor::{Key, Reader, Rules, Type, Writer};
+use crate::reason::Reason;
+use crate::{Result, limits};
+
+const ALG: i64 = 1;
+const CRIT: i64 = 2;
+const CONTENT_TYPE: i64 = 3;
+const KID: i64 = 4;
+const IV: i64 = 5;
+const PARTIAL_IV: i64 = 6;
+const CWT_CLAIMS: i64 = 15;
+const TYP: i64 = 16;
+
+/// What a payload is: a number of the CoAP registry or a media type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContentType<'a> {
+    /// CoAP Content-Format.
+    Number(u64),
+    /// Media type.
+    Text(&'a str),
+}
+
+/// The header parameters of one layer as received, of both maps.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Header<'a> {
+    /// The protected map as it goes into the signed structure; empty for both h'' and h'a0'.
+    pub protected: &'a [u8],
+    /// The algorithm, and whether it stands in the protected map.
+    pub alg: Option<(CoseAlg, bool)>,
+    /// Key identifier.
+    pub kid: Option<&'a [u8]>,
+    /// Content type.
+    pub content_type: Option<ContentType<'a>>,
+    /// Initialisation vector.
+    pub iv: Option<&'a [u8]>,
+    /// Partial initialisation vector.
+    pub partial_iv: Option<&'a [u8]>,
+    /// The CWT claims map (RFC 9597), encoded; given only if protected.
+    pub claims: Option<&'a [u8]>,
+    /// The type of the whole message (RFC 9596); given only if protected.
+    pub typ: Option<ContentType<'a>>,
+    /// The ephemeral COSE_Key of an ECDH-ES recipient, encoded.
+    pub ephemeral: Option<&'a [u8]>,
+    /// HKDF salt.
+    pub salt: Option<&'a [u8]>,
+    /// PartyU identity, nonce, other.
+    pub party_u: [Option<&'a [u8]>; 3],
+    /// PartyV identity, nonce, other.
+    pub party_v: [Option<&'a [u8]>; 3],
+}
+
+/// The header parameters of a layer to be written.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Headers<'a> {
+    /// Key identifier; protected.
+    pub kid: Option<&'a [u8]>,
+    /// Content type; protected.
+    pub content_type: Option<ContentType<'a>>,
+    /// Type of the message; protected.
+    pub typ: Option<ContentType<'a>>,
+    /// Encoded CWT claims map; protected.
+    pub claims: Option<&'a [u8]>,
+}
+
+impl<'a> Header<'a> {
+    /// Reads the two maps of a layer: `protected` as a byte string, then the unprotected map.
+    pub(super) fn read(reader: &mut Reader<'a>) -> Result<Self> {
+        let protected = reader.bytes()?;
+        if protected.len() > limits::COSE_HEADER {
+            return Err(Reason::TooLarge);
+        }
+        let mut header = Self::default();
+        let mut seen = Seen::default();
+        if !protected.is_empty() {
+            let mut inner = Reader::new(protected, Rules::Received);
+            let entries = header.map(&mut inner, true, &mut seen)?;
+            inner.end()?;
+            // RFC 9052 section 3: an empty map is written h''; h'a0' is accepted and means the same.
+            header.protected = if entries == 0 { &[] } else { protected };
+        }
+        header.map(reader, false, &mut seen)?;
+        if header.iv.is_some() && header.partial_iv.is_some() {
+            return Err(Reason::CoseHeader);
+        }
+        Ok(header)
+    }
+
+    fn map(&mut self, reader: &mut Reader<'a>, protected: bool, seen: &mut Seen<'a>) -> Result<usize> {
+        let mut map = reader.map()?;
+        let entries = map.left();
+        while let Some(key) = map.next(reader)? {
+            seen.note(key)?;
+            match key {
+                Key::Int(ALG) => self.alg = Some((CoseAlg(reader.int()?), protected)),
+                Key::Int(CRIT) => critical(reader, protected)?,
+                Key::Int(CONTENT_TYPE) => self.content_type = Some(content_type(reader)?),
+                Key::Int(KID) => self.kid = Some(bounded(reader.bytes()?, limits::KID)?),
+                Key::Int(IV) => self.iv = Some(reader.bytes()?),
+                Key::Int(PARTIAL_IV) => self.partial_iv = Some(reader.bytes()?),
+                Key::Int(CWT_CLAIMS) if protected => self.claims = Some(reader.raw()?),
+                Key::Int(TYP) if protected => self.typ = Some(content_type(reader)?),
+                Key::Int(CWT_CLAIMS | TYP) => return Err(Reason::CoseHeader),
+                Key::Int(-1) => self.ephemeral = Some(reader.raw()?),
+                Key::Int(-20) => self.salt = Some(reader.bytes()?),
+                Key::Int(label @ -23..=-21) => put(&mut self.party_u, -21, label, reader)?,
+                Key::Int(label @ -26..=-24) => put(&mut self.party_v, -24, label, reader)?,
+                Key::Int(_) | Key::Text(_) => drop(reader.raw()?),
+            }
+        }
+        Ok(entries)
+    }
+
+    /// The algorithm, which must stand in the protected map.
+    pub fn protected_alg(&self) -> Result<CoseAlg> {
+        match self.alg {
+            Some((alg, true)) => Ok(alg),
+            _ => Err(Reason::CoseHeader),
+        }
+    }
+}
+
+impl Headers<'_> {
+    /// Writes the protected map with `alg` into `out`; labels ascend as deterministic encoding wants.
+    pub(super) fn protected<'o>(&self, alg: CoseAlg, out: &'o mut [u8]) -> Result<&'o [u8]> {
+        let optional = [self.content_type.is_some(), self.kid.is_some(), self.claims.is_some(), self.typ.is_some()];
+        let present = optional.iter().filter(|present| **present).count();
+        let mut writer = Writer::new(out);
+        writer.map(present.saturating_add(1)).int(ALG).int(alg.0);
+        if let Some(content_type) = self.content_type {
+            write_type(writer.int(CONTENT_TYPE), content_type);
+        }
+        if let Some(kid) = self.kid {
+            writer.int(KID).bytes(bounded(kid, limits::KID)?);
+        }
+        if let Some(claims) = self.claims {
+            writer.int(CWT_CLAIMS).raw(claims);
+        }
+        if let Some(typ) = self.typ {
+            write_type(writer.int(TYP), typ);
+        }
+        writer.finish().map(|bytes| &*bytes)
+    }
+}
+
+/// Labels met in either map: one that stands in both is refused (RFC 9052 section 3).
+#[derive(Default)]
+struct Seen<'a> {
+    labels: [Option<Key<'a>>; 16],
+}
+
+impl<'a> Seen<'a> {
+    fn note(&mut self, key: Key<'a>) -> Result<()> {
+        if self.labels.contains(&Some(key)) {
+            return Err(Reason::CoseHeader);
+        }
+        let free = self.labels.iter_mut().find(|label| label.is_none()).ok_or(Reason::TooLarge)?;
+        *free = Some(key);
+        Ok(())
+    }
+}
+
+/// A critical list must be protected, not empty, and name only what we understand (RFC 9052 section 3.1).
+fn critical(reader: &mut Reader<'_>, protected: bool) -> Result<()> {
+    let count = reader.array()?;
+    if !protected || count == 0 {
+        return Err(Reason::CoseHeader);
+    }
+    for _ in 0..count {
+        let understood = match reader.peek()? {
+            Type::Unsigned | Type::Negative => {
+                matches!(reader.int()?, ALG..=PARTIAL_IV | CWT_CLAIMS | TYP)
+            }
+            _ => {
+                reader.text()?;
+                false
+            }
+        };
+        if !understood {
+            return Err(Reason::CoseCritical);
+        }
+    }
+    Ok(())
+}
+
+fn content_type<'a>(reader: &mut Reader<'a>) -> Result<ContentType<'a>> {
+    match reader.peek()? {
+        Type::Text => reader.text().map(ContentType::Text),
+        _ => reader.uint().map(ContentType::Number),
+    }
+}
+
+fn write_type(writer: &mut Writer<'_>, content_type: ContentType<'_>) {
+    match content_type {
+        ContentType::Number(number) => writer.uint(number),
+        ContentType::Text(text) => writer.text(text),
+    };
+}
+
+fn put<'a>(party: &mut [Option<&'a [u8]>; 3], first: i64, label: i64, reader: &mut Reader<'a>) -> Result<()> {
+    let value = reader.bytes()?;
+    let place = usize::try_from(first.saturating_sub(label)).map_err(|_| Reason::Internal)?;
+    *party.get_mut(place).ok_or(Reason::Internal)? = Some(value);
+    Ok(())
+}
+
+fn bounded(bytes: &[u8], most: usize) -> Result<&[u8]> {
+    if bytes.len() <= most { Ok(bytes) } else { Err(Reason::TooLarge) }
+}

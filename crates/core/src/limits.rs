@@ -1,0 +1,58 @@
+//! Every bound on data that a peer controls, in one place, each with the reason for its size.
+
+/// Bytes in one stored blob, frame included. An identity record holds two chains of P-256 certificates.
+pub const SLOT: usize = 8192;
+/// Nesting of CBOR items. The deepest item we read is a COSE recipient of a recipient inside a SUIT manifest.
+pub const CBOR_DEPTH: u8 = 16;
+/// Entries of one CBOR map or array. SUIT command sequences are the longest.
+pub const CBOR_ITEMS: usize = 256;
+/// Bytes in the protected header of a COSE message.
+pub const COSE_HEADER: usize = 1024;
+/// Signatures of a COSE_Sign, recipients of a COSE_Encrypt. A hospital has a handful of adapters, a maker a handful of keys.
+pub const COSE_LAYERS: usize = 8;
+/// Bytes in a key identifier.
+pub const KID: usize = 64;
+/// Bytes in the name of a device, an adapter or an anchor.
+pub const NAME: usize = 64;
+/// Bytes in a public key held by value (P-256, SEC 1 uncompressed).
+pub const PUBLIC_KEY: usize = 65;
+/// Bytes in a signature held by value (ES256, Ed25519).
+pub const SIGNATURE: usize = 64;
+/// Entries of one trust store.
+pub const TRUST_ENTRIES: usize = 16;
+/// Keys that may sign a trust store.
+pub const TRUST_SIGNERS: usize = 8;
+/// Certificates in a chain, leaf included; the budget of signature checks on a Cortex-M4 is counted in seconds.
+pub const CHAIN: usize = 4;
+/// Bytes in one certificate. P-256 certificates after IEEE 802.1AR stay under 1 KiB; RSA-4096 ones under 2.
+pub const CERTIFICATE: usize = 4096;
+/// Bytes in a certification request (facts of EST: 16 KiB for PQ keys; ours are P-256).
+pub const CSR: usize = 1024;
+/// Bytes in an answer of an EST server.
+pub const EST_ANSWER: usize = 65536;
+/// Certificates in one EST answer.
+pub const EST_CERTIFICATES: usize = 16;
+/// Seconds the time floor must rise before it is written to flash again (a day: 5,500 writes in 15 years).
+pub const FLOOR_STEP: u64 = 86_400;
+/// Seconds the time floor may rise at once (20 years): signed evidence beyond that is a mistake or an attack.
+pub const FLOOR_LEAP: u64 = 20 * 366 * 86_400;
+/// Bytes in a SUIT manifest.
+pub const MANIFEST: usize = 8192;
+/// Components of a SUIT manifest.
+pub const COMPONENTS: usize = 8;
+/// Nested command sequences of a SUIT manifest.
+pub const COMMAND_NESTING: u8 = 4;
+/// Commands one SUIT procedure may execute in all.
+pub const COMMANDS: u32 = 512;
+/// Authentication blocks of a SUIT envelope.
+pub const AUTH_BLOCKS: usize = 4;
+/// Bytes of a URI.
+pub const URI: usize = 256;
+/// Sequence numbers a sender reserves with one write before it uses them.
+pub const SEQUENCE_BLOCK: u64 = 1024;
+/// Sequence numbers below the highest seen that a receiver still accepts once each.
+pub const REPLAY_WINDOW: u64 = 64;
+/// Bytes of one message body.
+pub const MESSAGE: usize = 65536;
+/// Senders a receiver keeps a replay window for.
+pub const SENDERS: usize = 32;

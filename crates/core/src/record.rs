@@ -1,0 +1,251 @@
+//! The one power-safe record.
+//!
+//! A record lives in two places of the [`Store`]. It is always written to the place that does not hold the newest valid
+//! copy, so a write that is torn, lost or interrupted leaves the old copy readable; the newest valid copy wins. Nothing
+//! depends on a single magic word: a copy is valid when its whole frame is.
+//!
+//! ```text
+//! offset  0  magic      4 bytes  "aRec"
+//!         4  kind       1 byte   which record this is
+//!         5  version    1 byte   format of the payload
+//!         6  length     2 bytes  of the payload, big endian
+//!         8  sequence   4 bytes  rises by one with each write, big endian
+//!        12  payload
+//!        ..  check      4 bytes  CRC-32 of all that stands before, big endian
+//! ```
+//!
+//! The check finds accidents. Against an attacker who can write the flash stand the signatures inside the payloads.
+//! A record must not be used from two threads at once; different kinds are independent.
+
+use crate::platform::{Fault, Slot, Store};
+use crate::reason::Reason;
+use crate::{Result, limits};
+
+const MAGIC: [u8; 4] = *b"aRec";
+const HEAD: usize = 12;
+const CHECK: usize = 4;
+
+/// The registry of records: each has its number, hence its two slots, here and nowhere else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+#[non_exhaustive]
+pub enum Kind {
+    /// [`crate::time::Floor`].
+    TimeFloor = 1,
+    /// [`crate::trust::TrustStore`] of the manufacturer.
+    TrustManufacturer = 2,
+    /// [`crate::trust::TrustStore`] of the owner.
+    TrustOwner = 3,
+    /// The birth identity of the device.
+    BirthIdentity = 4,
+    /// The identity given by the owner, with its pending successor.
+    LocalIdentity = 5,
+    /// The journal of an update under way.
+    UpdateJournal = 6,
+    /// What is confirmed: digest, floor, migration floor.
+    UpdateConfirmed = 7,
+    /// Sequence numbers reserved by the sender of messages.
+    SenderSequence = 8,
+    /// Replay windows of a receiver of messages.
+    ReplayWindows = 9,
+}
+
+impl Kind {
+    /// Every kind of record, in the order of the numbers.
+    pub const ALL: [Self; 9] = [
+        Self::TimeFloor,
+        Self::TrustManufacturer,
+        Self::TrustOwner,
+        Self::BirthIdentity,
+        Self::LocalIdentity,
+        Self::UpdateJournal,
+        Self::UpdateConfirmed,
+        Self::SenderSequence,
+        Self::ReplayWindows,
+    ];
+
+    /// The format version that this release writes and reads.
+    const fn version(self) -> u8 {
+        1
+    }
+
+    /// The two slots of this record.
+    #[must_use]
+    pub const fn slots(self) -> [Slot; 2] {
+        let first = (self as u16) << 1;
+        [Slot(first), Slot(first | 1)]
+    }
+}
+
+/// Bytes that the frame of a payload of `payload` bytes takes; for sizing buffers.
+#[must_use]
+pub const fn frame(payload: usize) -> usize {
+    payload.saturating_add(HEAD + CHECK)
+}
+
+/// Reads the newest valid copy; none if the record was never written or was erased.
+///
+/// `buffer` must hold the frame of the larger copy. [`Reason::RecordCorrupt`] if copies exist but none is valid,
+/// [`Reason::RecordVersion`] if the newest valid one has a later format.
+pub fn load<'b>(store: &dyn Store, kind: Kind, buffer: &'b mut [u8]) -> Result<Option<&'b [u8]>> {
+    let Some(place) = newest(store, kind, buffer)?.place else {
+        return Ok(None);
+    };
+    match read(store, kind, place, buffer)? {
+        Found::Valid(head) => Ok(Some(payload(buffer, head.length)?)),
+        Found::Absent | Found::Damaged => Err(Reason::RecordCorrupt),
+    }
+}
+
+/// Writes `payload` as the newest copy, through `buffer`, which must hold the frame of the old and of the new one.
+///
+/// After power loss, and after an error, the record holds the old payload or the new one. Saving what is stored already
+/// writes nothing.
+pub fn save(store: &dyn Store, kind: Kind, payload: &[u8], buffer: &mut [u8]) -> Result<()> {
+    let current = newest(store, kind, buffer)?;
+    if let Some(place) = current.place
+        && let Found::Valid(head) = read(store, kind, place, buffer)?
+        && self::payload(buffer, head.length)? == payload
+    {
+        return Ok(());
+    }
+    let sequence = current.sequence.checked_add(1).ok_or(Reason::Internal)?;
+    let length = u16::try_from(payload.len()).map_err(|_| Reason::TooLarge)?;
+    let total = frame(payload.len());
+    if total > limits::SLOT {
+        return Err(Reason::TooLarge);
+    }
+    let out = buffer.get_mut(..total).ok_or(Reason::BufferTooSmall)?;
+    let (body, check) = out.split_at_mut_checked(total.saturating_sub(CHECK)).ok_or(Reason::Internal)?;
+    let (head, room) = body.split_at_mut_checked(HEAD).ok_or(Reason::Internal)?;
+    let fields: [&[u8]; 5] = [&MAGIC, &[kind as u8], &[kind.version()], &length.to_be_bytes(), &sequence.to_be_bytes()];
+    for (byte, value) in head.iter_mut().zip(fields.into_iter().flatten()) {
+        *byte = *value;
+    }
+    room.copy_from_slice(payload);
+    check.copy_from_slice(&crc32(body).to_be_bytes());
+    match current.place {
+        Some(place) => store.save(slot(kind, place ^ 1), out)?,
+        // The first write fills both places: from then on damage to one of them is never a loss, and damage without a
+        // second copy can only be a first write that was torn.
+        None => [0, 1].into_iter().try_for_each(|place| store.save(slot(kind, place), out))?,
+    }
+    Ok(())
+}
+
+/// Removes the record. The older copy goes first, so that an interruption never brings an old payload back.
+pub fn erase(store: &dyn Store, kind: Kind, buffer: &mut [u8]) -> Result<()> {
+    let last = match newest(store, kind, buffer) {
+        Ok(current) => current.place.unwrap_or(0),
+        Err(Reason::RecordCorrupt | Reason::RecordVersion) => 0,
+        Err(other) => return Err(other),
+    };
+    store.erase(slot(kind, last ^ 1))?;
+    store.erase(slot(kind, last))?;
+    Ok(())
+}
+
+struct Newest {
+    place: Option<u8>,
+    sequence: u32,
+}
+
+#[derive(Clone, Copy)]
+struct Head {
+    version: u8,
+    length: usize,
+    sequence: u32,
+}
+
+enum Found {
+    Absent,
+    Damaged,
+    Valid(Head),
+}
+
+fn newest(store: &dyn Store, kind: Kind, buffer: &mut [u8]) -> Result<Newest> {
+    let mut best: Option<(u8, Head)> = None;
+    let mut damaged = false;
+    for place in [0, 1] {
+        match read(store, kind, place, buffer)? {
+            Found::Absent => {}
+            Found::Damaged => damaged = true,
+            Found::Valid(head) if best.is_none_or(|(_, other)| head.sequence > other.sequence) => {
+                best = Some((place, head));
+            }
+            Found::Valid(_) => {}
+        }
+    }
+    match best {
+        // A torn first write is no record yet: the state before it was "never written".
+        None if damaged && !first_write_torn(store, kind, buffer)? => Err(Reason::RecordCorrupt),
+        None => Ok(Newest { place: None, sequence: 0 }),
+        Some((_, head)) if head.version != kind.version() => Err(Reason::RecordVersion),
+        Some((place, head)) => Ok(Newest { place: Some(place), sequence: head.sequence }),
+    }
+}
+
+/// Whether the damage comes from an interrupted first write: place 0 was being written while place 1 was still absent.
+fn first_write_torn(store: &dyn Store, kind: Kind, buffer: &mut [u8]) -> Result<bool> {
+    Ok(matches!(read(store, kind, 1, buffer)?, Found::Absent))
+}
+
+fn read(store: &dyn Store, kind: Kind, place: u8, buffer: &mut [u8]) -> Result<Found> {
+    let length = match store.load(slot(kind, place), buffer) {
+        Ok(length) => length,
+        Err(Fault::NotFound) => return Ok(Found::Absent),
+        Err(Fault::Corrupt) => return Ok(Found::Damaged),
+        Err(Fault::Full) => return Err(Reason::BufferTooSmall),
+        Err(fault) => return Err(fault.into()),
+    };
+    let bytes = buffer.get(..length).ok_or(Reason::PlatformIo)?;
+    Ok(parse(kind, bytes).map_or(Found::Damaged, Found::Valid))
+}
+
+fn parse(kind: Kind, bytes: &[u8]) -> Option<Head> {
+    let (body, check) = bytes.split_last_chunk::<CHECK>()?;
+    let (magic, rest) = body.split_first_chunk::<4>()?;
+    let ([stored_kind, version], rest) = rest.split_first_chunk::<2>()?;
+    let (length, rest) = rest.split_first_chunk::<2>()?;
+    let (sequence, payload) = rest.split_first_chunk::<4>()?;
+    let length = usize::from(u16::from_be_bytes(*length));
+    let valid = *magic == MAGIC
+        && *stored_kind == kind as u8
+        && length == payload.len()
+        && u32::from_be_bytes(*check) == crc32(body);
+    valid.then_some(Head { version: *version, length, sequence: u32::from_be_bytes(*sequence) })
+}
+
+fn payload(buffer: &[u8], length: usize) -> Result<&[u8]> {
+    buffer.get(HEAD..).and_then(|rest| rest.get(..length)).ok_or(Reason::Internal)
+}
+
+const fn slot(kind: Kind, place: u8) -> Slot {
+    let [first, second] = kind.slots();
+    if place == 0 { first } else { second }
+}
+
+/// CRC-32 (ISO-HDLC), bit by bit: records are small and rare, a table would cost a kilobyte of flash.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn crc_has_its_catalogued_check_value() {
+        assert_eq!(crc32(b"123456789"), 0xCBF4_3926);
+    }
+
+    #[test]
+    fn no_two_records_share_a_slot() {
+        let mut slots: std::vec::Vec<_> = Kind::ALL.iter().flat_map(|kind| kind.slots()).collect();
+        slots.sort();
+        slots.dedup();
+        assert_eq!(slots.len(), 2 * Kind::ALL.len());
+    }
+}

@@ -1,0 +1,138 @@
+//! Time as a device knows it: a number of seconds together with how far the number can be trusted.
+//!
+//! No function of the device crates reads a clock behind the caller's back. What a device has seen proven is kept as a
+//! persisted [`Floor`]: it is never earlier than that, whatever its clock says.
+
+use crate::platform::{Clock, Platform};
+use crate::reason::Reason;
+use crate::record::{self, Kind};
+use crate::{Result, limits};
+
+/// How far [`Time::seconds`] can be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Trust {
+    /// The seconds mean nothing.
+    Unknown = 0,
+    /// It is this late or later.
+    AtLeast = 1,
+    /// It is this time, within the tolerance that the integrator answers for.
+    Trusted = 2,
+}
+
+/// A point in time: seconds since 1970-01-01T00:00:00Z without leap seconds, and what they are worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Time {
+    /// Seconds since 1970-01-01T00:00:00Z.
+    pub seconds: u64,
+    /// What the seconds are worth.
+    pub trust: Trust,
+}
+
+/// Where now lies against a given instant. Three-valued, because a device without a clock often cannot tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relation {
+    /// Now is certainly before the instant.
+    Before,
+    /// Now is certainly at or after the instant.
+    After,
+    /// Nothing certain can be said.
+    CannotTell,
+}
+
+impl Time {
+    /// No idea of the time.
+    pub const UNKNOWN: Self = Self { seconds: 0, trust: Trust::Unknown };
+
+    /// A time that the integrator vouches for.
+    #[must_use]
+    pub const fn trusted(seconds: u64) -> Self {
+        Self { seconds, trust: Trust::Trusted }
+    }
+
+    /// A lower bound.
+    #[must_use]
+    pub const fn at_least(seconds: u64) -> Self {
+        Self { seconds, trust: Trust::AtLeast }
+    }
+
+    /// Where this time lies against the instant `seconds`.
+    #[must_use]
+    pub const fn relation(self, seconds: u64) -> Relation {
+        match self.trust {
+            Trust::Trusted if self.seconds < seconds => Relation::Before,
+            Trust::Trusted | Trust::AtLeast if self.seconds >= seconds => Relation::After,
+            _ => Relation::CannotTell,
+        }
+    }
+}
+
+/// The time before which it certainly is not, kept over power loss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Floor(u64);
+
+impl Floor {
+    /// Reads the floor; a device that never stored one starts at `build_time`, the day its firmware was made.
+    pub fn load(platform: &Platform<'_>, build_time: u64) -> Result<Self> {
+        let mut frame = [0; record::frame(8)];
+        let loaded = record::load(platform.store, Kind::TimeFloor, &mut frame)?;
+        let stored = match loaded {
+            Some(payload) => u64::from_be_bytes(payload.try_into().map_err(|_| Reason::RecordCorrupt)?),
+            None => 0,
+        };
+        Ok(Self(stored.max(build_time)))
+    }
+
+    /// The floor in seconds since 1970.
+    #[must_use]
+    pub const fn seconds(self) -> u64 {
+        self.0
+    }
+
+    /// The best statement about now: the clock where it is trusted and not behind the floor, else the floor.
+    ///
+    /// A trusted clock behind the floor has stepped back; the event [`Reason::ClockBehindFloor`] says so and the floor holds.
+    #[must_use]
+    pub fn now(self, platform: &Platform<'_>) -> Time {
+        let clock: Time = Clock::now(platform.clock);
+        match clock.trust {
+            Trust::Unknown => Time::at_least(self.0),
+            _ if clock.seconds < self.0 => {
+                platform.event(Reason::ClockBehindFloor, clock.seconds);
+                Time::at_least(self.0)
+            }
+            _ => clock,
+        }
+    }
+
+    /// Raises the floor to `signed`, a time read from evidence that has been verified, and stores it.
+    ///
+    /// Steps under [`limits::FLOOR_STEP`] are kept in memory alone to spare the flash; a step over [`limits::FLOOR_LEAP`]
+    /// is refused as poison. After power loss the stored floor is the old one or the new one.
+    pub fn raise(&mut self, platform: &Platform<'_>, signed: u64) -> Result<()> {
+        let step = signed.saturating_sub(self.0);
+        if step > limits::FLOOR_LEAP {
+            return Err(Reason::TimeImplausible);
+        }
+        if step >= limits::FLOOR_STEP {
+            let mut frame = [0; record::frame(8)];
+            record::save(platform.store, Kind::TimeFloor, &signed.to_be_bytes(), &mut frame)?;
+        }
+        self.0 = self.0.max(signed);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lower_bound_never_says_before() {
+        assert_eq!(Time::at_least(100).relation(200), Relation::CannotTell);
+        assert_eq!(Time::at_least(200).relation(200), Relation::After);
+        assert_eq!(Time::trusted(100).relation(200), Relation::Before);
+        assert_eq!(Time::trusted(200).relation(200), Relation::After);
+        assert_eq!(Time::UNKNOWN.relation(0), Relation::CannotTell);
+    }
+}
