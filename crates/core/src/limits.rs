@@ -20,6 +20,10 @@ pub const PUBLIC_KEY: usize = 65;
 pub const SIGNATURE: usize = 64;
 /// Entries of one trust store.
 pub const TRUST_ENTRIES: usize = 16;
+/// Bytes of a stored trust store, frame included: four P-256 anchors, as many pinned keys, three signatures.
+pub const TRUST_STORE: usize = 3072;
+/// Keys that one trust store denies.
+pub const TRUST_DENIED: usize = 16;
 /// Keys that may sign a trust store.
 pub const TRUST_SIGNERS: usize = 8;
 /// Certificates in a chain, leaf included; the budget of signature checks on a Cortex-M4 is counted in seconds.
@@ -36,6 +40,9 @@ pub const EST_CERTIFICATES: usize = 16;
 pub const FLOOR_STEP: u64 = 86_400;
 /// Seconds the time floor may rise at once (20 years): signed evidence beyond that is a mistake or an attack.
 pub const FLOOR_LEAP: u64 = 20 * 366 * 86_400;
+/// Seconds after its end in which an expired certificate counts as just expired (30 days: the longest outage of a ward
+/// network that the response matrix plans for).
+pub const GRACE: u64 = 30 * 86_400;
 /// Bytes in a SUIT manifest.
 pub const MANIFEST: usize = 8192;
 /// Components of a SUIT manifest.

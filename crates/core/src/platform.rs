@@ -67,8 +67,10 @@ pub trait Store {
 pub enum Counter {
     /// The lowest manifest sequence number that may run.
     UpdateFloor = 1,
-    /// Bumped with every accepted trust store, so that an old one put back is told.
-    TrustVersions = 2,
+    /// The version of the manufacturer's trust store, so that an old one put back is told.
+    TrustManufacturer = 2,
+    /// The version of the owner's trust store.
+    TrustOwner = 3,
 }
 
 /// What a counter is made of.

@@ -14,7 +14,8 @@
 //!        ..  check      4 bytes  CRC-32 of all that stands before, big endian
 //! ```
 //!
-//! The check finds accidents. Against an attacker who can write the flash stand the signatures inside the payloads.
+//! The check finds accidents; it is no defence against somebody who can write the flash. That is the platform's part:
+//! debug port locked, flash on the chip or encrypted, counters in hardware.
 //! A record must not be used from two threads at once; different kinds are independent.
 
 use crate::platform::{Fault, Slot, Store};

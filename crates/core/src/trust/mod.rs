@@ -1,0 +1,364 @@
+//! Who may do what: trust stores, and the verdict that every other part demands.
+//!
+//! A device holds two signed [`TrustStore`]s: the manufacturer's and the owner's. Each grants only its own purposes.
+//! [`Trust`] looks at both and is the only place where a [`VerifiedPeer`] is made: from a pinned key and a signature, or
+//! from a certificate chain through a [`PathEngine`].
+
+pub mod danger;
+mod install;
+mod store;
+
+pub use install::{PhysicalPresence, install, update};
+pub use store::{Authority, Entry, Material, StoreContent, TrustStore};
+
+use crate::clinical::{self, Failure, Path, Response};
+use crate::cose::Sign1;
+use crate::crypto::{KeyAlg, PublicKey, Suite};
+use crate::platform::Platform;
+use crate::reason::Reason;
+use crate::time::Time;
+use crate::{Result, limits};
+
+/// What a key, an anchor, a message class or an operation may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+#[non_exhaustive]
+pub enum Purpose {
+    /// Vouch for birth identities (IDevID). Manufacturer.
+    Birth = 1,
+    /// Author software. Manufacturer.
+    UpdateInstall = 2,
+    /// Answer as the registrar. Owner.
+    Enrolment = 3,
+    /// Be the other end of a network connection. Owner.
+    Network = 4,
+    /// Receive sealed messages. Owner.
+    Receive = 5,
+    /// Send observations. Owner.
+    Telemetry = 6,
+    /// Send alarms. Owner.
+    Alarm = 7,
+    /// Send audit records. Owner.
+    Audit = 8,
+    /// Send commands that change therapy. Owner.
+    Command = 9,
+    /// Send configuration and drug libraries. Owner.
+    Configuration = 10,
+}
+
+impl Purpose {
+    /// Every purpose, in the order of the numbers.
+    pub const ALL: [Self; 10] = [
+        Self::Birth,
+        Self::UpdateInstall,
+        Self::Enrolment,
+        Self::Network,
+        Self::Receive,
+        Self::Telemetry,
+        Self::Alarm,
+        Self::Audit,
+        Self::Command,
+        Self::Configuration,
+    ];
+
+    /// The row of the response matrix that judges an imperfect peer of this purpose.
+    #[must_use]
+    pub const fn path(self) -> Path {
+        match self {
+            Self::Birth | Self::Enrolment => Path::Enrol,
+            Self::UpdateInstall => Path::UpdateIn,
+            Self::Network | Self::Receive | Self::Telemetry | Self::Audit => Path::ObservationOut,
+            Self::Alarm => Path::AlarmOut,
+            Self::Command => Path::CommandIn,
+            Self::Configuration => Path::ConfigurationIn,
+        }
+    }
+
+    /// Reads the number used on the wire and in C.
+    pub fn from_u8(value: u8) -> Result<Self> {
+        Self::ALL.into_iter().find(|purpose| *purpose as u8 == value).ok_or(Reason::NoPurpose)
+    }
+}
+
+/// A set of purposes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Purposes(u32);
+
+impl Purposes {
+    /// The set of these purposes.
+    #[must_use]
+    pub const fn of(purposes: &[Purpose]) -> Self {
+        let mut bits = 0;
+        let mut rest = purposes;
+        while let [first, tail @ ..] = rest {
+            bits |= Self::bit(*first);
+            rest = tail;
+        }
+        Self(bits)
+    }
+
+    /// Whether `purpose` is in the set.
+    #[must_use]
+    pub const fn contains(self, purpose: Purpose) -> bool {
+        self.0 & Self::bit(purpose) != 0
+    }
+
+    /// Whether all of this set is in `other`.
+    #[must_use]
+    pub const fn within(self, other: Self) -> bool {
+        self.0 & !other.0 == 0
+    }
+
+    /// Both sets together.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The bits as stored: bit n stands for purpose n.
+    #[must_use]
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+
+    const fn bit(purpose: Purpose) -> u32 {
+        1_u32.wrapping_shl(purpose as u32)
+    }
+}
+
+/// Whether a peer's evidence is in date, as far as the device can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Validity {
+    /// It is, or nothing says it is not.
+    InDate,
+    /// It ran out, less than [`limits::GRACE`] seconds ago.
+    Expired,
+    /// It ran out longer ago.
+    LongExpired,
+}
+
+/// A chain that leads to an anchor, as judged by a [`PathEngine`].
+#[derive(Clone, Copy, Debug)]
+pub struct ValidatedPath<'c> {
+    /// The key of the leaf.
+    pub key: PublicKey<'c>,
+    /// The name of the leaf: the value of its subject's serialNumber, else of its commonName.
+    pub name: &'c [u8],
+    /// Whether the chain is in date. A chain that is not yet valid by a trusted clock is an error, not a validity.
+    pub validity: Validity,
+}
+
+/// An engine that validates certificate chains; `aseptic-certs` has the one meant for devices.
+pub trait PathEngine {
+    /// The admission that this engine decides whom the device believes; see [`danger`].
+    fn licence(&self) -> danger::EngineLicence;
+
+    /// Validates `chain` (DER certificates, leaf first, without the anchor) for `purpose` to one of `anchors` (DER
+    /// certificates). Authentic but expired chains are answered with their [`Validity`]; anything else that is wrong
+    /// is a reason.
+    fn validate<'c>(
+        &self,
+        suite: &Suite<'_>,
+        chain: &[&'c [u8]],
+        anchors: &[&[u8]],
+        purpose: Purpose,
+        now: Time,
+    ) -> Result<ValidatedPath<'c>>;
+}
+
+/// The verdict: this key has been found to belong to a peer that may do one thing.
+///
+/// It cannot be built outside this module, and there is no default or zero value of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedPeer {
+    purpose: Purpose,
+    alg: KeyAlg,
+    key: [u8; limits::PUBLIC_KEY],
+    name: [u8; limits::NAME],
+    name_len: usize,
+    degraded: Option<Reason>,
+}
+
+impl VerifiedPeer {
+    fn mint(purpose: Purpose, key: PublicKey<'_>, name: &[u8], degraded: Option<Reason>) -> Result<Self> {
+        let mut peer = Self {
+            purpose,
+            alg: key.alg(),
+            key: [0; limits::PUBLIC_KEY],
+            name: [0; limits::NAME],
+            name_len: name.len(),
+            degraded,
+        };
+        peer.key.get_mut(..key.bytes().len()).ok_or(Reason::TooLarge)?.copy_from_slice(key.bytes());
+        peer.name.get_mut(..name.len()).ok_or(Reason::TooLarge)?.copy_from_slice(name);
+        Ok(peer)
+    }
+
+    /// The one thing the peer may do.
+    #[must_use]
+    pub const fn purpose(&self) -> Purpose {
+        self.purpose
+    }
+
+    /// [`Reason::NoPurpose`] unless the verdict is for `purpose`.
+    pub fn require(&self, purpose: Purpose) -> Result<()> {
+        if self.purpose == purpose { Ok(()) } else { Err(Reason::NoPurpose) }
+    }
+
+    /// The peer's key.
+    pub fn key(&self) -> Result<PublicKey<'_>> {
+        PublicKey::new(self.alg, self.key.get(..self.alg.public_len()).ok_or(Reason::Internal)?)
+    }
+
+    /// The peer's name: of the trust store's entry, or of the certificate.
+    #[must_use]
+    pub fn name(&self) -> &[u8] {
+        self.name.get(..self.name_len).unwrap_or_default()
+    }
+
+    /// Why the peer was accepted only with a flag, if so.
+    #[must_use]
+    pub const fn degraded(&self) -> Option<Reason> {
+        self.degraded
+    }
+
+    /// Verifies a signature by this peer over a COSE_Sign1.
+    pub fn verify_sign1(
+        &self,
+        suite: &Suite<'_>,
+        message: &Sign1<'_>,
+        aad: &[u8],
+        detached: Option<&[u8]>,
+    ) -> Result<()> {
+        message.verify(suite, self.key()?, aad, detached)
+    }
+}
+
+/// Room for the stored objects behind a [`Trust`].
+pub struct TrustBuffers([[u8; limits::TRUST_STORE]; 2]);
+
+impl TrustBuffers {
+    /// Empty room.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self([[0; limits::TRUST_STORE]; 2])
+    }
+}
+
+impl Default for TrustBuffers {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Both trust stores of a device, either of which may be missing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Trust<'a> {
+    stores: [Option<TrustStore<'a>>; 2],
+}
+
+impl<'a> Trust<'a> {
+    /// Loads what is installed. [`Reason::TrustRollback`] if a store is older than its counter, which means that the
+    /// flash was put back.
+    pub fn load(platform: &Platform<'_>, buffers: &'a mut TrustBuffers) -> Result<Self> {
+        let [first, second] = &mut buffers.0;
+        Ok(Self {
+            stores: [
+                TrustStore::load(platform, Authority::Manufacturer, first)?,
+                TrustStore::load(platform, Authority::Owner, second)?,
+            ],
+        })
+    }
+
+    /// The installed store of one authority, or [`Reason::TrustMissing`].
+    pub fn store(&self, authority: Authority) -> Result<&TrustStore<'a>> {
+        self.stores.iter().flatten().find(|store| store.authority == authority).ok_or(Reason::TrustMissing)
+    }
+
+    /// Finds the pinned key with `purpose` that made `message`, and verifies it.
+    ///
+    /// A message with a kid (the thumbprint or the name of a key) is tried with the keys that it names; one without is
+    /// tried with all of them. [`Reason::UnknownSigner`] if none fits, [`Reason::SignatureInvalid`] if the named one
+    /// did not make it.
+    pub fn verify_sign1(
+        &self,
+        suite: &Suite<'_>,
+        purpose: Purpose,
+        message: &Sign1<'_>,
+        aad: &[u8],
+        detached: Option<&[u8]>,
+    ) -> Result<VerifiedPeer> {
+        let mut failure = Reason::UnknownSigner;
+        for (store, entry) in self.granted(purpose) {
+            let Material::Key(key) = entry.material else { continue };
+            let thumbprint = key.thumbprint(suite)?;
+            if message.header.kid.is_some_and(|kid| kid != thumbprint && kid != entry.name) {
+                continue;
+            }
+            match message.verify(suite, key, aad, detached) {
+                Ok(()) if store.denies(&thumbprint) => return Err(Reason::Denied),
+                Ok(()) => return VerifiedPeer::mint(purpose, key, entry.name, None),
+                Err(reason) if message.header.kid.is_some() => failure = reason,
+                Err(_) => {}
+            }
+        }
+        Err(failure)
+    }
+
+    /// Judges the holder of a certificate chain (leaf first). An authentic but expired chain is accepted with a flag, or
+    /// refused, as [`clinical::response`] says for the purpose.
+    pub fn verify_chain(
+        &self,
+        suite: &Suite<'_>,
+        engine: &dyn PathEngine,
+        purpose: Purpose,
+        chain: &[&[u8]],
+        now: Time,
+    ) -> Result<VerifiedPeer> {
+        let _licensed = engine.licence();
+        let mut anchors: [&[u8]; limits::TRUST_ENTRIES] = [&[]; limits::TRUST_ENTRIES];
+        let mut count = 0_usize;
+        for (_, entry) in self.granted(purpose) {
+            if let Material::Certificate(der) = entry.material {
+                *anchors.get_mut(count).ok_or(Reason::TooLarge)? = der;
+                count = count.saturating_add(1);
+            }
+        }
+        let anchors = anchors.get(..count).unwrap_or_default();
+        let path = engine.validate(suite, chain, anchors, purpose, now)?;
+        let thumbprint = path.key.thumbprint(suite)?;
+        if self.stores.iter().flatten().any(|store| store.denies(&thumbprint)) {
+            return Err(Reason::Denied);
+        }
+        let failure = match path.validity {
+            Validity::InDate => return VerifiedPeer::mint(purpose, path.key, path.name, None),
+            Validity::Expired => Failure::PeerExpired,
+            Validity::LongExpired => Failure::PeerLongExpired,
+        };
+        match clinical::response(purpose.path(), failure) {
+            Response::Flag => VerifiedPeer::mint(purpose, path.key, path.name, Some(Reason::CertificateExpired)),
+            Response::Hold | Response::Refuse => Err(Reason::CertificateExpired),
+        }
+    }
+
+    /// The pinned key of the named entry with `purpose`; for keys that encrypt, where there is no signature to verify.
+    pub fn pinned(&self, suite: &Suite<'_>, purpose: Purpose, name: &[u8]) -> Result<VerifiedPeer> {
+        let (store, entry, key) = self
+            .granted(purpose)
+            .find_map(|(store, entry)| match entry.material {
+                Material::Key(key) if entry.name == name => Some((store, entry, key)),
+                _ => None,
+            })
+            .ok_or(Reason::NoPurpose)?;
+        if store.denies(&key.thumbprint(suite)?) {
+            return Err(Reason::Denied);
+        }
+        VerifiedPeer::mint(purpose, key, entry.name, None)
+    }
+
+    fn granted(&self, purpose: Purpose) -> impl Iterator<Item = (&TrustStore<'a>, &Entry<'a>)> {
+        self.stores.iter().flatten().flat_map(move |store| {
+            store.entries().filter(move |entry| entry.purposes.contains(purpose)).map(move |entry| (store, entry))
+        })
+    }
+}

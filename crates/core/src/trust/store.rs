@@ -1,0 +1,297 @@
+//! The trust store object: deterministic CBOR inside a COSE_Sign.
+//!
+//! ```text
+//! { 1: format (1), 2: authority, 3: version, 4: issued (seconds since 1970), 5: threshold,
+//!   6: [ + [key algorithm, key bytes] ],                     who may sign the next version
+//!   7: [ * [purposes, name, key algorithm or 0, key bytes or DER certificate] ],
+//!   8: [ * thumbprint ] }                                     denied keys
+//! ```
+
+use super::{Purpose, Purposes};
+use crate::cbor::{Key, Reader, Rules, Writer};
+use crate::cose::{Sign, SignLayer};
+use crate::crypto::{KeyAlg, PublicKey, Suite};
+use crate::platform::{Counter, Platform};
+use crate::reason::Reason;
+use crate::record::{self, Kind};
+use crate::{Result, limits};
+
+const FORMAT: u64 = 1;
+
+/// Whose store it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Authority {
+    /// The maker of the device.
+    Manufacturer = 1,
+    /// The hospital or person that runs the device.
+    Owner = 2,
+}
+
+impl Authority {
+    /// The purposes that this authority, and no other, grants.
+    #[must_use]
+    pub const fn grants(self) -> Purposes {
+        match self {
+            Self::Manufacturer => Purposes::of(&[Purpose::Birth, Purpose::UpdateInstall]),
+            Self::Owner => Purposes::of(&[
+                Purpose::Enrolment,
+                Purpose::Network,
+                Purpose::Receive,
+                Purpose::Telemetry,
+                Purpose::Alarm,
+                Purpose::Audit,
+                Purpose::Command,
+                Purpose::Configuration,
+            ]),
+        }
+    }
+
+    pub(super) const fn record(self) -> Kind {
+        match self {
+            Self::Manufacturer => Kind::TrustManufacturer,
+            Self::Owner => Kind::TrustOwner,
+        }
+    }
+
+    pub(super) const fn counter(self) -> Counter {
+        match self {
+            Self::Manufacturer => Counter::TrustManufacturer,
+            Self::Owner => Counter::TrustOwner,
+        }
+    }
+}
+
+/// What an entry trusts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Material<'a> {
+    /// This very key.
+    Key(PublicKey<'a>),
+    /// All that this CA certificate (DER) leads to.
+    Certificate(&'a [u8]),
+}
+
+/// One grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// What it may do.
+    pub purposes: Purposes,
+    /// How it is called: for a pinned key the name by which messages address it. At most [`limits::NAME`] bytes.
+    pub name: &'a [u8],
+    /// The key or the anchor.
+    pub material: Material<'a>,
+}
+
+/// What an author puts into a trust store.
+#[derive(Clone, Copy, Debug)]
+pub struct StoreContent<'a> {
+    /// Whose store it is.
+    pub authority: Authority,
+    /// Rises with each release; the first is 1.
+    pub version: u64,
+    /// When it was made, in seconds since 1970.
+    pub issued: u64,
+    /// How many distinct keys of `signers` must sign the next version.
+    pub threshold: u64,
+    /// The keys in charge.
+    pub signers: &'a [PublicKey<'a>],
+    /// The grants.
+    pub entries: &'a [Entry<'a>],
+    /// Thumbprints of keys that are refused whatever vouches for them.
+    pub denied: &'a [[u8; 32]],
+}
+
+impl StoreContent<'_> {
+    /// Writes the payload to be signed; gives its length. Reading it back checks it.
+    pub fn encode(&self, out: &mut [u8]) -> Result<usize> {
+        let mut writer = Writer::new(out);
+        writer.map(8).int(1).uint(FORMAT).int(2).uint(u64::from(self.authority as u8)).int(3).uint(self.version);
+        writer.int(4).uint(self.issued).int(5).uint(self.threshold).int(6).array(self.signers.len());
+        for key in self.signers {
+            writer.array(2).uint(u64::from(key.alg() as u8)).bytes(key.bytes());
+        }
+        writer.int(7).array(self.entries.len());
+        for entry in self.entries {
+            writer.array(4).uint(u64::from(entry.purposes.bits())).bytes(entry.name);
+            match entry.material {
+                Material::Key(key) => writer.uint(u64::from(key.alg() as u8)).bytes(key.bytes()),
+                Material::Certificate(der) => writer.uint(0).bytes(der),
+            };
+        }
+        writer.int(8).array(self.denied.len());
+        for thumbprint in self.denied {
+            writer.bytes(thumbprint);
+        }
+        writer.finish().map(|bytes| bytes.len())
+    }
+}
+
+/// A trust store as installed, or as offered for installation.
+#[derive(Clone, Copy, Debug)]
+pub struct TrustStore<'a> {
+    /// Whose store it is.
+    pub authority: Authority,
+    /// Its version.
+    pub version: u64,
+    /// When it was made, in seconds since 1970.
+    pub issued: u64,
+    pub(super) threshold: u64,
+    pub(super) signers: [Option<PublicKey<'a>>; limits::TRUST_SIGNERS],
+    entries: [Option<Entry<'a>>; limits::TRUST_ENTRIES],
+    denied: [Option<&'a [u8; 32]>; limits::TRUST_DENIED],
+}
+
+impl<'a> TrustStore<'a> {
+    /// Loads the installed store of `authority`; none if there is none. [`Reason::TrustRollback`] if its counter says that
+    /// a newer one was installed before.
+    ///
+    /// The signatures were verified when it was installed and are not verified again: what protects the flash protects it.
+    pub fn load(platform: &Platform<'_>, authority: Authority, buffer: &'a mut [u8]) -> Result<Option<Self>> {
+        let stored = record::load(platform.store, authority.record(), buffer)?;
+        let seen = platform.counters.read(authority.counter())?;
+        let Some(signed) = stored else {
+            return if seen == 0 { Ok(None) } else { Err(Reason::TrustRollback) };
+        };
+        let store = Self::parse(&Sign::parse(signed)?)?;
+        if store.version < seen {
+            return Err(Reason::TrustRollback);
+        }
+        if store.version > seen {
+            // Power was lost between storing the object and moving the counter.
+            platform.counters.advance(authority.counter(), store.version)?;
+        }
+        Ok(Some(store))
+    }
+
+    /// The grants.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry<'a>> {
+        self.entries.iter().flatten()
+    }
+
+    /// All purposes that some entry serves.
+    #[must_use]
+    pub fn serves(&self) -> Purposes {
+        self.entries().fold(Purposes::default(), |all, entry| all.union(entry.purposes))
+    }
+
+    pub(super) fn denies(&self, thumbprint: &[u8; 32]) -> bool {
+        self.denied.iter().flatten().any(|denied| *denied == thumbprint)
+    }
+
+    pub(super) fn signers(&self) -> impl Iterator<Item = PublicKey<'a>> {
+        self.signers.iter().flatten().copied()
+    }
+
+    /// Whether enough of this store's distinct keys have signed `object`.
+    pub(super) fn authorises(&self, suite: &Suite<'_>, object: &Sign<'_>) -> Result<()> {
+        let mut signed = 0_u64;
+        for key in self.signers() {
+            let thumbprint = key.thumbprint(suite)?;
+            let by_it = |layer: &SignLayer<'_>| {
+                layer.header.kid == Some(&thumbprint) && object.verify(layer, suite, key, &[], None).is_ok()
+            };
+            if object.layers().any(by_it) {
+                signed = signed.saturating_add(1);
+            }
+        }
+        if signed >= self.threshold { Ok(()) } else { Err(Reason::TrustThreshold) }
+    }
+
+    pub(super) fn parse(object: &Sign<'a>) -> Result<Self> {
+        let payload = object.payload.ok_or(Reason::TrustMalformed)?;
+        parse(payload).map_err(|reason| match reason {
+            Reason::TooLarge | Reason::TrustPurpose | Reason::TrustMalformed => reason,
+            _ => Reason::TrustMalformed,
+        })
+    }
+
+    pub(super) fn unsigned(authority: Authority, grants: &[Entry<'a>]) -> Result<Self> {
+        let mut entries = [None; limits::TRUST_ENTRIES];
+        for (place, entry) in entries.get_mut(..grants.len()).ok_or(Reason::TooLarge)?.iter_mut().zip(grants) {
+            *place = Some(*entry);
+        }
+        let (signers, denied) = ([None; limits::TRUST_SIGNERS], [None; limits::TRUST_DENIED]);
+        Ok(Self { authority, version: 0, issued: 0, threshold: u64::MAX, signers, entries, denied })
+    }
+}
+
+fn parse(payload: &[u8]) -> Result<TrustStore<'_>> {
+    let mut reader = Reader::new(payload, Rules::Deterministic);
+    let mut map = reader.map()?;
+    let mut field = |reader: &mut Reader<'_>, label| match map.next(reader)? {
+        Some(Key::Int(key)) if key == label => Ok(()),
+        _ => Err(Reason::TrustMalformed),
+    };
+    field(&mut reader, 1)?;
+    if reader.uint()? != FORMAT {
+        return Err(Reason::TrustMalformed);
+    }
+    field(&mut reader, 2)?;
+    let authority = match reader.uint()? {
+        1 => Authority::Manufacturer,
+        2 => Authority::Owner,
+        _ => return Err(Reason::TrustMalformed),
+    };
+    field(&mut reader, 3)?;
+    let version = reader.uint()?;
+    field(&mut reader, 4)?;
+    let issued = reader.uint()?;
+    field(&mut reader, 5)?;
+    let threshold = reader.uint()?;
+    field(&mut reader, 6)?;
+    let signers = list(&mut reader, |reader| {
+        reader.array_exact(2)?;
+        key(reader.uint()?, reader.bytes()?)
+    })?;
+    field(&mut reader, 7)?;
+    let entries = list(&mut reader, |reader| entry(reader, authority))?;
+    field(&mut reader, 8)?;
+    let denied = list(&mut reader, |reader| reader.array_of::<32>())?;
+    if map.left() != 0 {
+        return Err(Reason::TrustMalformed);
+    }
+    reader.end()?;
+
+    let store = TrustStore { authority, version, issued, threshold, signers, entries, denied };
+    let count = store.signers().count();
+    let doubled = store.signers().enumerate().any(|(at, key)| store.signers().take(at).any(|other| other == key));
+    let reachable = u64::try_from(count).is_ok_and(|count| (1..=count).contains(&threshold));
+    if version == 0 || doubled || !reachable {
+        return Err(Reason::TrustMalformed);
+    }
+    Ok(store)
+}
+
+fn entry<'a>(reader: &mut Reader<'a>, authority: Authority) -> Result<Entry<'a>> {
+    reader.array_exact(4)?;
+    let purposes = Purposes(u32::try_from(reader.uint()?).map_err(|_| Reason::TrustPurpose)?);
+    let name = reader.bytes()?;
+    if !purposes.within(authority.grants()) {
+        return Err(Reason::TrustPurpose);
+    }
+    if name.len() > limits::NAME {
+        return Err(Reason::TooLarge);
+    }
+    let material = match reader.uint()? {
+        0 => Material::Certificate(reader.bytes()?),
+        alg => Material::Key(key(alg, reader.bytes()?)?),
+    };
+    Ok(Entry { purposes, name, material })
+}
+
+fn key(alg: u64, bytes: &[u8]) -> Result<PublicKey<'_>> {
+    let alg = u8::try_from(alg).map_err(|_| Reason::TrustMalformed)?;
+    PublicKey::new(KeyAlg::from_u8(alg)?, bytes)
+}
+
+fn list<'a, T: Copy, const N: usize>(
+    reader: &mut Reader<'a>,
+    mut item: impl FnMut(&mut Reader<'a>) -> Result<T>,
+) -> Result<[Option<T>; N]> {
+    let mut items = [None; N];
+    let count = reader.array()?;
+    for place in items.get_mut(..count).ok_or(Reason::TooLarge)? {
+        *place = Some(item(reader)?);
+    }
+    Ok(items)
+}
