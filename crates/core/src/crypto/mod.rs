@@ -4,7 +4,7 @@
 //! suite from its own engines. Never does a peer's message choose an algorithm: a key carries exactly one, and the
 //! message must name that one.
 
-#[cfg(any())]
+#[cfg(feature = "soft")]
 pub mod soft;
 
 mod key;
@@ -13,7 +13,7 @@ pub use key::{KeyAlg, PublicKey, SigAlg};
 
 use crate::platform::Entropy;
 use crate::reason::Reason;
-use crate::secret::Secret;
+use crate::secret::{Secret, wipe};
 use crate::{Result, limits};
 
 /// A hash function.
@@ -91,7 +91,7 @@ pub struct HashState(pub(crate) State);
 #[derive(Clone)]
 pub(crate) enum State {
     Foreign([u64; limits_state::WORDS]),
-    #[cfg(any())]
+    #[cfg(feature = "soft")]
     Soft(soft::Running),
 }
 
@@ -111,10 +111,18 @@ impl HashState {
     pub const fn words(&mut self) -> Option<&mut [u64; limits_state::WORDS]> {
         match &mut self.0 {
             State::Foreign(words) => Some(words),
-            #[cfg(any())]
+            #[cfg(feature = "soft")]
             State::Soft(_) => None,
         }
     }
+}
+
+/// Fills `out` with random bytes; on [`Reason::EntropyFailed`] `out` is zeroed.
+pub fn random(entropy: &dyn Entropy, out: &mut [u8]) -> Result<()> {
+    entropy.fill(out).map_err(|_| {
+        wipe(out);
+        Reason::EntropyFailed
+    })
 }
 
 /// A hash function.
@@ -125,7 +133,7 @@ pub trait Hash: Send + Sync {
     fn start(&self) -> Result<HashState>;
     /// Takes in `bytes`.
     fn update(&self, state: &mut HashState, bytes: &[u8]) -> Result<()>;
-    /// Writes the digest into the first [`HashAlg::len`] bytes of `out`.
+    /// Writes the digest into the first [`HashAlg::digest_len`] bytes of `out`.
     fn finish(&self, state: HashState, out: &mut [u8]) -> Result<()>;
 }
 
@@ -133,7 +141,7 @@ pub trait Hash: Send + Sync {
 pub trait Mac: Send + Sync {
     /// The hash underneath.
     fn alg(&self) -> HashAlg;
-    /// Writes the tag of the message into the first [`HashAlg::len`] bytes of `out`.
+    /// Writes the tag of the message into the first [`HashAlg::digest_len`] bytes of `out`.
     fn mac(&self, key: &[u8], message: &mut dyn Message, out: &mut [u8]) -> Result<()>;
 }
 
@@ -176,6 +184,11 @@ pub trait Agreement: Send + Sync {
         public: &mut [u8],
         secret: &mut Secret<32>,
     ) -> Result<usize>;
+    /// Expands a compressed P-256 point (SEC 1 section 2.3.4): peers may send one in a COSE_Key (RFC 9053 section 7.1.1).
+    /// An engine need not know how; it then answers [`Reason::AlgorithmUnsupported`].
+    fn decompress(&self, _compressed: &[u8; 33], _out: &mut [u8; 65]) -> Result<()> {
+        Err(Reason::AlgorithmUnsupported)
+    }
 }
 
 /// AES key wrap (RFC 3394) with keys of 16, 24 and 32 bytes.
@@ -206,6 +219,10 @@ pub struct Suite<'a> {
 }
 
 impl<'a> Suite<'a> {
+    /// A suite without any algorithm, to build others from.
+    pub const EMPTY: Self =
+        Self { hashes: &[], macs: &[], kdfs: &[], verifiers: &[], aeads: &[], agreements: &[], wrap: None };
+
     /// The hash, or [`Reason::AlgorithmUnsupported`].
     pub fn hash(&self, alg: HashAlg) -> Result<&'a dyn Hash> {
         pick(self.hashes, |entry| entry.alg() == alg)
@@ -247,7 +264,7 @@ impl<'a> Suite<'a> {
         self.verifier(alg)?.verify(key.bytes(), message, signature)
     }
 
-    /// The digest of a message in parts, in the first [`HashAlg::len`] bytes of the answer.
+    /// The digest of a message in parts, in the first [`HashAlg::digest_len`] bytes of the answer.
     pub fn digest(&self, alg: HashAlg, message: &mut dyn Message) -> Result<[u8; 64]> {
         let hash = self.hash(alg)?;
         let mut state = hash.start()?;
