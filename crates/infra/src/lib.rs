@@ -1,0 +1,10 @@
+//! The other side: what makers and hospitals run so that devices can be born, enrolled, updated and heard.
+//!
+//! Unlike the device crates this one uses `std`, threads and sockets. Keys of authorities live in files of mode 0600 or
+//! in the caller's hands; nothing here ever runs on a device.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod error;
+
+pub use error::{Error, Result};
