@@ -1,0 +1,10 @@
+//! Where aseptic is put to the test: a deterministic device in memory whose calls fail and whose power is cut on demand,
+//! drivers that try every such point, and suites that measure the library against the vectors of others.
+//!
+//! Nothing that ships depends on this crate.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod bench;
+
+pub mod sweep;

@@ -1,0 +1,1 @@
+//! Every failing call, every power cut, every torn write of one operation.
