@@ -24,6 +24,8 @@ pub const TRUST_ENTRIES: usize = 16;
 pub const TRUST_STORE: usize = 3072;
 /// Keys that one trust store denies.
 pub const TRUST_DENIED: usize = 16;
+/// Keys of the software key store: birth, local, pending, agreement, and as many again for a renewal under way.
+pub const SOFT_KEYS: u32 = 16;
 /// Keys that may sign a trust store.
 pub const TRUST_SIGNERS: usize = 8;
 /// Certificates in a chain, leaf included; the budget of signature checks on a Cortex-M4 is counted in seconds.
