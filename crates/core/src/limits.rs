@@ -38,6 +38,14 @@ pub const CSR: usize = 1024;
 pub const EST_ANSWER: usize = 65536;
 /// Certificates in one EST answer.
 pub const EST_CERTIFICATES: usize = 16;
+/// Seconds for which a registrar may put off an answer (a day): a longer wait would outlast the approval it waits for.
+pub const EST_WAIT: u32 = 86_400;
+/// Bytes of the CA certificates kept from a registrar's list while enrolling: three intermediates of P-256.
+pub const EST_AUTHORITIES: usize = 4096;
+/// Bytes of an object identifier, without tag and length.
+pub const OID: usize = 32;
+/// Keys in a device's key store: the walk over them ends here also where the store does not.
+pub const KEYS: usize = 256;
 /// Seconds the time floor must rise before it is written to flash again (a day: 5,500 writes in 15 years).
 pub const FLOOR_STEP: u64 = 86_400;
 /// Seconds the time floor may rise at once (20 years): signed evidence beyond that is a mistake or an attack.

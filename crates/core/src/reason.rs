@@ -140,6 +140,8 @@ reasons! {
     AlreadyProvisioned = 503, Caller, "The device already has a birth identity.", "Wipe it first.";
     IdentityKeyMismatch = 504, Peer, "The certificate is not for this device's key.", "Issue it for the key of the request.";
     IdentityNameMismatch = 505, Peer, "The certificate names another device.", "Issue it with the serial number of the request.";
+    IdentityKeyLost = 506, Device, "The key of an identity is not in this device's key store.", "Provision again: keys were lost or storage was copied.";
+    NameInvalid = 507, Caller, "A part of the device name has a wrong form or length.", "Follow the rules of `DeviceName`.";
     EstTransfer = 510, Peer, "The EST answer is malformed.", "Check the registrar.";
     EstRefused = 511, Peer, "The registrar refused the request.", "Ask the registrar's operator.";
     EstPending = 512, Later, "The registrar wants a person to approve first.", "Try again after the time it gave.";

@@ -89,11 +89,19 @@ pub const fn frame(payload: usize) -> usize {
 /// `buffer` must hold the frame of the larger copy. [`Reason::RecordCorrupt`] if copies exist but none is valid,
 /// [`Reason::RecordVersion`] if the newest valid one has a later format.
 pub fn load<'b>(store: &dyn Store, kind: Kind, buffer: &'b mut [u8]) -> Result<Option<&'b [u8]>> {
+    load_split(store, kind, buffer).map(|(payload, _)| payload)
+}
+
+/// As [`load`], and gives the part of `buffer` that the record left free, for the next one.
+pub fn load_split<'b>(store: &dyn Store, kind: Kind, buffer: &'b mut [u8]) -> Result<(Option<&'b [u8]>, &'b mut [u8])> {
     let Some(place) = newest(store, kind, buffer)?.place else {
-        return Ok(None);
+        return Ok((None, buffer));
     };
     match read(store, kind, place, buffer)? {
-        Found::Valid(head) => Ok(Some(payload(buffer, head.length)?)),
+        Found::Valid(head) => {
+            let (used, free) = buffer.split_at_mut_checked(frame(head.length)).ok_or(Reason::Internal)?;
+            Ok((Some(payload(used, head.length)?), free))
+        }
         Found::Absent | Found::Damaged => Err(Reason::RecordCorrupt),
     }
 }
