@@ -71,5 +71,7 @@ pub const SEQUENCE_BLOCK: u64 = 1024;
 pub const REPLAY_WINDOW: u64 = 64;
 /// Bytes of one message body.
 pub const MESSAGE: usize = 65536;
-/// Senders a receiver keeps a replay window for.
+/// Streams of a sender, each with sequence numbers of its own: one for each priority.
+pub const STREAMS: usize = 4;
+/// Streams, of all senders together, that a receiver keeps a replay window for.
 pub const SENDERS: usize = 32;

@@ -71,6 +71,8 @@ pub enum Counter {
     TrustManufacturer = 2,
     /// The version of the owner's trust store.
     TrustOwner = 3,
+    /// How often the sender of messages had to start its sequence numbers over.
+    SenderEpoch = 4,
 }
 
 /// What a counter is made of.

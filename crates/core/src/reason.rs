@@ -157,6 +157,7 @@ reasons! {
     MessageIdentity = 606, Peer, "The signer is not the device that the message names.", "Drop it.";
     MessageClass = 607, Peer, "The message class is not allowed here.", "Use a class that sender and receiver may exchange.";
     SequenceExhausted = 608, Device, "The sender has used up its sequence numbers.", "Start a new stream.";
+    SendersFull = 609, Device, "There is no replay window left for another sender.", "Forget a sender that is gone.";
 
     // 7xx  update
     EnvelopeMalformed = 701, Peer, "The SUIT envelope is malformed.", "Make it with the author tool.";
