@@ -76,7 +76,7 @@ pub enum Counter {
 }
 
 /// What a counter is made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Strength {
     /// Fuses, RPMB, a TPM or a secure element: writing the flash back does not step it back.
     HardwareMonotonic,
@@ -100,7 +100,7 @@ pub trait Counters {
 pub struct KeyId(pub u32);
 
 /// What a key may do, fixed when it is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum KeyUse {
     /// [`Keys::sign`] alone.
@@ -110,7 +110,7 @@ pub enum KeyUse {
 }
 
 /// The policy of a key, fixed at creation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct KeyPolicy {
     /// The one algorithm the key is for.
     pub alg: KeyAlg,
@@ -173,7 +173,7 @@ impl ImageSlot {
 }
 
 /// The shape of one image slot, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Geometry {
     /// Bytes in the slot; a multiple of `erase_size`.
     pub size: u64,
@@ -184,7 +184,7 @@ pub struct Geometry {
 }
 
 /// How the boot loader is to treat the selected slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum BootMode {
     /// Boot it once; without [`BootMode::Permanent`] before the next reset the other slot boots again.
