@@ -61,6 +61,10 @@ pub const COMPONENTS: usize = 8;
 pub const COMMAND_NESTING: u8 = 4;
 /// Commands one SUIT procedure may execute in all.
 pub const COMMANDS: u32 = 512;
+/// Branches of one try-each command of a SUIT manifest.
+pub const COMMAND_BRANCHES: usize = 8;
+/// Payloads that a SUIT envelope carries inside.
+pub const PAYLOADS: usize = 4;
 /// Authentication blocks of a SUIT envelope.
 pub const AUTH_BLOCKS: usize = 4;
 /// Bytes of a URI.

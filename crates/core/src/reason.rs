@@ -177,6 +177,8 @@ reasons! {
     TrialPending = 715, Later, "The running image is on trial and not confirmed.", "Confirm it or reboot.";
     SlotMismatch = 716, Device, "The medium holds other bytes than were written.", "The flash may be failing; the running image is untouched.";
     SignatureByDevice = 717, Peer, "A message authentication code cannot authenticate an update.", "Sign with an author key.";
+    UpdateReverted = 718, Device, "The new image was not confirmed; the old one runs again.", "Find out why the trial failed, then install again.";
+    WrongComponent = 719, Peer, "The image is for another component of the device.", "Get the image for this component.";
 
     // 8xx  hosted
     FileMissing = 801, Device, "A file is missing.", "Check the path.";
