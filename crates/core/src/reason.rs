@@ -186,6 +186,7 @@ reasons! {
     DiskFull = 803, Device, "The disk is full.", "Free some space; the old state still holds.";
     FileCorrupt = 804, Device, "A stored file is damaged.", "Restore it or provision the device again.";
     SecretTooShort = 805, Caller, "The storage secret has under 32 bytes.", "Pass at least 32 random bytes.";
+    FileExists = 808, Caller, "A file of that name is there already.", "Choose another name; keys are never overwritten.";
     TlsFailed = 810, Peer, "The TLS handshake failed.", "Check certificates and names of both sides.";
     NetworkFailed = 811, Later, "The connection failed.", "Check the network and try again.";
     HttpMalformed = 812, Peer, "The HTTP exchange is malformed or too large.", "Check the server.";
