@@ -58,6 +58,18 @@ impl Error {
     }
 }
 
+/// Gives a result of the device crates the context that it lacks.
+pub(crate) trait While<T> {
+    /// Names what was being done.
+    fn during(self, context: &'static str) -> Result<T>;
+}
+
+impl<T> While<T> for aseptic_core::Result<T> {
+    fn during(self, context: &'static str) -> Result<T> {
+        self.map_err(|reason| Error::new(reason, context))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,5 +6,9 @@
 #![warn(missing_docs)]
 
 mod error;
+mod files;
+mod keys;
+pub mod owner;
 
 pub use error::{Error, Result};
+pub use keys::AuthorityKey;

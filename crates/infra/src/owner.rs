@@ -1,0 +1,293 @@
+//! The author of trust stores: what a hospital hands to its operators, and a maker to its factory, as a signed record.
+//!
+//! ```
+//! use aseptic_core::crypto::{KeyAlg, soft};
+//! use aseptic_core::trust::{Authority, Purpose};
+//! use aseptic_infra::{AuthorityKey, owner::Store};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let author = AuthorityKey::generate(KeyAlg::P256)?;
+//! let key = AuthorityKey::generate(KeyAlg::P256)?;
+//! let object = Store::new(Authority::Manufacturer, 1_780_000_000)
+//!     .signer(key.public()?)
+//!     .pin("software author", &[Purpose::UpdateInstall], author.public()?)
+//!     .sign(&soft::suite(), &[(key.public()?, &key)])?;
+//! # assert!(object.len() < 3072);
+//! # Ok(())
+//! # }
+//! ```
+
+use crate::error::While;
+use crate::{Error, Result};
+use aseptic_core::cose::{self, Headers, Signer};
+use aseptic_core::crypto::{PublicKey, Suite};
+use aseptic_core::platform::{Absent, Counter, Counters, Fault, Outcome, Platform, Slot, Strength};
+use aseptic_core::trust::{self, Authority, Entry, Material, PhysicalPresence, Purpose, Purposes, StoreContent};
+use aseptic_core::{Reason, limits, platform};
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+/// A trust store in the making. Without further calls it is version 1, and one signer suffices.
+#[derive(Clone, Debug)]
+pub struct Store<'a> {
+    authority: Authority,
+    version: u64,
+    issued: u64,
+    threshold: u64,
+    signers: Vec<PublicKey<'a>>,
+    entries: Vec<Entry<'a>>,
+    denied: Vec<[u8; 32]>,
+}
+
+impl<'a> Store<'a> {
+    /// An empty store of `authority`, made at `issued` (seconds since 1970).
+    #[must_use]
+    pub const fn new(authority: Authority, issued: u64) -> Self {
+        Self {
+            authority,
+            version: 1,
+            issued,
+            threshold: 1,
+            signers: Vec::new(),
+            entries: Vec::new(),
+            denied: Vec::new(),
+        }
+    }
+
+    /// The version; it must rise with each release, and by exactly one where signers or threshold change.
+    #[must_use]
+    pub const fn version(mut self, version: u64) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// How many distinct signers must agree to the next version.
+    #[must_use]
+    pub const fn threshold(mut self, threshold: u64) -> Self {
+        self.threshold = threshold;
+        self
+    }
+
+    /// Puts a key in charge of the next version.
+    #[must_use]
+    pub fn signer(mut self, key: PublicKey<'a>) -> Self {
+        self.signers.push(key);
+        self
+    }
+
+    /// Trusts all that a CA certificate (DER) leads to.
+    #[must_use]
+    pub fn anchor(self, name: &'a str, purposes: &[Purpose], certificate: &'a [u8]) -> Self {
+        self.entry(name, purposes, Material::Certificate(certificate))
+    }
+
+    /// Trusts this very key; messages address it by `name`.
+    #[must_use]
+    pub fn pin(self, name: &'a str, purposes: &[Purpose], key: PublicKey<'a>) -> Self {
+        self.entry(name, purposes, Material::Key(key))
+    }
+
+    /// Refuses the key with this thumbprint, whatever vouches for it.
+    #[must_use]
+    pub fn deny(mut self, thumbprint: [u8; 32]) -> Self {
+        self.denied.push(thumbprint);
+        self
+    }
+
+    /// Signs the store with each of `keys` and gives the object that a device installs.
+    ///
+    /// The object is installed in a device made of memory before it is handed out, so what a device would refuse comes
+    /// back as the device's own reason: too few signatures of the keys put in charge, a purpose of the other authority, a
+    /// published test key, an object over [`limits::TRUST_STORE`]. A version that changes the keys in charge must carry
+    /// signatures of the old keys too; only the device knows those.
+    pub fn sign(&self, suite: &Suite<'_>, keys: &[(PublicKey<'_>, &dyn Signer)]) -> Result<Vec<u8>> {
+        let content = StoreContent {
+            authority: self.authority,
+            version: self.version,
+            issued: self.issued,
+            threshold: self.threshold,
+            signers: &self.signers,
+            entries: &self.entries,
+            denied: &self.denied,
+        };
+        let mut payload = [0; limits::TRUST_STORE];
+        let length = content.encode(&mut payload).map_err(too_large)?;
+        let payload = payload.get(..length).unwrap_or_default();
+
+        let thumbprints: Vec<_> = keys
+            .iter()
+            .map(|(key, _)| key.thumbprint(suite))
+            .collect::<aseptic_core::Result<_>>()
+            .during("signing a trust store")?;
+        let signers: Vec<_> = keys
+            .iter()
+            .zip(&thumbprints)
+            .map(|((_, signer), thumbprint)| (*signer, Headers { kid: Some(thumbprint), ..Headers::default() }))
+            .collect();
+        let mut object = vec![0; limits::TRUST_STORE];
+        let length = cose::sign(&signers, payload, false, &[], &mut object).map_err(too_large)?;
+        object.truncate(length);
+        rehearse(suite, self.authority, &object)?;
+        Ok(object)
+    }
+
+    fn entry(mut self, name: &'a str, purposes: &[Purpose], material: Material<'a>) -> Self {
+        self.entries.push(Entry { purposes: Purposes::of(purposes), name: name.as_bytes(), material });
+        self
+    }
+}
+
+/// Installs `object` in memory that is thrown away.
+fn rehearse(suite: &Suite<'_>, authority: Authority, object: &[u8]) -> Result<()> {
+    let memory = Memory::default();
+    let platform = Platform {
+        entropy: &Absent,
+        clock: &Absent,
+        store: &memory,
+        counters: &memory,
+        keys: &Absent,
+        images: &Absent,
+        events: &Absent,
+    };
+    let mut buffer = [0; limits::TRUST_STORE];
+    let presence = PhysicalPresence::confirmed_at_the_device();
+    trust::install(&platform, suite, authority, object, presence, &mut buffer).during("rehearsing the trust store")
+}
+
+fn too_large(reason: Reason) -> Error {
+    let reason = if reason == Reason::BufferTooSmall { Reason::TooLarge } else { reason };
+    Error::new(reason, "signing a trust store")
+}
+
+/// A store and counters that last as long as the value.
+#[derive(Default)]
+struct Memory {
+    slots: RefCell<HashMap<Slot, Vec<u8>>>,
+    counters: RefCell<HashMap<Counter, u64>>,
+}
+
+impl platform::Store for Memory {
+    fn load(&self, slot: Slot, out: &mut [u8]) -> Outcome<usize> {
+        let slots = self.slots.borrow();
+        let blob = slots.get(&slot).ok_or(Fault::NotFound)?;
+        out.get_mut(..blob.len()).ok_or(Fault::Full)?.copy_from_slice(blob);
+        Ok(blob.len())
+    }
+
+    fn save(&self, slot: Slot, bytes: &[u8]) -> Outcome<()> {
+        self.slots.borrow_mut().insert(slot, bytes.to_vec());
+        Ok(())
+    }
+
+    fn erase(&self, slot: Slot) -> Outcome<()> {
+        self.slots.borrow_mut().remove(&slot);
+        Ok(())
+    }
+}
+
+impl Counters for Memory {
+    fn read(&self, counter: Counter) -> Outcome<u64> {
+        Ok(self.counters.borrow().get(&counter).copied().unwrap_or_default())
+    }
+
+    fn advance(&self, counter: Counter, to: u64) -> Outcome<()> {
+        let mut counters = self.counters.borrow_mut();
+        let value = counters.entry(counter).or_default();
+        *value = to.max(*value);
+        Ok(())
+    }
+
+    fn strength(&self) -> Strength {
+        Strength::FlashOnly
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::AuthorityKey;
+    use aseptic_core::crypto::{KeyAlg, soft};
+
+    fn key() -> AuthorityKey {
+        AuthorityKey::generate(KeyAlg::P256).unwrap()
+    }
+
+    fn public(key: &AuthorityKey) -> PublicKey<'_> {
+        key.public().unwrap()
+    }
+
+    #[test]
+    fn a_store_needs_as_many_of_its_keys_as_it_says() {
+        let suite = soft::suite();
+        let keys = [key(), key(), key()];
+        let pinned = key();
+        let stranger = key();
+        let store = keys
+            .iter()
+            .fold(Store::new(Authority::Owner, 1_780_000_000), |store, key| store.signer(public(key)))
+            .threshold(2)
+            .pin("record-adapter-1", &[Purpose::Receive], public(&pinned));
+
+        let pair = |key| (public(key), key as &dyn Signer);
+        assert!(store.sign(&suite, &[pair(&keys[0]), pair(&keys[2])]).is_ok());
+        for too_few in
+            [vec![pair(&keys[1])], vec![pair(&keys[1]), pair(&keys[1])], vec![pair(&keys[1]), pair(&stranger)]]
+        {
+            assert_eq!(store.sign(&suite, &too_few).unwrap_err().reason(), Reason::TrustThreshold);
+        }
+        // Signed with another key than the one it is said to be.
+        let lie = (public(&keys[1]), &stranger as &dyn Signer);
+        assert_eq!(store.sign(&suite, &[pair(&keys[0]), lie]).unwrap_err().reason(), Reason::TrustThreshold);
+    }
+
+    #[test]
+    fn what_a_device_would_refuse_is_refused_before_it_leaves_the_desk() {
+        let suite = soft::suite();
+        let key = key();
+        let own = [(public(&key), &key as &dyn Signer)];
+        let base = Store::new(Authority::Manufacturer, 1_780_000_000).signer(public(&key));
+        assert!(base.sign(&suite, &own).is_ok());
+
+        let foreign = base.clone().pin("x", &[Purpose::Telemetry], public(&key));
+        assert_eq!(foreign.sign(&suite, &own).unwrap_err().reason(), Reason::TrustPurpose);
+        let denied = base.clone().deny(public(&key).thumbprint(&suite).unwrap());
+        assert_eq!(denied.sign(&suite, &own).unwrap_err().reason(), Reason::Denied);
+        let big = [0; 3000];
+        let large = base.clone().anchor("a", &[Purpose::Birth], &big).anchor("b", &[Purpose::Birth], &big);
+        assert_eq!(large.sign(&suite, &own).unwrap_err().reason(), Reason::TooLarge);
+        assert_eq!(base.clone().version(0).sign(&suite, &own).unwrap_err().reason(), Reason::TrustMalformed);
+        assert_eq!(base.clone().threshold(2).sign(&suite, &own).unwrap_err().reason(), Reason::TrustMalformed);
+        assert_eq!(base.sign(&suite, &[]).unwrap_err().reason(), Reason::TooLarge);
+    }
+
+    #[test]
+    fn a_second_version_replaces_the_first() {
+        let suite = soft::suite();
+        let (old, new, adapter) = (key(), key(), key());
+        let memory = Memory::default();
+        let platform = Platform {
+            entropy: &Absent,
+            clock: &Absent,
+            store: &memory,
+            counters: &memory,
+            keys: &Absent,
+            images: &Absent,
+            events: &Absent,
+        };
+        let mut buffer = [0; limits::TRUST_STORE];
+        let first = Store::new(Authority::Owner, 1).signer(public(&old));
+        let first = first.pin("adapter", &[Purpose::Receive], public(&adapter));
+        let object = first.sign(&suite, &[(public(&old), &old)]).unwrap();
+        let presence = PhysicalPresence::confirmed_at_the_device();
+        trust::install(&platform, &suite, Authority::Owner, &object, presence, &mut buffer).unwrap();
+
+        let second = Store::new(Authority::Owner, 2).version(2).signer(public(&new));
+        let second = second.pin("adapter", &[Purpose::Receive], public(&adapter));
+        let alone = second.sign(&suite, &[(public(&new), &new)]).unwrap();
+        let refused = trust::update(&platform, &suite, Authority::Owner, &alone, &mut buffer);
+        assert_eq!(refused, Err(Reason::TrustThreshold));
+        let both = second.sign(&suite, &[(public(&new), &new), (public(&old), &old)]).unwrap();
+        trust::update(&platform, &suite, Authority::Owner, &both, &mut buffer).unwrap();
+        assert_eq!(memory.read(Counter::TrustOwner), Ok(2));
+    }
+}
