@@ -10,6 +10,10 @@ pub const CBOR_ITEMS: usize = 256;
 pub const COSE_HEADER: usize = 1024;
 /// Signatures of a COSE_Sign, recipients of a COSE_Encrypt. A hospital has a handful of adapters, a maker a handful of keys.
 pub const COSE_LAYERS: usize = 8;
+/// Bytes of externally supplied data of an encrypted COSE message; ours is the empty string or a record head.
+pub const COSE_AAD: usize = 512;
+/// Bytes of a COSE_KDF_Context (RFC 9053 section 5.2): parties, nonces and the protected header of a recipient.
+pub const KDF_CONTEXT: usize = 512;
 /// Bytes in a key identifier.
 pub const KID: usize = 64;
 /// Bytes in the name of a device, an adapter or an anchor.

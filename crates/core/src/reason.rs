@@ -102,6 +102,7 @@ reasons! {
     KeyWrongUse = 222, Caller, "The key is not for this use.", "Use a key made for it.";
     SignatureInvalid = 223, Peer, "The signature does not verify.", "The content was changed or signed by another key; get it from its source again.";
     DecryptFailed = 224, Peer, "Decryption failed: changed content or another key.", "Get the message again from its sender.";
+    MacInvalid = 225, Peer, "The authentication code does not verify.", "Get the message again from its sender.";
 
     // 3xx  trust
     TrustMissing = 301, Device, "No trust store of this kind is installed.", "Install it: the maker at the factory, the owner with physical presence.";

@@ -92,6 +92,16 @@ impl CoseAlg {
         }
     }
 
+    /// The number of an HMAC.
+    #[must_use]
+    pub const fn for_hmac(alg: HashAlg) -> Self {
+        match alg {
+            HashAlg::Sha256 => Self::HMAC_256,
+            HashAlg::Sha384 => Self::HMAC_384,
+            HashAlg::Sha512 => Self::HMAC_512,
+        }
+    }
+
     /// The HMAC of this number.
     pub const fn hmac(self) -> Result<HashAlg> {
         match self {

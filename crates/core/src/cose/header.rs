@@ -78,6 +78,7 @@ impl<'a> Header<'a> {
             let mut inner = Reader::new(protected, Rules::Received);
             let entries = header.map(&mut inner, true, &mut seen)?;
             inner.end()?;
+            seen.critical()?;
             // RFC 9052 section 3: an empty map is written h''; h'a0' is accepted and means the same.
             header.protected = if entries == 0 { &[] } else { protected };
         }
@@ -95,14 +96,14 @@ impl<'a> Header<'a> {
             seen.note(key)?;
             match key {
                 Key::Int(ALG) => self.alg = Some((CoseAlg(reader.int()?), protected)),
-                Key::Int(CRIT) => critical(reader, protected)?,
+                Key::Int(CRIT) if protected => seen.critical = Some(reader.raw()?),
                 Key::Int(CONTENT_TYPE) => self.content_type = Some(content_type(reader)?),
                 Key::Int(KID) => self.kid = Some(bounded(reader.bytes()?, limits::KID)?),
                 Key::Int(IV) => self.iv = Some(reader.bytes()?),
                 Key::Int(PARTIAL_IV) => self.partial_iv = Some(reader.bytes()?),
                 Key::Int(CWT_CLAIMS) if protected => self.claims = Some(reader.raw()?),
                 Key::Int(TYP) if protected => self.typ = Some(content_type(reader)?),
-                Key::Int(CWT_CLAIMS | TYP) => return Err(Reason::CoseHeader),
+                Key::Int(CRIT | CWT_CLAIMS | TYP) => return Err(Reason::CoseHeader),
                 Key::Int(-1) => self.ephemeral = Some(reader.raw()?),
                 Key::Int(-20) => self.salt = Some(reader.bytes()?),
                 Key::Int(label @ -23..=-21) => put(&mut self.party_u, -21, label, reader)?,
@@ -113,7 +114,13 @@ impl<'a> Header<'a> {
         Ok(entries)
     }
 
-    /// The algorithm, which must stand in the protected map.
+    /// The algorithm, from either map. Only where the key alone decides which one is used, so that the header can do no
+    /// more than refuse the message: some senders leave it unprotected.
+    pub(super) fn any_alg(&self) -> Result<CoseAlg> {
+        self.alg.map(|(alg, _)| alg).ok_or(Reason::CoseHeader)
+    }
+
+    /// The algorithm, which must stand in the protected map (RFC 9052 section 3.1).
     pub fn protected_alg(&self) -> Result<CoseAlg> {
         match self.alg {
             Some((alg, true)) => Ok(alg),
@@ -149,6 +156,8 @@ impl Headers<'_> {
 #[derive(Default)]
 struct Seen<'a> {
     labels: [Option<Key<'a>>; 16],
+    /// The list of critical labels, encoded.
+    critical: Option<&'a [u8]>,
 }
 
 impl<'a> Seen<'a> {
@@ -160,29 +169,32 @@ impl<'a> Seen<'a> {
         *free = Some(key);
         Ok(())
     }
-}
 
-/// A critical list must be protected, not empty, and name only what we understand (RFC 9052 section 3.1).
-fn critical(reader: &mut Reader<'_>, protected: bool) -> Result<()> {
-    let count = reader.array()?;
-    if !protected || count == 0 {
-        return Err(Reason::CoseHeader);
-    }
-    for _ in 0..count {
-        let understood = match reader.peek()? {
-            Type::Unsigned | Type::Negative => {
-                matches!(reader.int()?, ALG..=PARTIAL_IV | CWT_CLAIMS | TYP)
-            }
-            _ => {
-                reader.text()?;
-                false
-            }
+    /// A critical list must be protected, not be empty, name only what we understand, and name only what stands in the
+    /// protected map (RFC 9052 section 3.1); called when that map, and no other, has been read.
+    fn critical(&self) -> Result<()> {
+        let Some(list) = self.critical else {
+            return Ok(());
         };
-        if !understood {
-            return Err(Reason::CoseCritical);
+        let mut reader = Reader::new(list, Rules::Received);
+        let count = reader.array()?;
+        if count == 0 {
+            return Err(Reason::CoseHeader);
         }
+        for _ in 0..count {
+            let label = match reader.peek()? {
+                Type::Text => Key::Text(reader.text()?),
+                _ => Key::Int(reader.int()?),
+            };
+            if !matches!(label, Key::Int(ALG..=PARTIAL_IV | CWT_CLAIMS | TYP)) {
+                return Err(Reason::CoseCritical);
+            }
+            if !self.labels.contains(&Some(label)) {
+                return Err(Reason::CoseHeader);
+            }
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 fn content_type<'a>(reader: &mut Reader<'a>) -> Result<ContentType<'a>> {

@@ -2,8 +2,9 @@
 
 use super::alg::CoseAlg;
 use super::header::{Header, Headers};
+use super::structure::Structure;
 use crate::cbor::{Reader, Rules, Writer};
-use crate::crypto::{Message, Parts, PublicKey, SigAlg, Suite};
+use crate::crypto::{Message, PublicKey, SigAlg, Suite};
 use crate::platform::{KeyId, Keys, Progress, SignInput};
 use crate::reason::Reason;
 use crate::{Result, limits};
@@ -61,7 +62,15 @@ pub struct Sign1<'a> {
 impl<'a> Sign1<'a> {
     /// Reads a tagged message (tag 18) that fills `bytes`.
     pub fn parse(bytes: &'a [u8]) -> Result<Self> {
-        let mut reader = tagged(bytes, TAG_SIGN1)?;
+        Self::read(tagged(bytes, TAG_SIGN1)?)
+    }
+
+    /// Reads a message without its tag, where the context says what it is (RFC 9052 section 2).
+    pub fn parse_untagged(bytes: &'a [u8]) -> Result<Self> {
+        Self::read(Reader::new(bytes, Rules::Received))
+    }
+
+    fn read(mut reader: Reader<'a>) -> Result<Self> {
         reader.array_exact(4)?;
         let header = Header::read(&mut reader)?;
         let payload = payload(&mut reader)?;
@@ -100,7 +109,15 @@ pub struct Sign<'a> {
 impl<'a> Sign<'a> {
     /// Reads a tagged message (tag 98) that fills `bytes`, with 1 to [`limits::COSE_LAYERS`] signatures.
     pub fn parse(bytes: &'a [u8]) -> Result<Self> {
-        let mut reader = tagged(bytes, TAG_SIGN)?;
+        Self::read(tagged(bytes, TAG_SIGN)?)
+    }
+
+    /// Reads a message without its tag, where the context says what it is (RFC 9052 section 2).
+    pub fn parse_untagged(bytes: &'a [u8]) -> Result<Self> {
+        Self::read(Reader::new(bytes, Rules::Received))
+    }
+
+    fn read(mut reader: Reader<'a>) -> Result<Self> {
         reader.array_exact(4)?;
         let header = Header::read(&mut reader)?;
         let payload = payload(&mut reader)?;
@@ -156,8 +173,8 @@ pub fn sign1(
     let mut buffer = [0; limits::COSE_HEADER];
     let protected = headers.protected(CoseAlg::for_signature(signer.alg()), &mut buffer)?;
     let structure = Structure { context: "Signature1", body: protected, layer: None, aad, payload };
-    let mut signature = [0; limits::SIGNATURE];
-    let signature = structure.sign(signer, &mut signature)?;
+    let mut buffer = [0; limits::SIGNATURE];
+    let signature = signature(&structure, signer, &mut buffer)?;
     let mut writer = Writer::new(out);
     writer.tag(TAG_SIGN1).array(4).bytes(protected).map(0);
     write_payload(&mut writer, payload, detached);
@@ -184,58 +201,16 @@ pub fn sign(
         let mut buffer = [0; limits::COSE_HEADER];
         let protected = headers.protected(CoseAlg::for_signature(signer.alg()), &mut buffer)?;
         let structure = Structure { context: "Signature", body: &[], layer: Some(protected), aad, payload };
-        let mut signature = [0; limits::SIGNATURE];
-        let signature = structure.sign(*signer, &mut signature)?;
+        let mut room = [0; limits::SIGNATURE];
+        let signature = signature(&structure, *signer, &mut room)?;
         writer.array(3).bytes(protected).map(0).bytes(signature);
     }
     writer.finish().map(|bytes| bytes.len())
 }
 
-/// The Sig_structure of RFC 9052 section 4.4, fed to the algorithm in parts.
-struct Structure<'s> {
-    context: &'static str,
-    body: &'s [u8],
-    layer: Option<&'s [u8]>,
-    aad: &'s [u8],
-    payload: &'s [u8],
-}
-
-impl Structure<'_> {
-    fn with<T>(&self, use_it: impl FnOnce(&mut dyn Message) -> Result<T>) -> Result<T> {
-        // Context, three heads of byte strings; the strings themselves are parts of their own.
-        let mut start = [0; 24];
-        let mut writer = Writer::new(&mut start);
-        writer.array(if self.layer.is_some() { 5 } else { 4 }).text(self.context).bytes_head(self.body.len());
-        let start = &*writer.finish()?;
-        let (mut layer, mut aad, mut payload) = ([0; 9], [0; 9], [0; 9]);
-        let layer_head = match self.layer {
-            Some(bytes) => head(&mut layer, bytes.len())?,
-            None => &[],
-        };
-        let parts = [
-            start,
-            self.body,
-            layer_head,
-            self.layer.unwrap_or_default(),
-            head(&mut aad, self.aad.len())?,
-            self.aad,
-            head(&mut payload, self.payload.len())?,
-            self.payload,
-        ];
-        use_it(&mut Parts(&parts))
-    }
-
-    fn sign<'o>(&self, signer: &dyn Signer, out: &'o mut [u8]) -> Result<&'o [u8]> {
-        let length = self.with(|message| signer.sign(message, out))?;
-        out.get(..length).ok_or(Reason::Internal)
-    }
-}
-
-/// Writes the head of a byte string of `length` bytes.
-pub(super) fn head(out: &mut [u8], length: usize) -> Result<&[u8]> {
-    let mut writer = Writer::new(out);
-    writer.bytes_head(length);
-    writer.finish().map(|bytes| &*bytes)
+fn signature<'o>(structure: &Structure<'_>, signer: &dyn Signer, out: &'o mut [u8]) -> Result<&'o [u8]> {
+    let length = structure.with(|message| signer.sign(message, out))?;
+    out.get(..length).ok_or(Reason::Internal)
 }
 
 /// A reader behind the wanted tag; another tag, or none, is another type of message.
@@ -267,5 +242,5 @@ pub(super) fn one_payload<'p>(inside: Option<&'p [u8]>, detached: Option<&'p [u8
 
 fn check_alg(header: &Header<'_>, key: PublicKey<'_>) -> Result<()> {
     let alg = key.alg().signs().ok_or(Reason::KeyWrongUse)?;
-    if header.protected_alg()?.signs_with(alg) { Ok(()) } else { Err(Reason::CoseAlgorithm) }
+    if header.any_alg()?.signs_with(alg) { Ok(()) } else { Err(Reason::CoseAlgorithm) }
 }
