@@ -1,0 +1,87 @@
+//! The chores of the project. Depends on nothing of the product.
+#![forbid(unsafe_code)]
+
+mod c;
+mod dependencies;
+mod dist;
+mod fuzz;
+mod header;
+mod interop;
+mod setup;
+mod shell;
+mod test;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Chores of the aseptic project")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Install what the other chores need; what may not be installed is named
+    Setup,
+    /// Everything that CI runs: format, lints, all tests, C, interop, bare-metal build, fuzz smoke
+    Test,
+    /// Check the packages against the dependency rules of the architecture
+    Dependencies,
+    /// Run a published test suite: a line for each failing case, then the counts
+    Conformance {
+        /// cose, wycheproof, suit or limbo
+        suite: String,
+        /// The folder or file of the suite
+        path: PathBuf,
+        /// Folder with the keys of the suite (suit)
+        #[arg(long)]
+        keys: Option<PathBuf>,
+    },
+    /// Write include/aseptic.h from crates/ffi
+    Header {
+        /// Only compare; fail if the committed header differs
+        #[arg(long)]
+        check: bool,
+    },
+    /// Build dist/: header, static and shared library, pkg-config file, CMake config
+    Dist,
+    /// Build and run the C programs against dist/, plain, under sanitizers and under valgrind
+    C,
+    /// Let other people's tools read what we write, and the reverse
+    Interop,
+    /// Run every fuzz target for a short while
+    Fuzz {
+        /// Seconds a target
+        #[arg(long, default_value_t = 10)]
+        seconds: u32,
+    },
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().chore {
+        Chore::Setup => setup::run(),
+        Chore::Test => test::run(),
+        Chore::Dependencies => dependencies::run(),
+        Chore::Conformance { suite, path, keys } => conformance(&suite, &path, keys.as_deref()),
+        Chore::Header { check } => header::run(check),
+        Chore::Dist => dist::run().map(drop),
+        Chore::C => c::run(),
+        Chore::Interop => interop::run(),
+        Chore::Fuzz { seconds } => fuzz::run(seconds),
+    }
+}
+
+/// The runner lives in the testbed, so that this package builds in seconds. Its exit status is ours.
+fn conformance(suite: &str, path: &std::path::Path, keys: Option<&std::path::Path>) -> Result<()> {
+    let mut command = shell::cargo();
+    command
+        .args(["run", "--quiet", "--release", "-p", "aseptic-testbed", "--bin", "conformance", "--", suite])
+        .arg(path);
+    if let Some(keys) = keys {
+        command.arg("--keys").arg(keys);
+    }
+    std::process::exit(command.status()?.code().unwrap_or(1));
+}

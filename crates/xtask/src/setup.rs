@@ -1,0 +1,109 @@
+//! Installs what the chores need, by the names of Debian packages, PyPI projects, crates and targets.
+
+use crate::shell::{self, answers, ci, program};
+use anyhow::{Result, bail};
+use std::path::PathBuf;
+
+/// The bare-metal target that the device crates are built for.
+pub(crate) const BARE_METAL: &str = "thumbv7em-none-eabihf";
+
+/// Debian packages, each with a program that shows whether it is there.
+const DEBIAN: [(&str, &str, &str); 8] = [
+    ("gcc", "gcc", "--version"),
+    ("g++", "g++", "--version"),
+    ("clang", "clang", "--version"),
+    ("valgrind", "valgrind", "--version"),
+    ("openssl", "openssl", "version"),
+    ("pkg-config", "pkg-config", "--version"),
+    ("cmake", "cmake", "--version"),
+    ("python3-venv", "python3", "--version"),
+];
+
+/// Independent implementations, in a virtual environment below the target folder.
+const PYTHON: [&str; 4] = ["pycose==1.1.0", "cwt==3.3.0", "cbor2==6.3.0", "cryptography==48.0.0"];
+
+const CARGO_FUZZ: &str = "0.13.2";
+
+/// Installs what is missing. What cannot be installed is named; under `CI=true` that is an error.
+pub(crate) fn run() -> Result<()> {
+    let mut missing = Vec::new();
+    let absent: Vec<&str> =
+        DEBIAN.iter().filter(|(_, name, argument)| !answers(name, argument)).map(|(package, ..)| *package).collect();
+    if !absent.is_empty() && !apt(&absent) {
+        missing.extend(absent.iter().map(|package| format!("Debian package {package}")));
+    }
+    if !targets()?.contains(BARE_METAL) && shell::run(program("rustup").args(["target", "add", BARE_METAL])).is_err() {
+        missing.push(format!("Rust target {BARE_METAL}"));
+    }
+    if !python_ready() && install_python().is_err() {
+        missing.push(format!("Python packages {}", PYTHON.join(", ")));
+    }
+    if !answers("cargo-fuzz", "--version")
+        && shell::run(shell::cargo().args(["install", "--quiet", "--locked", "cargo-fuzz", "--version", CARGO_FUZZ]))
+            .is_err()
+    {
+        missing.push(format!("cargo-fuzz {CARGO_FUZZ}"));
+    }
+    if missing.is_empty() {
+        println!("setup: everything is there");
+        return Ok(());
+    }
+    for name in &missing {
+        eprintln!("setup: missing, and could not be installed: {name}");
+    }
+    if ci() {
+        bail!("{} tools are missing", missing.len());
+    }
+    Ok(())
+}
+
+/// The Python that has the independent implementations, if it is there.
+pub(crate) fn python() -> Option<PathBuf> {
+    python_ready().then(interpreter)
+}
+
+/// Whether the bare-metal target can be built for.
+pub(crate) fn has_bare_metal() -> bool {
+    targets().is_ok_and(|targets| targets.contains(BARE_METAL))
+}
+
+fn targets() -> Result<String> {
+    if answers("rustup", "--version") {
+        shell::output(program("rustup").args(["target", "list", "--installed"]))
+    } else {
+        Ok(String::new())
+    }
+}
+
+fn apt(packages: &[&str]) -> bool {
+    let install = |refresh: bool| {
+        (!refresh || shell::run(program("apt-get").args(["-qq", "update"])).is_ok())
+            && shell::run(
+                program("apt-get")
+                    .env("DEBIAN_FRONTEND", "noninteractive")
+                    .args(["-qq", "-y", "--no-install-recommends", "install"])
+                    .args(packages),
+            )
+            .is_ok()
+    };
+    install(true)
+}
+
+fn environment() -> PathBuf {
+    shell::target().join("python")
+}
+
+fn interpreter() -> PathBuf {
+    environment().join("bin/python")
+}
+
+fn python_ready() -> bool {
+    let mut probe = program(&interpreter().to_string_lossy());
+    probe.args(["-c", "import pycose, cwt, cbor2, cryptography"]);
+    probe.output().is_ok_and(|output| output.status.success())
+}
+
+fn install_python() -> Result<()> {
+    shell::run(program("python3").args(["-m", "venv"]).arg(environment()))?;
+    shell::run(program(&interpreter().to_string_lossy()).args(["-m", "pip", "install", "--quiet"]).args(PYTHON))
+}

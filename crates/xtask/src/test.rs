@@ -1,0 +1,60 @@
+//! Everything that CI runs, in the order in which it fails fastest.
+
+use crate::{c, dependencies, fuzz, header, interop, setup, shell};
+use anyhow::{Result, bail};
+use std::time::Instant;
+
+const DEVICE_CRATES: [&str; 5] =
+    ["aseptic-core", "aseptic-certs", "aseptic-identity", "aseptic-messaging", "aseptic-update"];
+
+type Step = (&'static str, fn() -> Result<()>);
+
+/// Runs every step and prints the time of each; stops at the first that fails.
+pub(crate) fn run() -> Result<()> {
+    let steps: [Step; 10] = [
+        ("setup", setup::run),
+        ("format", || shell::run(shell::cargo().args(["fmt", "--all", "--check"]))),
+        ("lints", lints),
+        ("dependencies", dependencies::run),
+        ("header", || header::run(true)),
+        ("tests", || shell::run(shell::cargo().args(["test", "--workspace"]))),
+        ("bare metal", bare_metal),
+        ("c", c::run),
+        ("interop", interop::run),
+        ("fuzz", || fuzz::run(5)),
+    ];
+    let mut times = Vec::new();
+    for (name, step) in steps {
+        println!("== {name}");
+        let start = Instant::now();
+        step()?;
+        times.push((name, start.elapsed()));
+    }
+    println!("== all steps passed");
+    for (name, time) in times {
+        println!("{name:>14}  {:>5} s", time.as_secs());
+    }
+    Ok(())
+}
+
+fn lints() -> Result<()> {
+    shell::run(shell::cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    let docs = ["doc", "--quiet", "--no-deps", "-p", "aseptic", "-p", "aseptic-core"];
+    shell::run(shell::cargo().env("RUSTDOCFLAGS", "-D warnings").args(docs))
+}
+
+/// The device crates build without `std` and without an allocator.
+fn bare_metal() -> Result<()> {
+    if !setup::has_bare_metal() {
+        if shell::ci() {
+            bail!("the target {} is missing; run `cargo xtask setup`", setup::BARE_METAL);
+        }
+        println!("bare metal: skipped, the target {} is not installed", setup::BARE_METAL);
+        return Ok(());
+    }
+    for package in DEVICE_CRATES {
+        shell::run(shell::cargo().args(["build", "--quiet", "-p", package, "--target", setup::BARE_METAL]))?;
+    }
+    println!("bare metal: {} packages build for {}", DEVICE_CRATES.len(), setup::BARE_METAL);
+    Ok(())
+}
