@@ -86,15 +86,16 @@ pub const fn frame(payload: usize) -> usize {
 
 /// Reads the newest valid copy; none if the record was never written or was erased.
 ///
-/// `buffer` must hold the frame of the larger copy. [`Reason::RecordCorrupt`] if copies exist but none is valid,
-/// [`Reason::RecordVersion`] if the newest valid one has a later format.
+/// `buffer` must hold the frame of the larger copy. [`Reason::RecordCorrupt`] if both copies exist and neither is valid,
+/// [`Reason::RecordVersion`] if the newest valid one has another format. Where the medium has lost the newest copy the
+/// one before it is read: a user who must notice that keeps a counter beside the record.
 pub fn load<'b>(store: &dyn Store, kind: Kind, buffer: &'b mut [u8]) -> Result<Option<&'b [u8]>> {
     load_split(store, kind, buffer).map(|(payload, _)| payload)
 }
 
 /// As [`load`], and gives the part of `buffer` that the record left free, for the next one.
 pub fn load_split<'b>(store: &dyn Store, kind: Kind, buffer: &'b mut [u8]) -> Result<(Option<&'b [u8]>, &'b mut [u8])> {
-    let Some(place) = newest(store, kind, buffer)?.place else {
+    let Some(place) = current(store, kind, buffer)?.place else {
         return Ok((None, buffer));
     };
     match read(store, kind, place, buffer)? {
@@ -108,11 +109,13 @@ pub fn load_split<'b>(store: &dyn Store, kind: Kind, buffer: &'b mut [u8]) -> Re
 
 /// Writes `payload` as the newest copy, through `buffer`, which must hold the frame of the old and of the new one.
 ///
-/// After power loss, and after an error, the record holds the old payload or the new one. Saving what is stored already
-/// writes nothing.
+/// After power loss, and after an error, the record holds the old payload or the new one; success means two copies, so
+/// that damage to one is not the loss of the record. Saving what is stored already writes nothing while both are valid.
+/// [`Reason::RecordCorrupt`] and [`Reason::RecordVersion`] as in [`load`]: only [`erase`] gives such a record up.
 pub fn save(store: &dyn Store, kind: Kind, payload: &[u8], buffer: &mut [u8]) -> Result<()> {
-    let current = newest(store, kind, buffer)?;
-    if let Some(place) = current.place
+    let current = current(store, kind, buffer)?;
+    if current.both
+        && let Some(place) = current.place
         && let Found::Valid(head) = read(store, kind, place, buffer)?
         && self::payload(buffer, head.length)? == payload
     {
@@ -135,8 +138,7 @@ pub fn save(store: &dyn Store, kind: Kind, payload: &[u8], buffer: &mut [u8]) ->
     check.copy_from_slice(&crc32(body).to_be_bytes());
     match current.place {
         Some(place) => store.save(slot(kind, place ^ 1), out)?,
-        // The first write fills both places: from then on damage to one of them is never a loss, and damage without a
-        // second copy can only be a first write that was torn.
+        // The first write fills both places: from then on damage to one of them is never a loss.
         None => [0, 1].into_iter().try_for_each(|place| store.save(slot(kind, place), out))?,
     }
     Ok(())
@@ -145,8 +147,8 @@ pub fn save(store: &dyn Store, kind: Kind, payload: &[u8], buffer: &mut [u8]) ->
 /// Removes the record. The older copy goes first, so that an interruption never brings an old payload back.
 pub fn erase(store: &dyn Store, kind: Kind, buffer: &mut [u8]) -> Result<()> {
     let last = match newest(store, kind, buffer) {
-        Ok(current) => current.place.unwrap_or(0),
-        Err(Reason::RecordCorrupt | Reason::RecordVersion) => 0,
+        Ok(newest) => newest.place.unwrap_or(0),
+        Err(Reason::RecordCorrupt) => 0,
         Err(other) => return Err(other),
     };
     store.erase(slot(kind, last ^ 1))?;
@@ -157,6 +159,9 @@ pub fn erase(store: &dyn Store, kind: Kind, buffer: &mut [u8]) -> Result<()> {
 struct Newest {
     place: Option<u8>,
     sequence: u32,
+    version: u8,
+    /// Both places hold a valid copy, so that either may be damaged.
+    both: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -172,31 +177,31 @@ enum Found {
     Valid(Head),
 }
 
+/// The newest valid copy, if it is of the format that this release reads and writes.
+fn current(store: &dyn Store, kind: Kind, buffer: &mut [u8]) -> Result<Newest> {
+    let newest = newest(store, kind, buffer)?;
+    if newest.version == kind.version() { Ok(newest) } else { Err(Reason::RecordVersion) }
+}
+
 fn newest(store: &dyn Store, kind: Kind, buffer: &mut [u8]) -> Result<Newest> {
     let mut best: Option<(u8, Head)> = None;
-    let mut damaged = false;
+    let (mut both, mut damaged) = (true, true);
     for place in [0, 1] {
-        match read(store, kind, place, buffer)? {
-            Found::Absent => {}
-            Found::Damaged => damaged = true,
-            Found::Valid(head) if best.is_none_or(|(_, other)| head.sequence > other.sequence) => {
-                best = Some((place, head));
-            }
-            Found::Valid(_) => {}
+        let found = read(store, kind, place, buffer)?;
+        both &= matches!(found, Found::Valid(_));
+        damaged &= matches!(found, Found::Damaged);
+        if let Found::Valid(head) = found
+            && best.is_none_or(|(_, other)| head.sequence > other.sequence)
+        {
+            best = Some((place, head));
         }
     }
     match best {
-        // A torn first write is no record yet: the state before it was "never written".
-        None if damaged && !first_write_torn(store, kind, buffer)? => Err(Reason::RecordCorrupt),
-        None => Ok(Newest { place: None, sequence: 0 }),
-        Some((_, head)) if head.version != kind.version() => Err(Reason::RecordVersion),
-        Some((place, head)) => Ok(Newest { place: Some(place), sequence: head.sequence }),
+        None if damaged => Err(Reason::RecordCorrupt),
+        // Damage without a second copy is a first write or an erasure that was interrupted: there is no record.
+        None => Ok(Newest { place: None, sequence: 0, version: kind.version(), both }),
+        Some((place, head)) => Ok(Newest { place: Some(place), sequence: head.sequence, version: head.version, both }),
     }
-}
-
-/// Whether the damage comes from an interrupted first write: place 0 was being written while place 1 was still absent.
-fn first_write_torn(store: &dyn Store, kind: Kind, buffer: &mut [u8]) -> Result<bool> {
-    Ok(matches!(read(store, kind, 1, buffer)?, Found::Absent))
 }
 
 fn read(store: &dyn Store, kind: Kind, place: u8, buffer: &mut [u8]) -> Result<Found> {
