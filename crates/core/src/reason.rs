@@ -187,6 +187,8 @@ reasons! {
     DiskFull = 803, Device, "The disk is full.", "Free some space; the old state still holds.";
     FileCorrupt = 804, Device, "A stored file is damaged.", "Restore it or provision the device again.";
     SecretTooShort = 805, Caller, "The storage secret has under 32 bytes.", "Pass at least 32 random bytes.";
+    SecretWrong = 806, Caller, "The storage secret is not the one of this folder.", "Pass the secret that the folder was made with.";
+    FolderBusy = 807, Later, "Another process works on this folder.", "End the other process, or give each a folder of its own.";
     FileExists = 808, Caller, "A file of that name is there already.", "Choose another name; keys are never overwritten.";
     TlsFailed = 810, Peer, "The TLS handshake failed.", "Check certificates and names of both sides.";
     NetworkFailed = 811, Later, "The connection failed.", "Check the network and try again.";

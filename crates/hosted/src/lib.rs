@@ -5,9 +5,12 @@
 
 pub mod crypto;
 mod error;
+pub mod files;
 pub mod os;
 
 pub use error::Error;
+
+pub use files::Files;
 
 /// The result of every fallible operation of hosts.
 pub type Result<T> = std::result::Result<T, Error>;
