@@ -11,7 +11,7 @@ use cbor4ii::core::{dec, enc, types};
 /// How strict a reader is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rules {
-    /// Our own formats: one encoding of each value.
+    /// Our own formats: one encoding of each value, and no more than [`Writer`] can write.
     Deterministic,
     /// Other people's formats: any definite-length encoding.
     Received,
@@ -53,6 +53,9 @@ pub struct Reader<'a> {
     input: &'a [u8],
     at: usize,
     rules: Rules,
+    /// The bytes were read before: keys need not be compared again. Comparing them in nested maps each time an outer map
+    /// looks for a doubled key would cost the product of their lengths.
+    again: bool,
 }
 
 impl<'a> dec::Read<'a> for Reader<'a> {
@@ -71,7 +74,7 @@ impl<'a> Reader<'a> {
     /// Starts at the first byte of `input`.
     #[must_use]
     pub const fn new(input: &'a [u8], rules: Rules) -> Self {
-        Self { input, at: 0, rules }
+        Self { input, at: 0, rules, again: false }
     }
 
     /// The bytes not read yet.
@@ -215,6 +218,9 @@ impl<'a> Reader<'a> {
 
     fn simple(&mut self) -> Result<()> {
         let width = match self.rest().first() {
+            Some(0xF4..=0xF6) => 1,
+            // Our own formats have neither floating-point numbers nor other simple values.
+            Some(_) if self.rules == Rules::Deterministic => return Err(Reason::CborNotDeterministic),
             Some(0xE0..=0xF7) => 1,
             Some(0xF9) => 3,
             Some(0xFA) => 5,
@@ -316,14 +322,15 @@ impl Map {
                 }
                 self.last = raw;
             }
-            Rules::Received => self.unique(reader, key, start)?,
+            Rules::Received if !reader.again => self.unique(reader, key, start)?,
+            Rules::Received => {}
         }
         Ok(Some(key))
     }
 
     /// Looks for `key` among the keys before `end`. Quadratic, within [`limits::CBOR_ITEMS`].
     fn unique(&self, reader: &Reader<'_>, key: Key<'_>, end: usize) -> Result<()> {
-        let mut earlier = Reader { input: reader.input, at: self.first, rules: Rules::Received };
+        let mut earlier = Reader { input: reader.input, at: self.first, rules: Rules::Received, again: true };
         while earlier.at < end {
             let other = match earlier.peek()? {
                 Type::Text => Key::Text(earlier.text()?),
@@ -515,6 +522,21 @@ mod tests {
             assert!(skip(&[0xF8, 0x20], rules).is_err());
         }
         assert_eq!(skip(&[0xA2, 0x01, 0, 0x18, 0x01, 0], Rules::Received), Err(Reason::CborMalformed));
+    }
+
+    #[test]
+    fn nested_maps_cost_no_more_than_their_size() {
+        // Sixteen maps in one another, each with the next as its first value and fifteen entries behind it. Looking for
+        // doubled keys again in each inner map would take 16 to the power of 15 steps.
+        let mut bytes = Vec::new();
+        for _ in 0..15 {
+            bytes.extend([0xB0, 0x00]);
+        }
+        bytes.push(0xA0);
+        for _ in 0..15 {
+            bytes.extend((1..16).flat_map(|key| [key, 0]));
+        }
+        assert_eq!(skip(&bytes, Rules::Received), Ok(()));
     }
 
     #[test]
