@@ -1,8 +1,9 @@
 //! The one power-safe record.
 //!
-//! A record lives in two places of the [`Store`]. It is always written to the place that does not hold the newest valid
-//! copy, so a write that is torn, lost or interrupted leaves the old copy readable; the newest valid copy wins. Nothing
-//! depends on a single magic word: a copy is valid when its whole frame is.
+//! A record lives in two places of the [`Store`]. It is always written first to the place that does not hold the newest
+//! valid copy, so a write that is torn, lost or interrupted leaves the old copy readable; the newest valid copy wins. Then
+//! it is written to the other place too, so that damage to either copy later neither loses the record nor brings an old
+//! one back. Nothing depends on a single magic word: a copy is valid when its whole frame is.
 //!
 //! ```text
 //! offset  0  magic      4 bytes  "aRec"
@@ -70,6 +71,11 @@ impl Kind {
         1
     }
 
+    /// Whether a save fills both places. The journal alone is written often, and an older one only costs work done twice.
+    const fn mirrored(self) -> bool {
+        !matches!(self, Self::UpdateJournal)
+    }
+
     /// The two slots of this record.
     #[must_use]
     pub const fn slots(self) -> [Slot; 2] {
@@ -87,8 +93,8 @@ pub const fn frame(payload: usize) -> usize {
 /// Reads the newest valid copy; none if the record was never written or was erased.
 ///
 /// `buffer` must hold the frame of the larger copy. [`Reason::RecordCorrupt`] if both copies exist and neither is valid,
-/// [`Reason::RecordVersion`] if the newest valid one has another format. Where the medium has lost the newest copy the
-/// one before it is read: a user who must notice that keeps a counter beside the record.
+/// [`Reason::RecordVersion`] if the newest valid one has another format. Damage to one copy after a
+/// [`save`] that succeeded shows in nothing; of [`Kind::UpdateJournal`] the payload before the last may then be read.
 pub fn load<'b>(store: &dyn Store, kind: Kind, buffer: &'b mut [u8]) -> Result<Option<&'b [u8]>> {
     load_split(store, kind, buffer).map(|(payload, _)| payload)
 }
@@ -109,8 +115,8 @@ pub fn load_split<'b>(store: &dyn Store, kind: Kind, buffer: &'b mut [u8]) -> Re
 
 /// Writes `payload` as the newest copy, through `buffer`, which must hold the frame of the old and of the new one.
 ///
-/// After power loss, and after an error, the record holds the old payload or the new one; success means two copies, so
-/// that damage to one is not the loss of the record. Saving what is stored already writes nothing while both are valid.
+/// After power loss, and after an error, the record holds the old payload or the new one; success means two copies of the
+/// new one. Saving what is stored already writes nothing while both copies are there.
 /// [`Reason::RecordCorrupt`] and [`Reason::RecordVersion`] as in [`load`]: only [`erase`] gives such a record up.
 pub fn save(store: &dyn Store, kind: Kind, payload: &[u8], buffer: &mut [u8]) -> Result<()> {
     let current = current(store, kind, buffer)?;
@@ -136,10 +142,10 @@ pub fn save(store: &dyn Store, kind: Kind, payload: &[u8], buffer: &mut [u8]) ->
     }
     room.copy_from_slice(payload);
     check.copy_from_slice(&crc32(body).to_be_bytes());
-    match current.place {
-        Some(place) => store.save(slot(kind, place ^ 1), out)?,
-        // The first write fills both places: from then on damage to one of them is never a loss.
-        None => [0, 1].into_iter().try_for_each(|place| store.save(slot(kind, place), out))?,
+    let last = current.place.unwrap_or(1);
+    store.save(slot(kind, last ^ 1), out)?;
+    if kind.mirrored() || current.place.is_none() {
+        store.save(slot(kind, last), out)?;
     }
     Ok(())
 }
@@ -160,7 +166,7 @@ struct Newest {
     place: Option<u8>,
     sequence: u32,
     version: u8,
-    /// Both places hold a valid copy, so that either may be damaged.
+    /// Both places are as a save that succeeded leaves them.
     both: bool,
 }
 
@@ -185,14 +191,13 @@ fn current(store: &dyn Store, kind: Kind, buffer: &mut [u8]) -> Result<Newest> {
 
 fn newest(store: &dyn Store, kind: Kind, buffer: &mut [u8]) -> Result<Newest> {
     let mut best: Option<(u8, Head)> = None;
-    let (mut both, mut damaged) = (true, true);
+    let (mut both, mut damaged) = (false, true);
     for place in [0, 1] {
         let found = read(store, kind, place, buffer)?;
-        both &= matches!(found, Found::Valid(_));
         damaged &= matches!(found, Found::Damaged);
-        if let Found::Valid(head) = found
-            && best.is_none_or(|(_, other)| head.sequence > other.sequence)
-        {
+        let Found::Valid(head) = found else { continue };
+        both = best.is_some_and(|(_, other)| !kind.mirrored() || head.sequence == other.sequence);
+        if best.is_none_or(|(_, other)| head.sequence > other.sequence) {
             best = Some((place, head));
         }
     }
