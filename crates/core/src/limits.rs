@@ -79,6 +79,8 @@ pub const SEQUENCE_BLOCK: u64 = 1024;
 pub const REPLAY_WINDOW: u64 = 64;
 /// Bytes of one message body.
 pub const MESSAGE: usize = 65536;
+/// Bytes of one frame on a channel: a sealed message with its headers, signature and recipients.
+pub const FRAME: usize = MESSAGE + 8192;
 /// Streams of a sender, each with sequence numbers of its own: one for each priority.
 pub const STREAMS: usize = 4;
 /// Streams, of all senders together, that a receiver keeps a replay window for.

@@ -193,6 +193,7 @@ reasons! {
     TlsFailed = 810, Peer, "The TLS handshake failed.", "Check certificates and names of both sides.";
     NetworkFailed = 811, Later, "The connection failed.", "Check the network and try again.";
     HttpMalformed = 812, Peer, "The HTTP exchange is malformed or too large.", "Check the server.";
+    PeerAnonymous = 813, Peer, "The peer showed no certificate.", "Give it an identity: both sides of a channel have one.";
 }
 
 impl Reason {
