@@ -159,6 +159,7 @@ reasons! {
     MessageClass = 607, Peer, "The message class is not allowed here.", "Use a class that sender and receiver may exchange.";
     SequenceExhausted = 608, Device, "The sender has used up its sequence numbers.", "Start a new stream.";
     SendersFull = 609, Device, "There is no replay window left for another sender.", "Forget a sender that is gone.";
+    Hl7Malformed = 610, Peer, "The HL7 v2 text or its block is malformed.", "Send ER7 encoding, without control characters.";
 
     // 7xx  update
     EnvelopeMalformed = 701, Peer, "The SUIT envelope is malformed.", "Make it with the author tool.";
