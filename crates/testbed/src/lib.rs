@@ -7,4 +7,6 @@
 
 pub mod bench;
 
+pub mod hostile;
+
 pub mod sweep;

@@ -1,0 +1,268 @@
+//! The side that opens: one order of checks, one reason for each refusal, nothing handed over twice.
+
+use crate::envelope::{self, Claims, Direction, Position};
+use crate::window::{Judgement, Order, Place, Windows};
+use crate::{SEALED, envelope::require_profile};
+use aseptic_core::cose::{Agree, ContentType, CoseAlg, Encrypt, RecipientKey, Sign1};
+use aseptic_core::crypto::{AeadAlg, Suite};
+use aseptic_core::platform::Platform;
+use aseptic_core::record::{self, Kind};
+use aseptic_core::secret::wipe;
+use aseptic_core::time::Time;
+use aseptic_core::trust::{Purpose, Purposes, VerifiedPeer};
+use aseptic_core::{Reason, Result};
+
+/// Who opens.
+#[derive(Clone, Copy)]
+pub struct Receiver<'a> {
+    /// The name by which senders address this receiver.
+    pub name: &'a [u8],
+    /// Its P-256 agreement key.
+    pub key: &'a dyn Agree,
+    /// Which way the messages go that it opens.
+    pub direction: Direction,
+    /// The classes that it takes. All others are refused, so the default is to take none.
+    pub allowed: Purposes,
+}
+
+/// Finds the sender that a message claims: its name and the class of the message go in, the verdict that its key may send
+/// such messages comes out. [`Reason::MessageUnknownSender`] for a name that is not known.
+pub type Senders<'s> = dyn FnMut(&str, Purpose) -> Result<VerifiedPeer> + 's;
+
+/// A message that was accepted.
+#[derive(Debug)]
+pub struct Opened<'o> {
+    /// The name of the sender, proven.
+    pub from: &'o str,
+    /// The class.
+    pub class: Purpose,
+    /// The stream.
+    pub stream: u8,
+    /// The epoch of the sender's numbers.
+    pub epoch: u64,
+    /// A random value that the sender drew when it started; keeps two devices with copied memories apart.
+    pub boot: [u8; 8],
+    /// The number within stream and epoch.
+    pub sequence: u64,
+    /// Where it stands among the others.
+    pub order: Order,
+    /// The sender has started anew since its last message, so that a gap may hold numbers that it never used.
+    pub restarted: bool,
+    /// When the sender says it wrote this, and what its clock was worth.
+    pub time: Time,
+    /// What the body is.
+    pub content_type: ContentType<'o>,
+    /// The body.
+    pub body: &'o [u8],
+    /// The message as the sender signed it (COSE_Sign1), body included, to be kept as evidence.
+    pub signed: &'o [u8],
+    /// Why the sender was accepted only with a flag, if so.
+    pub degraded: Option<Reason>,
+    /// To be given to [`Opener::commit`] when the body is stored.
+    pub ticket: Ticket,
+}
+
+/// The claim to have handed over one message.
+#[derive(Debug)]
+#[must_use = "a message that is not committed is delivered again"]
+pub struct Ticket {
+    place: Place,
+    sequence: u64,
+    committed: bool,
+}
+
+/// A receiver's memory of what it handed over.
+///
+/// Commands and configuration are handed over at most once: their number is stored before. All other classes are handed
+/// over at least once: their number is stored by [`Opener::commit`], which the application calls when it has stored the
+/// body; until then the same message is delivered again. An opener is used from one thread.
+#[derive(Debug)]
+pub struct Opener {
+    windows: Windows,
+}
+
+impl Opener {
+    /// Goes on with the stored windows, or with none.
+    pub fn load(platform: &Platform<'_>) -> Result<Self> {
+        let mut buffer = [0; FRAME];
+        let windows = match record::load(platform.store, Kind::ReplayWindows, &mut buffer)? {
+            Some(payload) => Windows::decode(payload)?,
+            None => Windows::new(),
+        };
+        Ok(Self { windows })
+    }
+
+    /// Opens one message; the plaintext lies in `out`, which must hold `message.len()` bytes.
+    ///
+    /// The checks run in this order, and the first that fails is the reason:
+    /// 1. it is addressed to us and decrypts ([`Reason::CoseNoRecipient`], [`Reason::DecryptFailed`]),
+    /// 2. it follows the profile ([`Reason::MessageMalformed`]),
+    /// 3. `senders` knows its sender ([`Reason::MessageUnknownSender`] or what else it answers), and that sender's key is
+    ///    the one that the message names ([`Reason::UnknownSigner`]) and made the signature
+    ///    ([`Reason::SignatureInvalid`]): a message signed anew by somebody else ends at one of these three,
+    /// 4. the key belongs to the device of that name ([`Reason::MessageIdentity`]),
+    /// 5. the signed audience names us ([`Reason::MessageNotForUs`]): a message that another recipient passed on ends here,
+    /// 6. its class is allowed ([`Reason::MessageClass`]),
+    /// 7. its number is new ([`Reason::MessageReplayed`], [`Reason::MessageTooOld`], [`Reason::SendersFull`]).
+    ///
+    /// A refused message changes no state, leaves `out` wiped, and is reported as an event.
+    pub fn open<'o>(
+        &mut self,
+        platform: &Platform<'_>,
+        suite: &Suite<'_>,
+        us: &Receiver<'_>,
+        senders: &mut Senders<'_>,
+        message: &[u8],
+        out: &'o mut [u8],
+    ) -> Result<Opened<'o>> {
+        let accepted = match self.check(platform, suite, us, senders, message, out) {
+            Ok(accepted) => accepted,
+            Err(reason) => {
+                wipe(out);
+                platform.event(reason, 0);
+                return Err(reason);
+            }
+        };
+        let signed: &'o [u8] = out.get(..accepted.length).ok_or(Reason::Internal)?;
+        let inner = Sign1::parse(signed)?;
+        let Claims { from, class, time, position, .. } = Claims::read(inner.header.claims)?;
+        Ok(Opened {
+            from,
+            class,
+            stream: position.stream,
+            epoch: position.epoch,
+            boot: position.boot,
+            sequence: position.sequence,
+            order: accepted.judgement.order,
+            restarted: accepted.judgement.restarted,
+            time,
+            content_type: inner.header.content_type.ok_or(Reason::Internal)?,
+            body: inner.payload.ok_or(Reason::Internal)?,
+            signed,
+            degraded: accepted.degraded,
+            ticket: accepted.ticket,
+        })
+    }
+
+    /// Takes note, durably, that a message was handled. Only then is it refused when it comes again.
+    ///
+    /// [`Reason::MessageReplayed`] or [`Reason::MessageTooOld`] if it was committed, or fell out of the window, since it
+    /// was opened: the application then has it twice. After power loss, and after an error, the note is there or it is not.
+    pub fn commit(&mut self, platform: &Platform<'_>, ticket: Ticket) -> Result<()> {
+        if ticket.committed {
+            return Ok(());
+        }
+        self.take(platform, &ticket.place, ticket.sequence).map(drop)
+    }
+
+    /// Forgets a sender's windows. Its old messages would be accepted again, so forget only what can no longer sign:
+    /// a device that is gone, or one that comes back wiped with a new key.
+    pub fn forget(&mut self, platform: &Platform<'_>, suite: &Suite<'_>, name: &[u8]) -> Result<()> {
+        let mut windows = self.windows.clone();
+        windows.forget(&fingerprint(suite, name)?);
+        save(platform, &windows)?;
+        self.windows = windows;
+        Ok(())
+    }
+
+    fn check(
+        &mut self,
+        platform: &Platform<'_>,
+        suite: &Suite<'_>,
+        us: &Receiver<'_>,
+        senders: &mut Senders<'_>,
+        message: &[u8],
+        out: &mut [u8],
+    ) -> Result<Accepted> {
+        let (length, outer_class) = decrypt(suite, us, message, out)?;
+        let inner = Sign1::parse(out.get(..length).ok_or(Reason::Internal)?)?;
+        require_profile(inner.header.typ)?;
+        let claims = Claims::read(inner.header.claims)?;
+        if claims.class != outer_class || inner.payload.is_none() || inner.header.content_type.is_none() {
+            return Err(Reason::MessageMalformed);
+        }
+        let peer = senders(claims.from, claims.class)?;
+        authenticate(suite, &peer, &inner, &claims)?;
+        if !claims.names(us.name) {
+            return Err(Reason::MessageNotForUs);
+        }
+        if !us.allowed.contains(claims.class) {
+            return Err(Reason::MessageClass);
+        }
+        let Position { stream, epoch, boot, sequence } = claims.position;
+        let place = Place { sender: fingerprint(suite, claims.from.as_bytes())?, stream, epoch, boot };
+        let committed = matches!(claims.class, Purpose::Command | Purpose::Configuration);
+        let judgement =
+            if committed { self.take(platform, &place, sequence)? } else { self.windows.judge(&place, sequence)? };
+        let ticket = Ticket { place, sequence, committed };
+        Ok(Accepted { length, judgement, degraded: peer.degraded(), ticket })
+    }
+
+    /// Marks a number and stores that, or changes nothing.
+    fn take(&mut self, platform: &Platform<'_>, place: &Place, sequence: u64) -> Result<Judgement> {
+        let mut windows = self.windows.clone();
+        let judgement = windows.take(place, sequence)?;
+        save(platform, &windows)?;
+        self.windows = windows;
+        Ok(judgement)
+    }
+}
+
+/// What [`Opener::open`] knows when all checks have passed; no reference into the plaintext.
+struct Accepted {
+    length: usize,
+    judgement: Judgement,
+    degraded: Option<Reason>,
+    ticket: Ticket,
+}
+
+/// Opens the outer layer; gives the length of the plaintext and the class that the layer is bound to.
+fn decrypt(suite: &Suite<'_>, us: &Receiver<'_>, message: &[u8], out: &mut [u8]) -> Result<(usize, Purpose)> {
+    if message.len() > SEALED {
+        return Err(Reason::TooLarge);
+    }
+    let outer = Encrypt::parse(message)?;
+    require_profile(outer.header.typ)?;
+    let class = envelope::outer_class(outer.header.claims)?;
+    // The profile has one content algorithm; the suite may have more.
+    if outer.header.protected_alg()? != CoseAlg::for_aead(AeadAlg::Aes128Gcm) {
+        return Err(Reason::CoseAlgorithm);
+    }
+    if !outer.recipients().any(|recipient| recipient.header.kid == Some(us.name)) {
+        return Err(Reason::CoseNoRecipient);
+    }
+    let key = RecipientKey::agree(CoseAlg::ECDH_ES_A128KW, us.key)?.with_kid(us.name);
+    let mut aad = [0; 32];
+    let aad = envelope::outer_aad(us.direction, class, &mut aad)?;
+    let length = outer.open(suite, &key, aad, None, out)?;
+    Ok((length, class))
+}
+
+/// The signer is the peer that the caller found for the claimed name and class, and the peer has that name.
+fn authenticate(suite: &Suite<'_>, peer: &VerifiedPeer, inner: &Sign1<'_>, claims: &Claims<'_>) -> Result<()> {
+    peer.require(claims.class)?;
+    let key = peer.key()?;
+    let alg = key.alg().signs().ok_or(Reason::KeyWrongUse)?;
+    // Only the number that we write: the older ones leave the curve to the message.
+    if inner.header.protected_alg()? != CoseAlg::for_signature(alg) {
+        return Err(Reason::CoseAlgorithm);
+    }
+    if inner.header.kid != Some(&key.thumbprint(suite)?) {
+        return Err(Reason::UnknownSigner);
+    }
+    peer.verify_sign1(suite, inner, &[], None)?;
+    if peer.name() == claims.from.as_bytes() { Ok(()) } else { Err(Reason::MessageIdentity) }
+}
+
+fn fingerprint(suite: &Suite<'_>, name: &[u8]) -> Result<[u8; 16]> {
+    suite.sha256(&[name])?.first_chunk().copied().ok_or(Reason::Internal)
+}
+
+fn save(platform: &Platform<'_>, windows: &Windows) -> Result<()> {
+    let mut payload = [0; Windows::PAYLOAD];
+    let length = windows.encode(&mut payload);
+    let payload = payload.get(..length).ok_or(Reason::Internal)?;
+    record::save(platform.store, Kind::ReplayWindows, payload, &mut [0; FRAME])
+}
+
+const FRAME: usize = record::frame(Windows::PAYLOAD);
