@@ -1,0 +1,49 @@
+//! Reading a slot back: the only way to know what it holds.
+
+use crate::digest::Digest;
+use crate::journal::Image;
+use aseptic_core::crypto::{Hash, HashState, Suite};
+use aseptic_core::platform::{ImageSlot, Platform};
+use aseptic_core::{Reason, Result};
+
+/// Bytes read at once; on the stack.
+const PIECE: usize = 1024;
+
+/// Takes the first `length` bytes of the slot, as read from the medium, into `state`.
+pub(crate) fn hash(
+    platform: &Platform<'_>,
+    slot: ImageSlot,
+    length: u64,
+    hash: &dyn Hash,
+    state: &mut HashState,
+) -> Result<()> {
+    let mut piece = [0; PIECE];
+    let mut at = 0_u64;
+    while at < length {
+        let left = length.saturating_sub(at);
+        let size = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
+        let part = piece.get_mut(..size).ok_or(Reason::Internal)?;
+        platform.images.read(slot, at, part)?;
+        hash.update(state, part)?;
+        at = at.saturating_add(u64::try_from(size).map_err(|_| Reason::Internal)?);
+    }
+    Ok(())
+}
+
+/// The digest so far; the state goes on.
+pub(crate) fn digest(hash: &dyn Hash, state: &HashState) -> Result<Digest> {
+    let mut out = [0; 64];
+    hash.finish(state.clone(), &mut out)?;
+    Digest::new(hash.alg(), out.get(..hash.alg().digest_len()).ok_or(Reason::Internal)?)
+}
+
+/// Whether the slot holds the image.
+pub(crate) fn holds(platform: &Platform<'_>, suite: &Suite<'_>, image: &Image) -> Result<bool> {
+    if image.size > platform.images.geometry(image.slot)?.size {
+        return Ok(false);
+    }
+    let engine = suite.hash(image.digest.alg())?;
+    let mut state = engine.start()?;
+    hash(platform, image.slot, image.size, engine, &mut state)?;
+    Ok(digest(engine, &state)? == image.digest)
+}

@@ -1,0 +1,335 @@
+//! The session: bytes stream into the slot that is not running, and power may fail at any of them.
+
+use crate::boot::{self, BootState};
+use crate::journal::{Image, Journal, Stage};
+use crate::medium;
+use crate::plan::Plan;
+use aseptic_core::clinical::Use;
+use aseptic_core::crypto::{Hash, HashState, Suite};
+use aseptic_core::platform::{BootMode, Geometry, ImageSlot, Platform};
+use aseptic_core::{Reason, Result};
+
+/// The journal is written when this many bytes, or one erase block if that is more, have come to lie in the slot.
+const CHECKPOINT: u64 = 64 * 1024;
+/// The largest unit of writing that a platform may have.
+const WRITE_SIZE: usize = 32;
+
+/// An image on its way into its slot. Uses one buffer of the largest write unit, whatever the size of the image.
+///
+/// After any error but [`Reason::ClinicalUse`] and [`Reason::ImageMismatch`] of [`Session::feed`] the session is over;
+/// [`Session::resume`] makes a new one. Dropping it loses nothing that the journal holds.
+pub struct Session<'s> {
+    journal: Journal,
+    geometry: Geometry,
+    engine: &'s dyn Hash,
+    state: HashState,
+    /// Bytes taken in.
+    offset: u64,
+    /// Bytes of them that wait for a whole write unit.
+    carry: [u8; WRITE_SIZE],
+    carried: usize,
+    /// The slot is erased up to here.
+    erased: u64,
+    broken: bool,
+}
+
+impl<'s> Session<'s> {
+    /// Starts from the first byte.
+    ///
+    /// [`Reason::ClinicalUse`] unless idle, [`Reason::TrialPending`] while the running image is not confirmed (the other
+    /// slot is what the device falls back to), [`Reason::UpdateBusy`] if another update is under way or a restart into a
+    /// confirmed image is due, [`Reason::SequenceTooOld`] below the floor, [`Reason::Misuse`] if the plan is for the
+    /// running slot. Those change nothing. Power loss: the journal names this update, or it does not.
+    pub fn begin(platform: &Platform<'_>, suite: &Suite<'s>, plan: &Plan<'_>, clinical: Use) -> Result<Self> {
+        idle(clinical)?;
+        let target = plan.target();
+        if target.slot == platform.images.running()? {
+            return Err(Reason::Misuse);
+        }
+        if plan.sequence() < boot::floor(platform)? {
+            return Err(Reason::SequenceTooOld);
+        }
+        match boot::load(platform, suite)? {
+            BootState::Trial(_) => return Err(Reason::TrialPending),
+            BootState::RestartNeeded(_) => return Err(Reason::UpdateBusy),
+            BootState::Confirmed(_) | BootState::Reverted(_) | BootState::Fallback(_) => {}
+        }
+        let under_way = Journal::load(platform)?;
+        if under_way.is_some_and(|other| other.stage != Stage::Activated && other.identity != *plan.identity()) {
+            return Err(Reason::UpdateBusy);
+        }
+        let geometry = shape(platform, target.slot, plan.size())?;
+        let engine = suite.hash(plan.digest().alg())?;
+        let state = engine.start()?;
+        let image = Image { slot: target.slot, digest: *plan.digest(), size: plan.size(), sequence: plan.sequence() };
+        let prefix = medium::digest(engine, &state)?;
+        let journal = Journal { stage: Stage::Writing, identity: *plan.identity(), image, offset: 0, prefix };
+        // The slot that is about to be erased must not be what boots next, whatever was selected before.
+        platform.images.select(target.slot.other(), BootMode::Permanent)?;
+        journal.save(platform)?;
+        Ok(Self::new(journal, geometry, engine, state))
+    }
+
+    /// Goes on after a power loss or an error: re-reads from the medium what the journal says is there, and starts at the
+    /// byte that [`Session::offset`] then gives. Where the medium holds something else, that is 0.
+    ///
+    /// [`Reason::NoUpdate`] if the journal knows of no update (or one that was tried already), [`Reason::UpdateBusy`] if
+    /// of another one.
+    pub fn resume(platform: &Platform<'_>, suite: &Suite<'s>, plan: &Plan<'_>) -> Result<Self> {
+        let mut journal = Journal::load(platform)?.ok_or(Reason::NoUpdate)?;
+        if journal.identity != *plan.identity() {
+            return Err(Reason::UpdateBusy);
+        }
+        let (slot, image) = (platform.images.running()?.other(), journal.image);
+        let same = image.slot == slot && image.digest == *plan.digest() && image.size == plan.size();
+        if journal.stage == Stage::Activated || !same || journal.offset > image.size {
+            return Err(Reason::NoUpdate);
+        }
+        if image.sequence < boot::floor(platform)? {
+            return Err(Reason::SequenceTooOld);
+        }
+        let geometry = shape(platform, slot, image.size)?;
+        let engine = suite.hash(image.digest.alg())?;
+        let mut state = engine.start()?;
+        medium::hash(platform, slot, journal.offset, engine, &mut state)?;
+        if medium::digest(engine, &state)? != journal.prefix {
+            platform.event(Reason::SlotMismatch, journal.offset);
+            state = engine.start()?;
+            journal = Journal { stage: Stage::Writing, offset: 0, prefix: medium::digest(engine, &state)?, ..journal };
+            journal.save(platform)?;
+        }
+        Ok(Self::new(journal, geometry, engine, state))
+    }
+
+    /// Forgets the update under way. The running image and the floor stay; what is in the other slot is never booted.
+    ///
+    /// [`Reason::TrialPending`] while that image is running on trial.
+    pub fn abandon(platform: &Platform<'_>, suite: &Suite<'_>) -> Result<()> {
+        match boot::load(platform, suite)? {
+            BootState::Trial(_) => return Err(Reason::TrialPending),
+            BootState::RestartNeeded(_) => return Err(Reason::UpdateBusy),
+            BootState::Confirmed(_) | BootState::Reverted(_) | BootState::Fallback(_) => {}
+        }
+        platform.images.select(platform.images.running()?, BootMode::Permanent)?;
+        Journal::erase(platform)
+    }
+
+    /// The number of the next byte that [`Session::feed`] wants.
+    #[must_use]
+    pub const fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Bytes still missing.
+    #[must_use]
+    pub const fn missing(&self) -> u64 {
+        self.journal.image.size.saturating_sub(self.offset)
+    }
+
+    /// Takes the next bytes of the image, of any number.
+    ///
+    /// [`Reason::ClinicalUse`] unless idle and [`Reason::ImageMismatch`] for bytes beyond the size that was signed: nothing
+    /// has happened then and the session goes on. Erases ahead block by block, writes whole units, and notes in the
+    /// journal how far it is.
+    pub fn feed(&mut self, platform: &Platform<'_>, chunk: &[u8], clinical: Use) -> Result<()> {
+        idle(clinical)?;
+        if self.broken {
+            return Err(Reason::Misuse);
+        }
+        if u64::try_from(chunk.len()).map_or(true, |length| length > self.missing()) {
+            return Err(Reason::ImageMismatch);
+        }
+        self.broken = true;
+        let mut rest = chunk;
+        while !rest.is_empty() {
+            let step = checkpoint(self.geometry);
+            let boundary = round_up(self.offset.saturating_add(1), step);
+            let room = usize::try_from(boundary.saturating_sub(self.offset)).unwrap_or(usize::MAX);
+            let (part, later) = rest.split_at(room.min(rest.len()));
+            rest = later;
+            self.engine.update(&mut self.state, part)?;
+            self.write(platform, part)?;
+            self.offset = self.offset.saturating_add(u64::try_from(part.len()).map_err(|_| Reason::Internal)?);
+            if self.offset == boundary {
+                self.note(platform, Stage::Writing)?;
+            }
+        }
+        self.broken = false;
+        Ok(())
+    }
+
+    /// Ends the transfer: erases the rest of the slot, then reads the whole image back from the medium and hashes it again.
+    ///
+    /// [`Reason::ImageMismatch`] if bytes are missing (the session may be resumed) or are other bytes than were signed,
+    /// [`Reason::SlotMismatch`] if the medium does not hold what was written; both of the latter forget the update, and the
+    /// next one starts from the first byte. After power loss the journal says that the image is staged, or how far it came.
+    pub fn finish(mut self, platform: &Platform<'_>, clinical: Use) -> Result<Staged> {
+        idle(clinical)?;
+        if self.broken {
+            return Err(Reason::Misuse);
+        }
+        if self.missing() != 0 {
+            return Err(Reason::ImageMismatch);
+        }
+        let image = self.journal.image;
+        if medium::digest(self.engine, &self.state)? != image.digest {
+            Journal::erase(platform)?;
+            return Err(Reason::ImageMismatch);
+        }
+        self.flush(platform)?;
+        self.erase_to(platform, self.geometry.size)?;
+        let mut state = self.engine.start()?;
+        medium::hash(platform, image.slot, image.size, self.engine, &mut state)?;
+        if medium::digest(self.engine, &state)? != image.digest {
+            Journal::erase(platform)?;
+            return Err(Reason::SlotMismatch);
+        }
+        self.note(platform, Stage::Staged)?;
+        Ok(Staged { journal: self.journal })
+    }
+
+    fn new(journal: Journal, geometry: Geometry, engine: &'s dyn Hash, state: HashState) -> Self {
+        // A checkpoint lies at the border of an erase block, or at the end of the image, whose block is erased already.
+        let erased = round_up(journal.offset, u64::from(geometry.erase_size));
+        let (offset, carry) = (journal.offset, [0; WRITE_SIZE]);
+        Self { journal, geometry, engine, state, offset, carry, carried: 0, erased, broken: false }
+    }
+
+    /// Writes the whole units of what is carried and `part`, and carries the rest.
+    fn write(&mut self, platform: &Platform<'_>, part: &[u8]) -> Result<()> {
+        let unit = usize::try_from(self.geometry.write_size).map_err(|_| Reason::Internal)?;
+        let mut at = self.offset.saturating_sub(u64::try_from(self.carried).map_err(|_| Reason::Internal)?);
+        let mut part = part;
+        if self.carried != 0 {
+            let fill = unit.saturating_sub(self.carried).min(part.len());
+            let (head, rest) = part.split_at(fill);
+            let end = self.carried.saturating_add(fill);
+            self.carry.get_mut(self.carried..end).ok_or(Reason::Internal)?.copy_from_slice(head);
+            self.carried = end;
+            part = rest;
+            if self.carried == unit {
+                at = self.flush_at(platform, at)?;
+            }
+        }
+        // The unit is a power of two.
+        let tail = part.len() & unit.saturating_sub(1);
+        let (body, tail) = part.split_at(part.len().saturating_sub(tail));
+        if !body.is_empty() {
+            let end = at.saturating_add(u64::try_from(body.len()).map_err(|_| Reason::Internal)?);
+            self.erase_to(platform, end)?;
+            platform.images.write(self.journal.image.slot, at, body)?;
+        }
+        if !tail.is_empty() {
+            self.carry.get_mut(..tail.len()).ok_or(Reason::Internal)?.copy_from_slice(tail);
+            self.carried = tail.len();
+        }
+        Ok(())
+    }
+
+    /// Writes what is carried; at the end of the image that may be less than a unit.
+    fn flush(&mut self, platform: &Platform<'_>) -> Result<()> {
+        if self.carried != 0 {
+            let at = self.offset.saturating_sub(u64::try_from(self.carried).map_err(|_| Reason::Internal)?);
+            self.flush_at(platform, at)?;
+        }
+        Ok(())
+    }
+
+    fn flush_at(&mut self, platform: &Platform<'_>, at: u64) -> Result<u64> {
+        let end = at.saturating_add(u64::try_from(self.carried).map_err(|_| Reason::Internal)?);
+        self.erase_to(platform, end)?;
+        let carry = self.carry.get(..self.carried).ok_or(Reason::Internal)?;
+        platform.images.write(self.journal.image.slot, at, carry)?;
+        self.carried = 0;
+        Ok(end)
+    }
+
+    fn erase_to(&mut self, platform: &Platform<'_>, end: u64) -> Result<()> {
+        let block = u64::from(self.geometry.erase_size);
+        while self.erased < end {
+            platform.images.erase(self.journal.image.slot, self.erased, block)?;
+            self.erased = self.erased.saturating_add(block);
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, platform: &Platform<'_>, stage: Stage) -> Result<()> {
+        let prefix = medium::digest(self.engine, &self.state)?;
+        self.journal = Journal { stage, offset: self.offset, prefix, ..self.journal };
+        self.journal.save(platform)
+    }
+}
+
+/// An image that has been read back whole from its slot and matches what was signed.
+#[derive(Debug)]
+pub struct Staged {
+    journal: Journal,
+}
+
+impl Staged {
+    /// Finds the staged image again after a restart, and reads it back once more.
+    ///
+    /// [`Reason::NoUpdate`] if none is staged, [`Reason::SlotMismatch`] if the medium does not hold it any more. An image
+    /// whose trial ended without confirmation counts as staged: to try it again is the application's decision.
+    pub fn load(platform: &Platform<'_>, suite: &Suite<'_>) -> Result<Self> {
+        let journal = Journal::load(platform)?.ok_or(Reason::NoUpdate)?;
+        if journal.stage == Stage::Writing || journal.image.slot == platform.images.running()? {
+            return Err(Reason::NoUpdate);
+        }
+        if medium::holds(platform, suite, &journal.image)? { Ok(Self { journal }) } else { Err(Reason::SlotMismatch) }
+    }
+
+    /// The image.
+    #[must_use]
+    pub const fn image(&self) -> &Image {
+        &self.journal.image
+    }
+
+    /// Selects the image for one trial boot. The restart itself is the application's.
+    ///
+    /// [`Reason::ClinicalUse`] unless idle, [`Reason::SequenceTooOld`] if the floor has risen above it meanwhile. After
+    /// power loss the old image boots, or the new one on trial.
+    pub fn activate(self, platform: &Platform<'_>, clinical: Use) -> Result<()> {
+        idle(clinical)?;
+        if self.journal.image.slot == platform.images.running()? {
+            return Err(Reason::Misuse);
+        }
+        if self.journal.image.sequence < boot::floor(platform)? {
+            return Err(Reason::SequenceTooOld);
+        }
+        // Intent first: a boot into the slot is a trial only if the journal says so.
+        Journal { stage: Stage::Activated, ..self.journal }.save(platform)?;
+        platform.images.select(self.journal.image.slot, BootMode::Trial)?;
+        Ok(())
+    }
+}
+
+fn idle(clinical: Use) -> Result<()> {
+    if clinical.allows_disruption() { Ok(()) } else { Err(Reason::ClinicalUse) }
+}
+
+/// The shape of the slot, if the platform keeps its contract and the image fits.
+fn shape(platform: &Platform<'_>, slot: ImageSlot, size: u64) -> Result<Geometry> {
+    let geometry = platform.images.geometry(slot)?;
+    let usable = geometry.erase_size.is_power_of_two()
+        && geometry.write_size.is_power_of_two()
+        && geometry.write_size <= geometry.erase_size
+        && usize::try_from(geometry.write_size).is_ok_and(|unit| unit <= WRITE_SIZE)
+        && geometry.size.is_multiple_of(u64::from(geometry.erase_size));
+    match usable {
+        false => Err(Reason::Misuse),
+        true if size > geometry.size => Err(Reason::ImageTooLarge),
+        true => Ok(geometry),
+    }
+}
+
+/// Bytes between two entries of the journal: a multiple of the erase block.
+fn checkpoint(geometry: Geometry) -> u64 {
+    CHECKPOINT.max(u64::from(geometry.erase_size))
+}
+
+/// The next multiple of `unit`, a power of two.
+const fn round_up(value: u64, unit: u64) -> u64 {
+    let mask = unit.wrapping_sub(1);
+    value.saturating_add(mask) & !mask
+}
