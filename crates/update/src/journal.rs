@@ -109,7 +109,14 @@ impl Journal {
         self.image.digest.write(&mut writer);
         writer.uint(self.image.size).uint(self.image.sequence).uint(self.offset);
         self.prefix.write(&mut writer);
-        record::save(platform.store, Kind::UpdateJournal, writer.finish()?, &mut [0; FRAME])
+        let payload = writer.finish()?;
+        match record::save(platform.store, Kind::UpdateJournal, payload, &mut [0; FRAME]) {
+            Err(Reason::RecordCorrupt) => {
+                Self::erase(platform)?;
+                record::save(platform.store, Kind::UpdateJournal, payload, &mut [0; FRAME])
+            }
+            result => result,
+        }
     }
 
     pub(crate) fn erase(platform: &Platform<'_>) -> Result<()> {
