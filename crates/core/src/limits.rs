@@ -36,6 +36,8 @@ pub const TRUST_SIGNERS: usize = 8;
 pub const CHAIN: usize = 4;
 /// Bytes in one certificate. P-256 certificates after IEEE 802.1AR stay under 1 KiB; RSA-4096 ones under 2.
 pub const CERTIFICATE: usize = 4096;
+/// Extensions of one certificate; those of the public web carry ten.
+pub const EXTENSIONS: usize = 32;
 /// Bytes in a certification request (facts of EST: 16 KiB for PQ keys; ours are P-256).
 pub const CSR: usize = 1024;
 /// Bytes in an answer of an EST server.

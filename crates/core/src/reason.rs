@@ -134,6 +134,7 @@ reasons! {
     CsrMalformed = 420, Peer, "The certification request is malformed.", "Build it after RFC 2986.";
     CsrProof = 421, Peer, "The certification request is not signed by its own key.", "Sign it with the key it names.";
     CmsMalformed = 422, Peer, "The certificate bundle is malformed.", "Send CMS certs-only after RFC 5272.";
+    TemplateInvalid = 423, Caller, "A name for a certification request has a wrong form.", "Keep to the bounds of `CsrTemplate`.";
 
     // 5xx  identity
     OwnerRootMissing = 501, Later, "Enrolment needs the owner's root, and none is installed.", "Install the owner's trust store first.";

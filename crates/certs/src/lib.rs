@@ -1,0 +1,30 @@
+//! X.509 for devices: DER, certificates, certification requests, bundles, and path validation without a clock.
+//!
+//! * [`der`]: a bounded reader and writer of the DER that certificates are made of.
+//! * [`Certificate`], [`csr`], [`cms`], [`base64`]: views of what a peer sent, and writers of what we send. A view proves
+//!   nothing; every accessor reads bytes that were checked for shape when the view was made.
+//! * [`Engine`]: the [`PathEngine`](aseptic_core::trust::PathEngine) behind every chain that a device believes, with the
+//!   rules of [`profile`].
+//! * [`devid`]: what IEEE 802.1AR wants of a birth certificate.
+//!
+//! Nothing here allocates, reads a clock or keeps state. PEM is for hosts; devices speak DER.
+#![no_std]
+
+#[cfg(test)]
+extern crate std;
+
+mod algorithm;
+pub mod base64;
+mod certificate;
+pub mod cms;
+pub mod csr;
+pub mod der;
+pub mod devid;
+mod engine;
+pub mod name;
+pub mod oid;
+pub mod profile;
+
+pub use certificate::{AuthorityKey, BasicConstraints, Certificate, Extension, Extensions, KeyUsage, Oids};
+pub use devid::IDEVID_NOT_AFTER;
+pub use engine::Engine;

@@ -1,0 +1,69 @@
+//! Object identifiers, as the content bytes of their DER encoding.
+
+macro_rules! oids {
+    ($($(#[$doc:meta])* $name:ident = [$($byte:literal),*];)*) => {
+        $($(#[$doc])* pub const $name: &[u8] = &[$($byte),*];)*
+    };
+}
+
+oids! {
+    /// ecdsa-with-SHA256, 1.2.840.10045.4.3.2 (RFC 5758 section 3.2).
+    ECDSA_SHA256 = [0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x04, 0x03, 0x02];
+    /// id-Ed25519, 1.3.101.112 (RFC 8410 section 3).
+    ED25519 = [0x2B, 0x65, 0x70];
+
+    /// commonName, 2.5.4.3.
+    COMMON_NAME = [0x55, 0x04, 0x03];
+    /// serialNumber, 2.5.4.5.
+    SERIAL_NUMBER = [0x55, 0x04, 0x05];
+
+    /// subjectKeyIdentifier, 2.5.29.14.
+    SUBJECT_KEY_ID = [0x55, 0x1D, 0x0E];
+    /// keyUsage, 2.5.29.15.
+    KEY_USAGE = [0x55, 0x1D, 0x0F];
+    /// subjectAltName, 2.5.29.17.
+    SUBJECT_ALT_NAME = [0x55, 0x1D, 0x11];
+    /// issuerAltName, 2.5.29.18.
+    ISSUER_ALT_NAME = [0x55, 0x1D, 0x12];
+    /// basicConstraints, 2.5.29.19.
+    BASIC_CONSTRAINTS = [0x55, 0x1D, 0x13];
+    /// nameConstraints, 2.5.29.30.
+    NAME_CONSTRAINTS = [0x55, 0x1D, 0x1E];
+    /// cRLDistributionPoints, 2.5.29.31.
+    CRL_DISTRIBUTION_POINTS = [0x55, 0x1D, 0x1F];
+    /// certificatePolicies, 2.5.29.32.
+    CERTIFICATE_POLICIES = [0x55, 0x1D, 0x20];
+    /// policyMappings, 2.5.29.33.
+    POLICY_MAPPINGS = [0x55, 0x1D, 0x21];
+    /// authorityKeyIdentifier, 2.5.29.35.
+    AUTHORITY_KEY_ID = [0x55, 0x1D, 0x23];
+    /// policyConstraints, 2.5.29.36.
+    POLICY_CONSTRAINTS = [0x55, 0x1D, 0x24];
+    /// extKeyUsage, 2.5.29.37.
+    EXTENDED_KEY_USAGE = [0x55, 0x1D, 0x25];
+    /// inhibitAnyPolicy, 2.5.29.54.
+    INHIBIT_ANY_POLICY = [0x55, 0x1D, 0x36];
+    /// authorityInfoAccess, 1.3.6.1.5.5.7.1.1.
+    AUTHORITY_INFO_ACCESS = [0x2B, 0x06, 0x01, 0x05, 0x05, 0x07, 0x01, 0x01];
+
+    /// id-kp-serverAuth, 1.3.6.1.5.5.7.3.1.
+    SERVER_AUTH = [0x2B, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x01];
+    /// id-kp-clientAuth, 1.3.6.1.5.5.7.3.2.
+    CLIENT_AUTH = [0x2B, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x02];
+    /// id-kp-codeSigning, 1.3.6.1.5.5.7.3.3.
+    CODE_SIGNING = [0x2B, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x03];
+    /// id-kp-cmcRA, 1.3.6.1.5.5.7.3.28: a registrar (RFC 6402 section 2.10, RFC 7030 section 3.6.1).
+    CMC_RA = [0x2B, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x1C];
+    /// id-kp-updatePackageSigning, 1.3.6.1.5.5.7.3.43 (RFC 9809).
+    UPDATE_PACKAGE_SIGNING = [0x2B, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x2B];
+
+    /// id-on-hardwareModuleName, 1.3.6.1.5.5.7.8.4 (RFC 4108 section 5).
+    HARDWARE_MODULE_NAME = [0x2B, 0x06, 0x01, 0x05, 0x05, 0x07, 0x08, 0x04];
+
+    /// extensionRequest, 1.2.840.113549.1.9.14 (RFC 2985 section 5.4.2).
+    EXTENSION_REQUEST = [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x09, 0x0E];
+    /// id-data, 1.2.840.113549.1.7.1 (RFC 5652 section 4).
+    DATA = [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x07, 0x01];
+    /// id-signedData, 1.2.840.113549.1.7.2 (RFC 5652 section 5.1).
+    SIGNED_DATA = [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x07, 0x02];
+}
