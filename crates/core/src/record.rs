@@ -93,24 +93,28 @@ pub const fn frame(payload: usize) -> usize {
 /// Reads the newest valid copy; none if the record was never written or was erased.
 ///
 /// `buffer` must hold the frame of the larger copy. [`Reason::RecordCorrupt`] if both copies exist and neither is valid,
-/// [`Reason::RecordVersion`] if the newest valid one has another format. Damage to one copy after a
-/// [`save`] that succeeded shows in nothing; of [`Kind::UpdateJournal`] the payload before the last may then be read.
+/// [`Reason::RecordVersion`] if the newest valid one has another format. Damage to one copy does not
+/// show, and is mended here by writing that copy anew, so that only both at once are a loss. Of [`Kind::UpdateJournal`]
+/// the payload before the last may be read.
 pub fn load<'b>(store: &dyn Store, kind: Kind, buffer: &'b mut [u8]) -> Result<Option<&'b [u8]>> {
     load_split(store, kind, buffer).map(|(payload, _)| payload)
 }
 
 /// As [`load`], and gives the part of `buffer` that the record left free, for the next one.
 pub fn load_split<'b>(store: &dyn Store, kind: Kind, buffer: &'b mut [u8]) -> Result<(Option<&'b [u8]>, &'b mut [u8])> {
-    let Some(place) = current(store, kind, buffer)?.place else {
+    let current = current(store, kind, buffer)?;
+    let Some(place) = current.place else {
         return Ok((None, buffer));
     };
-    match read(store, kind, place, buffer)? {
-        Found::Valid(head) => {
-            let (used, free) = buffer.split_at_mut_checked(frame(head.length)).ok_or(Reason::Internal)?;
-            Ok((Some(payload(used, head.length)?), free))
-        }
-        Found::Absent | Found::Damaged => Err(Reason::RecordCorrupt),
+    let Found::Valid(head) = read(store, kind, place, buffer)? else {
+        return Err(Reason::RecordCorrupt);
+    };
+    let (used, free) = buffer.split_at_mut_checked(frame(head.length)).ok_or(Reason::Internal)?;
+    if !current.both {
+        // What was read stands whether this succeeds or not; the next load tries again.
+        let _ = store.save(slot(kind, place ^ 1), used);
     }
+    Ok((Some(payload(used, head.length)?), free))
 }
 
 /// Writes `payload` as the newest copy, through `buffer`, which must hold the frame of the old and of the new one.

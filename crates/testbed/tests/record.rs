@@ -188,6 +188,7 @@ fn a_damaged_copy_is_never_garbage() {
         let mut check = |bench: &Bench| {
             flips += 1;
             assert_eq!(load(bench).unwrap().as_deref(), start.last().copied(), "the other copy is sound");
+            assert_eq!(bench.snapshot(), sound.snapshot(), "the damaged one is mended");
             save(bench, FIRST).unwrap();
             assert_eq!(load(bench).unwrap().as_deref(), Some(FIRST));
         };
@@ -209,6 +210,22 @@ fn a_damaged_copy_is_never_garbage() {
         }
     }
     println!("record: {flips} damaged copies");
+}
+
+/// Mending is a write like any other: it can fail and be cut, and what was read stands.
+#[test]
+fn mending_can_be_interrupted() {
+    for slot in KIND.slots() {
+        let setup = || {
+            let bench = holding(StoreModel::Torn, &[FIRST, OLD]);
+            bench.edit(|medium| medium.slots.get_mut(&slot).unwrap()[13] ^= 1);
+            bench
+        };
+        let run = |bench: &Bench| load(bench).map(|_| ());
+        let count = sweep(setup, run, |bench, _| assert_eq!(load(bench).unwrap().as_deref(), Some(OLD)));
+        println!("record mended at {slot:?}: {count}");
+        assert_eq!(count.writes, 1);
+    }
 }
 
 #[test]
