@@ -289,14 +289,14 @@ impl<'a> Trust<'a> {
         detached: Option<&[u8]>,
     ) -> Result<VerifiedPeer> {
         let mut failure = Reason::UnknownSigner;
-        for (store, entry) in self.granted(purpose) {
+        for entry in self.granted(purpose) {
             let Material::Key(key) = entry.material else { continue };
             let thumbprint = key.thumbprint(suite)?;
             if message.header.kid.is_some_and(|kid| kid != thumbprint && kid != entry.name) {
                 continue;
             }
             match message.verify(suite, key, aad, detached) {
-                Ok(()) if store.denies(&thumbprint) => return Err(Reason::Denied),
+                Ok(()) if self.denies(&thumbprint) => return Err(Reason::Denied),
                 Ok(()) => return VerifiedPeer::mint(purpose, key, entry.name, None),
                 Err(reason) if message.header.kid.is_some() => failure = reason,
                 Err(_) => {}
@@ -318,7 +318,7 @@ impl<'a> Trust<'a> {
         let _licensed = engine.licence();
         let mut anchors: [&[u8]; limits::TRUST_ENTRIES] = [&[]; limits::TRUST_ENTRIES];
         let mut count = 0_usize;
-        for (_, entry) in self.granted(purpose) {
+        for entry in self.granted(purpose) {
             if let Material::Certificate(der) = entry.material {
                 *anchors.get_mut(count).ok_or(Reason::TooLarge)? = der;
                 count = count.saturating_add(1);
@@ -327,7 +327,7 @@ impl<'a> Trust<'a> {
         let anchors = anchors.get(..count).unwrap_or_default();
         let path = engine.validate(suite, chain, anchors, purpose, now)?;
         let thumbprint = path.key.thumbprint(suite)?;
-        if self.stores.iter().flatten().any(|store| store.denies(&thumbprint)) {
+        if self.denies(&thumbprint) {
             return Err(Reason::Denied);
         }
         let failure = match path.validity {
@@ -343,22 +343,26 @@ impl<'a> Trust<'a> {
 
     /// The pinned key of the named entry with `purpose`; for keys that encrypt, where there is no signature to verify.
     pub fn pinned(&self, suite: &Suite<'_>, purpose: Purpose, name: &[u8]) -> Result<VerifiedPeer> {
-        let (store, entry, key) = self
+        let (entry, key) = self
             .granted(purpose)
-            .find_map(|(store, entry)| match entry.material {
-                Material::Key(key) if entry.name == name => Some((store, entry, key)),
+            .find_map(|entry| match entry.material {
+                Material::Key(key) if entry.name == name => Some((entry, key)),
                 _ => None,
             })
             .ok_or(Reason::NoPurpose)?;
-        if store.denies(&key.thumbprint(suite)?) {
+        if self.denies(&key.thumbprint(suite)?) {
             return Err(Reason::Denied);
         }
         VerifiedPeer::mint(purpose, key, entry.name, None)
     }
 
-    fn granted(&self, purpose: Purpose) -> impl Iterator<Item = (&TrustStore<'a>, &Entry<'a>)> {
-        self.stores.iter().flatten().flat_map(move |store| {
-            store.entries().filter(move |entry| entry.purposes.contains(purpose)).map(move |entry| (store, entry))
-        })
+    fn granted(&self, purpose: Purpose) -> impl Iterator<Item = &Entry<'a>> {
+        let entries = self.stores.iter().flatten().flat_map(TrustStore::entries);
+        entries.filter(move |entry| entry.purposes.contains(purpose))
+    }
+
+    /// Whether either authority denies the key: granting is divided between them, refusing is not.
+    fn denies(&self, thumbprint: &[u8; 32]) -> bool {
+        self.stores.iter().flatten().any(|store| store.denies(thumbprint))
     }
 }
