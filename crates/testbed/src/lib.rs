@@ -10,3 +10,5 @@ pub mod bench;
 pub mod hostile;
 
 pub mod sweep;
+
+pub mod trust;

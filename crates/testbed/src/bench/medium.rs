@@ -2,6 +2,7 @@
 
 use aseptic_core::platform::{BootMode, Counter, Geometry, ImageSlot, KeyId, KeyPolicy, Slot};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Everything durable of one device. Two media are equal exactly if no call of the platform could tell them apart.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -32,7 +33,7 @@ impl Medium {
 }
 
 /// One private key of the key store.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct StoredKey {
     /// What it may do.
     pub policy: KeyPolicy,
@@ -63,7 +64,7 @@ impl Boot {
 }
 
 /// One program slot: NOR flash, or anything else that is erased in blocks and written once in units.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Flash {
     /// Its shape.
     pub geometry: Geometry,
@@ -104,5 +105,19 @@ impl Flash {
 
     pub(super) const fn block(&self) -> usize {
         self.geometry.erase_size as usize
+    }
+}
+
+impl fmt::Debug for StoredKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StoredKey({:?}, {:?})", self.policy.alg, self.policy.usage)
+    }
+}
+
+/// The content in a few words: a slot is too long to be printed when an assertion fails.
+impl fmt::Debug for Flash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let written = self.blank.iter().filter(|blank| !**blank).count() * self.unit();
+        write!(f, "Flash({written} of {} bytes written)", self.bytes.len())
     }
 }

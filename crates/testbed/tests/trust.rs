@@ -1,0 +1,397 @@
+//! Trust stores: installed, updated and refused, under every failing call, every power cut and every flipped bit.
+
+use aseptic_core::cbor::Writer;
+use aseptic_core::cose::{Headers, Sign1, sign1};
+use aseptic_core::crypto::{KeyAlg, PublicKey, soft};
+use aseptic_core::platform::Counter;
+use aseptic_core::record;
+use aseptic_core::trust::*;
+use aseptic_core::{Reason, Result, limits};
+use aseptic_testbed::bench::{Bench, StoreModel};
+use aseptic_testbed::sweep::{Count, Interrupted, sweep, sweep_pairs};
+use aseptic_testbed::trust::{KeyPair, seal, signed};
+
+const OWNER: Authority = Authority::Owner;
+
+/// The keys in charge are `a`, `b` and `c`, of which two must sign; `author` and `adapter` are pinned.
+struct Cast {
+    a: KeyPair,
+    b: KeyPair,
+    c: KeyPair,
+    d: KeyPair,
+    adapter: KeyPair,
+    author: KeyPair,
+}
+
+impl Cast {
+    fn new() -> Self {
+        let [a, b, c, d] = [1, 2, 3, 4].map(|number| KeyPair::new(KeyAlg::Ed25519, number));
+        Self { a, b, c, d, adapter: KeyPair::new(KeyAlg::P256, 5), author: KeyPair::new(KeyAlg::P256, 6) }
+    }
+
+    fn signers(&self) -> [PublicKey<'_>; 3] {
+        [self.a.public(), self.b.public(), self.c.public()]
+    }
+
+    fn entries(&self) -> [Entry<'_>; 1] {
+        let purposes = Purposes::of(&[Purpose::Receive, Purpose::Command]);
+        [Entry { purposes, name: b"adapter-1", material: Material::Key(self.adapter.public()) }]
+    }
+
+    /// The owner's store of this version, after `change`, signed by `by`.
+    fn store<'s>(&'s self, version: u64, by: &[&KeyPair], change: impl FnOnce(&mut StoreContent<'s>)) -> Vec<u8> {
+        // Leaked, so that `change` may put in what lives as long as this cast.
+        let (signers, entries) = (Box::leak(Box::new(self.signers())), Box::leak(Box::new(self.entries())));
+        let mut content = StoreContent {
+            authority: OWNER,
+            version,
+            issued: 1_700_000_000,
+            threshold: 2,
+            signers,
+            entries,
+            denied: &[],
+        };
+        change(&mut content);
+        signed(&content, by)
+    }
+
+    fn plain(&self, version: u64) -> Vec<u8> {
+        self.store(version, &[&self.a, &self.b], |_| {})
+    }
+}
+
+fn install_owner(bench: &Bench, object: &[u8]) -> Result<()> {
+    let present = PhysicalPresence::confirmed_at_the_device();
+    let mut buffer = [0; limits::TRUST_STORE];
+    install(&bench.platform(), &soft::suite(), OWNER, object, present, &mut buffer)
+}
+
+fn update_owner(bench: &Bench, object: &[u8]) -> Result<()> {
+    update(&bench.platform(), &soft::suite(), OWNER, object, &mut [0; limits::TRUST_STORE])
+}
+
+/// The version that the device goes by; 0 without a store. Where the record was written but not the counter, loading
+/// makes up for it.
+fn version(bench: &Bench) -> u64 {
+    let mut buffer = [0; limits::TRUST_STORE];
+    let store = TrustStore::load(&bench.platform(), OWNER, &mut buffer).unwrap();
+    let version = store.map_or(0, |store| store.version);
+    assert_eq!(bench.snapshot().counters.get(&Counter::TrustOwner).copied().unwrap_or(0), version);
+    version
+}
+
+fn with(model: StoreModel, objects: &[&[u8]]) -> Bench {
+    let bench = Bench::new(1).with_store(model);
+    for (at, object) in objects.iter().enumerate() {
+        if at == 0 { install_owner(&bench, object) } else { update_owner(&bench, object) }.unwrap();
+    }
+    bench
+}
+
+#[test]
+fn an_installation_is_done_or_not_done() {
+    let cast = Cast::new();
+    let object = cast.plain(1);
+    let mut total = Count::default();
+    for model in [StoreModel::Atomic, StoreModel::Torn] {
+        let count = sweep(
+            || with(model, &[]),
+            |bench| install_owner(bench, &object),
+            |bench, interrupted| {
+                let found = version(bench);
+                assert!(found == 1 || found == 0 && interrupted.result.is_err());
+                if found == 0 {
+                    assert_eq!(install_owner(bench, &object), Ok(()));
+                }
+                assert_eq!(install_owner(bench, &object), Err(Reason::TrustExists));
+                assert_eq!(version(bench), 1);
+            },
+        );
+        println!("trust install, {model:?} store: {count}");
+        total += count;
+    }
+    assert!(total.torn > 0);
+}
+
+/// Old or new, never refused as rolled back; and the update can be finished.
+fn old_or_new<'a>(old: u64, new: u64, object: &'a [u8]) -> impl Fn(&Bench, &Interrupted<'_>) + 'a {
+    move |bench, interrupted| {
+        let found = version(bench);
+        assert!(found == new || found == old && interrupted.result.is_err(), "{found}");
+        let again = update_owner(bench, object);
+        assert_eq!(again, if found == new { Err(Reason::TrustRollback) } else { Ok(()) });
+        assert_eq!(version(bench), new);
+        for slot in record::Kind::TrustOwner.slots() {
+            let damaged = bench.clone();
+            damaged.edit(|medium| medium.slots.get_mut(&slot).unwrap()[100] ^= 1);
+            assert_eq!(version(&damaged), new, "one damaged copy strands no device");
+        }
+    }
+}
+
+#[test]
+fn an_update_leaves_the_old_store_or_the_new_one() {
+    let cast = Cast::new();
+    let first = cast.plain(1);
+    let denied = [cast.d.thumbprint];
+    let content = cast.store(5, &[&cast.b, &cast.c], |content| content.denied = &denied);
+    let others = [cast.b.public(), cast.c.public(), cast.d.public()];
+    let rotation = cast.store(2, &[&cast.b, &cast.c], |content| content.signers = &others);
+    for (name, new, object) in [("content", 5, &content), ("signers", 2, &rotation)] {
+        for model in [StoreModel::Atomic, StoreModel::Torn] {
+            let count =
+                sweep(|| with(model, &[&first]), |bench| update_owner(bench, object), old_or_new(1, new, object));
+            println!("trust update of {name}, {model:?} store: {count}");
+        }
+    }
+    // Cut twice, at every write, with an atomic store.
+    let count = sweep_pairs(
+        || with(StoreModel::Atomic, &[&first]),
+        |bench| match update_owner(bench, &rotation) {
+            Err(Reason::TrustRollback) => Ok(()),
+            other => other,
+        },
+        |bench, _| {
+            assert!([1, 2].contains(&version(bench)));
+        },
+    );
+    println!("trust update cut twice: {count}");
+}
+
+/// Loading writes, where it makes up for a counter that was not moved.
+#[test]
+fn loading_can_be_interrupted_as_well() {
+    let cast = Cast::new();
+    let behind = || {
+        let bench = with(StoreModel::Torn, &[&cast.plain(1), &cast.plain(2)]);
+        bench.edit(|medium| *medium.counters.get_mut(&Counter::TrustOwner).unwrap() = 1);
+        bench
+    };
+    let load = |bench: &Bench| {
+        let mut buffers = TrustBuffers::new();
+        let trust = Trust::load(&bench.platform(), &mut buffers)?;
+        trust.store(OWNER).map(|_| ())
+    };
+    let count = sweep(behind, load, |bench, _| assert_eq!(version(bench), 2));
+    println!("trust load: {count}");
+    assert_eq!(count.writes, 1);
+}
+
+/// Offers `object` and demands `reason`, and that nothing stored has changed.
+fn refused(bench: &Bench, object: &[u8], reason: Reason) {
+    let before = bench.snapshot();
+    let blank = before.slots.is_empty();
+    let result = if blank { install_owner(bench, object) } else { update_owner(bench, object) };
+    assert_eq!(result, Err(reason));
+    assert_eq!(bench.snapshot(), before);
+}
+
+#[test]
+fn what_the_keys_in_charge_did_not_sign_is_refused() {
+    let cast = Cast::new();
+    let Cast { a, b, c, d, .. } = &cast;
+    let bench = with(StoreModel::Atomic, &[&cast.plain(1)]);
+    let stranger = KeyPair::new(KeyAlg::P256, 99);
+    for by in [&[a][..], &[a, a], &[d, a], &[d, &stranger], &[c, c, c]] {
+        refused(&bench, &cast.store(2, by, |_| {}), Reason::TrustThreshold);
+        refused(&Bench::new(1), &cast.store(1, by, |_| {}), Reason::TrustThreshold);
+    }
+    // A key that gives itself the name of another one.
+    let mut pretender = KeyPair::new(KeyAlg::Ed25519, 77);
+    pretender.thumbprint = b.thumbprint;
+    refused(&bench, &cast.store(2, &[a, &pretender], |_| {}), Reason::TrustThreshold);
+    // New keys in charge have not agreed, or the old ones have not.
+    let others = [c.public(), d.public()];
+    refused(&bench, &cast.store(2, &[a, b], |content| content.signers = &others), Reason::TrustThreshold);
+    refused(&bench, &cast.store(2, &[c, d], |content| content.signers = &others), Reason::TrustThreshold);
+    refused(&bench, &cast.store(2, &[a, b], |content| content.threshold = 3), Reason::TrustThreshold);
+    // Enough of both have.
+    let both = cast.store(2, &[a, c, d], |content| content.signers = &others);
+    assert_eq!(update_owner(&bench, &both), Ok(()));
+    refused(&bench, &cast.store(3, &[a, b], |content| content.signers = &others), Reason::TrustThreshold);
+    assert_eq!(update_owner(&bench, &cast.store(3, &[c, d], |content| content.signers = &others)), Ok(()));
+}
+
+#[test]
+fn versions_only_rise_and_changes_of_signers_skip_none() {
+    let cast = Cast::new();
+    let Cast { a, b, c, .. } = &cast;
+    let bench = with(StoreModel::Atomic, &[&cast.plain(3)]);
+    for version in [1, 2, 3] {
+        refused(&bench, &cast.plain(version), Reason::TrustRollback);
+    }
+    let fewer = [a.public(), b.public()];
+    for version in [5, 6, u64::MAX] {
+        refused(&bench, &cast.store(version, &[a, b, c], |content| content.signers = &fewer), Reason::TrustSkipped);
+        refused(&bench, &cast.store(version, &[a, b, c], |content| content.threshold = 1), Reason::TrustSkipped);
+    }
+    assert_eq!(update_owner(&bench, &cast.plain(9)), Ok(()), "content may skip forward");
+    // The flash of before is put back, with one copy or with both; or everything is erased.
+    let old = with(StoreModel::Atomic, &[&cast.plain(3)]).snapshot().slots;
+    let [first, second] = record::Kind::TrustOwner.slots();
+    for slots in [[Some(first), Some(second)], [Some(first), None], [None, Some(second)], [None, None]] {
+        let restored = bench.clone();
+        restored.edit(|medium| {
+            medium.slots.clear();
+            medium.slots.extend(slots.iter().flatten().map(|slot| (*slot, old[slot].clone())));
+        });
+        let mut buffers = TrustBuffers::new();
+        assert_eq!(Trust::load(&restored.platform(), &mut buffers).err(), Some(Reason::TrustRollback));
+        let before = restored.snapshot();
+        assert_eq!(install_owner(&restored, &cast.plain(3)), Err(Reason::TrustRollback));
+        assert_eq!(update_owner(&restored, &cast.plain(10)), Err(Reason::TrustRollback));
+        assert_eq!(restored.snapshot(), before);
+    }
+}
+
+#[test]
+fn a_store_keeps_to_its_own_purposes_and_strands_nobody() {
+    let cast = Cast::new();
+    let Cast { a, b, d, .. } = &cast;
+    let bench = with(StoreModel::Atomic, &[&cast.plain(1)]);
+    let by = [a, b];
+    let update_key = [Entry {
+        purposes: Purposes::of(&[Purpose::UpdateInstall]),
+        name: b"author",
+        material: Material::Key(cast.author.public()),
+    }];
+    refused(&bench, &cast.store(2, &by, |content| content.entries = &update_key), Reason::TrustPurpose);
+    refused(&bench, &cast.store(2, &by, |content| content.authority = Authority::Manufacturer), Reason::TrustPurpose);
+    let manufacturer = |content: &mut StoreContent<'_>| content.authority = Authority::Manufacturer;
+    refused(&Bench::new(1), &cast.store(1, &by, manufacturer), Reason::TrustPurpose);
+
+    refused(&bench, &cast.store(2, &by, |content| content.entries = &[]), Reason::TrustWouldStrand);
+    let mut fewer = cast.entries();
+    fewer[0].purposes = Purposes::of(&[Purpose::Receive, Purpose::Alarm]);
+    refused(&bench, &cast.store(2, &by, |content| content.entries = &fewer), Reason::TrustWouldStrand);
+    let denied = [cast.adapter.thumbprint];
+    refused(&bench, &cast.store(2, &by, |content| content.denied = &denied), Reason::Denied);
+    let denied = [b.thumbprint];
+    refused(&bench, &cast.store(2, &by, |content| content.denied = &denied), Reason::Denied);
+    let denied = [d.thumbprint];
+    assert_eq!(update_owner(&bench, &cast.store(2, &by, |content| content.denied = &denied)), Ok(()));
+}
+
+/// The public key of the examples of draft-ietf-suit-manifest, whose private key stands beside it.
+const PUBLISHED: &str = "048496811aae0baaabd26157189eecda26beaa8bf11b6f3fe6e2b5659c85dbc0ad\
+                         3b1f2a4b6c098131c0a36dacd1d78bd381dcdfb09c052db33991db7338b4a896";
+
+#[test]
+fn published_test_keys_are_nobody() {
+    let cast = Cast::new();
+    let bytes: Vec<u8> = (0..65).map(|at| u8::from_str_radix(&PUBLISHED[2 * at..2 * at + 2], 16).unwrap()).collect();
+    let published = PublicKey::new(KeyAlg::P256, &bytes).unwrap();
+    let by = [&cast.a, &cast.b];
+    let bench = with(StoreModel::Atomic, &[&cast.plain(1)]);
+    let entries = [Entry { material: Material::Key(published), ..cast.entries()[0] }];
+    let signers = [cast.a.public(), cast.b.public(), published];
+    for (bench, version) in [(&Bench::new(1), 1), (&bench, 2)] {
+        let pinned = cast.store(version, &by, |content| content.entries = &entries);
+        refused(bench, &pinned, Reason::PublishedTestKey);
+        let in_charge = cast.store(version, &by, |content| content.signers = &signers);
+        refused(bench, &in_charge, Reason::PublishedTestKey);
+    }
+}
+
+#[test]
+fn a_malformed_store_is_refused_whoever_signed_it() {
+    let cast = Cast::new();
+    let by = [&cast.a, &cast.b];
+    let bench = with(StoreModel::Atomic, &[&cast.plain(1)]);
+    let doubled = [cast.a.public(), cast.a.public(), cast.b.public()];
+    refused(&bench, &cast.store(2, &by, |content| content.signers = &doubled), Reason::TrustMalformed);
+    for threshold in [0, 4, u64::MAX] {
+        refused(&bench, &cast.store(2, &by, |content| content.threshold = threshold), Reason::TrustMalformed);
+    }
+    refused(&bench, &cast.store(2, &by, |content| content.signers = &[]), Reason::TrustMalformed);
+    refused(&Bench::new(1), &cast.store(0, &by, |_| {}), Reason::TrustMalformed);
+    let name = [b'n'; limits::NAME + 1];
+    let entries = [Entry { name: &name, ..cast.entries()[0] }];
+    refused(&bench, &cast.store(2, &by, |content| content.entries = &entries), Reason::TooLarge);
+    let many = [cast.entries()[0]; limits::TRUST_ENTRIES + 1];
+    refused(&bench, &cast.store(2, &by, |content| content.entries = &many), Reason::TooLarge);
+    let certificate = vec![0x30; limits::TRUST_STORE];
+    let entries = [cast.entries()[0], Entry { material: Material::Certificate(&certificate), ..cast.entries()[0] }];
+    refused(&bench, &cast.store(2, &by, |content| content.entries = &entries), Reason::TooLarge);
+
+    // Payloads that no author tool writes, signed by the keys in charge.
+    let mut map = vec![0; 4096];
+    for fields in 0..=9 {
+        let mut writer = Writer::new(&mut map);
+        writer.map(fields);
+        for field in 1..=fields {
+            writer.uint(field as u64).uint(1);
+        }
+        let payload = writer.finish().unwrap().to_vec();
+        refused(&bench, &seal(&payload, &by), Reason::TrustMalformed);
+    }
+    for payload in [&b""[..], b"\xA0", b"\x80", b"\xF6", b"\xA8", &[0xA1; 40], &[0x5F, 0xFF]] {
+        refused(&bench, &seal(payload, &by), Reason::TrustMalformed);
+    }
+}
+
+/// Every bit of a signed object flipped, every truncation, every byte inserted at the end: refused, nothing stored.
+#[test]
+fn no_damaged_object_is_accepted() {
+    let cast = Cast::new();
+    let installed = with(StoreModel::Atomic, &[&cast.plain(1)]);
+    let mut tried = 0;
+    for (bench, object) in [(Bench::new(1), cast.plain(1)), (installed, cast.plain(2))] {
+        let before = bench.snapshot();
+        let mut refused = |damaged: &[u8]| {
+            tried += 1;
+            let blank = before.slots.is_empty();
+            let result = if blank { install_owner(&bench, damaged) } else { update_owner(&bench, damaged) };
+            assert!(result.is_err());
+            assert_eq!(bench.snapshot(), before);
+        };
+        for bit in 0..object.len() * 8 {
+            let mut damaged = object.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            refused(&damaged);
+        }
+        for end in 0..object.len() {
+            refused(&object[..end]);
+        }
+        refused(&[&object[..], &[0]].concat());
+    }
+    println!("trust: {tried} damaged objects refused");
+}
+
+#[test]
+fn a_key_that_either_authority_denies_is_refused_whatever_vouches_for_it() {
+    let cast = Cast::new();
+    let suite = soft::suite();
+    let by = [&cast.a, &cast.b];
+    let bench = Bench::new(1);
+    let author = [Entry {
+        purposes: Purposes::of(&[Purpose::UpdateInstall]),
+        name: b"author",
+        material: Material::Key(cast.author.public()),
+    }];
+    let makers = cast.store(1, &by, |content| {
+        content.authority = Authority::Manufacturer;
+        content.entries = &author;
+    });
+    let present = PhysicalPresence::confirmed_at_the_device();
+    let mut buffer = [0; limits::TRUST_STORE];
+    install(&bench.platform(), &suite, Authority::Manufacturer, &makers, present, &mut buffer).unwrap();
+    install_owner(&bench, &cast.plain(1)).unwrap();
+
+    let mut message = [0; 256];
+    let headers = Headers { kid: Some(&cast.author.thumbprint), ..Headers::default() };
+    let length = sign1(&cast.author.private, &headers, b"release", false, &[], &mut message).unwrap();
+    let message = Sign1::parse(&message[..length]).unwrap();
+    let verdicts = |bench: &Bench| {
+        let mut buffers = TrustBuffers::new();
+        let trust = Trust::load(&bench.platform(), &mut buffers).unwrap();
+        let signed = trust.verify_sign1(&suite, Purpose::UpdateInstall, &message, &[], None);
+        let other = trust.verify_sign1(&suite, Purpose::Command, &message, &[], None);
+        assert!(other.is_err(), "a key speaks for its own purposes alone");
+        (signed.map(drop), trust.pinned(&suite, Purpose::UpdateInstall, b"author").map(drop))
+    };
+    assert_eq!(verdicts(&bench), (Ok(()), Ok(())));
+    let denied = [cast.author.thumbprint];
+    update_owner(&bench, &cast.store(2, &by, |content| content.denied = &denied)).unwrap();
+    assert_eq!(verdicts(&bench), (Err(Reason::Denied), Err(Reason::Denied)));
+}
