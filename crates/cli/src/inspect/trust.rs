@@ -1,0 +1,76 @@
+//! The trust store object (see `aseptic_core::trust`).
+
+use super::node::Node;
+use super::x509;
+use aseptic_core::cbor::{Key, Reader, Rules};
+use aseptic_core::trust::{Purpose, Purposes};
+use aseptic_core::{Reason, Result};
+
+/// The content of a trust store, or an error if it is none.
+pub(crate) fn node(payload: &[u8]) -> Result<Node> {
+    let mut reader = Reader::new(payload, Rules::Deterministic);
+    let mut map = reader.map()?;
+    let mut children = Vec::new();
+    if map.left() != 8 {
+        return Err(Reason::TrustMalformed);
+    }
+    while let Some(Key::Int(label)) = map.next(&mut reader)? {
+        children.push(match label {
+            1 => Node::leaf("format", reader.uint()?.to_string()),
+            2 => authority(reader.uint()?)?,
+            3 => Node::leaf("version", reader.uint()?.to_string()).meaning("only a higher one replaces it"),
+            4 => Node::leaf("issued", reader.uint()?.to_string()).meaning("seconds since 1970"),
+            5 => Node::leaf("threshold", reader.uint()?.to_string())
+                .meaning("distinct keys that must sign the next version"),
+            6 => list(&mut reader, "signers", signer)?,
+            7 => list(&mut reader, "entries", entry)?,
+            8 => list(&mut reader, "denied", |reader| Ok(Node::bytes("thumbprint", reader.bytes()?)))?,
+            _ => return Err(Reason::TrustMalformed),
+        });
+    }
+    reader.end()?;
+    Ok(Node::new("trust store", "", children).meaning("who may do what on a device"))
+}
+
+fn authority(number: u64) -> Result<Node> {
+    let meaning = match number {
+        1 => "the manufacturer: birth identities and updates",
+        2 => "the owner: servers, recipients, senders",
+        _ => return Err(Reason::TrustMalformed),
+    };
+    Ok(Node::leaf("authority", number.to_string()).meaning(meaning))
+}
+
+fn signer(reader: &mut Reader<'_>) -> Result<Node> {
+    reader.array_exact(2)?;
+    let kind = key_kind(reader.uint()?);
+    Ok(Node::bytes("key", reader.bytes()?).meaning(kind))
+}
+
+fn entry(reader: &mut Reader<'_>) -> Result<Node> {
+    reader.array_exact(4)?;
+    let bits = reader.uint()?;
+    let name = reader.bytes()?;
+    let may = Purpose::ALL.into_iter().filter(|purpose| bits & u64::from(Purposes::of(&[*purpose]).bits()) != 0);
+    let may: Vec<_> = may.map(|purpose| format!("{purpose:?}")).collect();
+    let what = match reader.uint()? {
+        0 => Node::new("anchor", "", vec![x509::der(reader.bytes()?)?]),
+        kind => Node::bytes("key", reader.bytes()?).meaning(key_kind(kind)),
+    };
+    Ok(Node::new("entry", String::from_utf8_lossy(name), vec![what]).meaning(format!("may: {}", may.join(", "))))
+}
+
+const fn key_kind(number: u64) -> &'static str {
+    match number {
+        1 => "P-256",
+        2 => "Ed25519",
+        3 => "X25519",
+        _ => "unknown kind",
+    }
+}
+
+fn list(reader: &mut Reader<'_>, name: &str, item: impl Fn(&mut Reader<'_>) -> Result<Node>) -> Result<Node> {
+    let count = reader.array()?;
+    let items: Result<Vec<_>> = (0..count).map(|_| item(reader)).collect();
+    Ok(Node::new(name, count.to_string(), items?))
+}
