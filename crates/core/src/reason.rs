@@ -182,6 +182,7 @@ reasons! {
     SignatureByDevice = 717, Peer, "A message authentication code cannot authenticate an update.", "Sign with an author key.";
     UpdateReverted = 718, Device, "The new image was not confirmed; the old one runs again.", "Find out why the trial failed, then install again.";
     WrongComponent = 719, Peer, "The image is for another component of the device.", "Get the image for this component.";
+    DescriptionInvalid = 720, Caller, "The description of an update is not valid.", "Correct what the message names.";
 
     // 8xx  hosted
     FileMissing = 801, Device, "A file is missing.", "Check the path.";
