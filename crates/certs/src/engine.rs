@@ -14,10 +14,7 @@ use aseptic_core::{Reason, Result, limits};
 use core::cell::Cell;
 use core::time::Duration;
 use rustls_pki_types::{CertificateDer, Der, SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
-use webpki::{
-    EndEntityCert, Error, ExtendedKeyUsageValidator, KeyPurposeId, KeyPurposeIdIter, RequiredEkuNotFoundContext,
-    VerifiedPath,
-};
+use webpki::{EndEntityCert, Error, ExtendedKeyUsageValidator, KeyPurposeId, KeyPurposeIdIter, VerifiedPath};
 
 /// The path engine meant for devices.
 ///
@@ -105,9 +102,13 @@ impl ExtendedKeyUsageValidator for &Usage {
                 return Ok(());
             }
         }
-        if absent { Ok(()) } else { Err(Error::RequiredEkuNotFoundContext(RequiredEkuNotFoundContext {})) }
+        if absent { Ok(()) } else { Err(EKU_NOT_FOUND) }
     }
 }
+
+/// The one with a context has fields or none, as webpki's feature `alloc` is on or off in a build.
+#[expect(deprecated, reason = "the other one cannot be built in both cases")]
+const EKU_NOT_FOUND: Error = Error::RequiredEkuNotFound;
 
 /// Which way the search left the time that it began with.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -283,6 +284,7 @@ fn refusal(error: Error) -> Refusal {
         Error::CaUsedAsEndEntity
         | Error::EndEntityUsedAsCa
         | Error::RequiredEkuNotFoundContext(_)
+        | EKU_NOT_FOUND
         | Error::EmptyEkuExtension => Reason::PathKeyUsage,
         Error::NameConstraintViolation
         | Error::PathLenConstraintViolated
