@@ -14,6 +14,7 @@ use aseptic_core::platform::Entropy;
 use aseptic_core::secret::{Secret, wipe};
 use aseptic_core::{Reason, Result};
 use aws_lc_rs::{aead, agreement, digest, hkdf, hmac, rand, signature};
+use rustls::crypto::CryptoProvider;
 
 /// Every algorithm of this module.
 #[must_use]
@@ -26,6 +27,20 @@ pub const fn suite() -> Suite<'static> {
         aeads: &[&Cipher(AeadAlg::Aes128Gcm), &Cipher(AeadAlg::Aes256Gcm), &Cipher(AeadAlg::ChaCha20Poly1305)],
         agreements: &[&Ecdh(KeyAlg::P256), &Ecdh(KeyAlg::X25519)],
         wrap: Some(&soft::AesKw),
+    }
+}
+
+/// What TLS is made of: hybrid key exchange first (FIPS 203 with X25519), then X25519 and P-256; TLS 1.3 ciphers alone.
+pub(crate) fn provider() -> CryptoProvider {
+    use rustls::crypto::aws_lc_rs::{cipher_suite, default_provider, kx_group};
+    CryptoProvider {
+        kx_groups: vec![kx_group::X25519MLKEM768, kx_group::X25519, kx_group::SECP256R1],
+        cipher_suites: vec![
+            cipher_suite::TLS13_AES_256_GCM_SHA384,
+            cipher_suite::TLS13_AES_128_GCM_SHA256,
+            cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
+        ],
+        ..default_provider()
     }
 }
 

@@ -18,6 +18,22 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// The other side, or we, refused the handshake, or the protected stream was damaged.
+    #[error("{reason}: {detail}")]
+    Tls {
+        /// What it comes to: where we judged the peer, the reason of that.
+        reason: Reason,
+        /// What TLS said.
+        detail: String,
+    },
+    /// The connection failed underneath.
+    #[error("{reason}: {source}")]
+    Network {
+        /// What it comes to.
+        reason: Reason,
+        /// What the system said.
+        source: io::Error,
+    },
     /// Anything else; the reason says all there is to say.
     #[error("{0}")]
     Reason(#[from] Reason),
@@ -28,7 +44,10 @@ impl Error {
     #[must_use]
     pub const fn reason(&self) -> Reason {
         match self {
-            Self::File { reason, .. } | Self::Reason(reason) => *reason,
+            Self::File { reason, .. }
+            | Self::Tls { reason, .. }
+            | Self::Network { reason, .. }
+            | Self::Reason(reason) => *reason,
         }
     }
 

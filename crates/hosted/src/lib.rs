@@ -1,12 +1,17 @@
 //! aseptic on a system with an operating system.
 //!
-//! Everything the device crates ask of their [`Platform`](aseptic_core::platform::Platform), made of files, the system's
-//! randomness and clock, and the fast suite.
+//! * [`files`], [`os`]: everything the device crates ask of their [`Platform`](aseptic_core::platform::Platform).
+//! * [`crypto`]: the fast suite.
+//! * [`channel`]: mutually authenticated TLS 1.3, for devices and for servers.
 
+pub mod channel;
 pub mod crypto;
 mod error;
 pub mod files;
 pub mod os;
+
+#[cfg(test)]
+mod testing;
 
 pub use error::Error;
 

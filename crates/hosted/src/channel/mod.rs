@@ -1,0 +1,207 @@
+//! Mutually authenticated TLS 1.3 over any byte stream.
+//!
+//! rustls speaks the protocol; whom to believe is decided by our own [`Trust`], and the private key stays in the device's
+//! key store. Both sides show a certificate, always.
+//!
+//! * TLS 1.3 alone (RFC 8446), with X25519MLKEM768, X25519 or P-256, the first of them that both know.
+//! * No resumption, no tickets, no early data: a change of trust holds from the next handshake on. No key log.
+//! * Handshakes are signed with P-256 or Ed25519 keys.
+//!
+//! **Blocking.** All calls block as the stream does. A stream without time limits waits for a silent peer for ever:
+//! [`dial`] sets them, a server sets them on the streams it accepts.
+//!
+//! **Threads.** During the handshake a helper thread drives the protocol, while key store and trust are asked on the thread
+//! that called; so they need be neither shareable nor long-lived. The helper is gone when the call returns.
+//!
+//! **When a peer is refused.** The side that judges gets the reason of its judgement. The other one learns of it from an
+//! alert, as [`Reason::TlsFailed`]; in TLS 1.3 a client whose certificate is refused sees that only at its first read.
+
+mod frame;
+mod handshake;
+mod sign;
+mod verify;
+
+use crate::{Error, Result};
+use aseptic_core::crypto::Suite;
+use aseptic_core::platform::{KeyId, Keys};
+use aseptic_core::time::Time;
+use aseptic_core::trust::{PathEngine, Purpose, Trust, VerifiedPeer};
+use aseptic_core::{Reason, limits};
+use rustls::{Connection, Stream};
+use std::io::{self, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::time::Duration;
+
+/// Who we are: a key in a key store, and the certificates that name it.
+#[derive(Clone, Copy)]
+pub struct Local<'a> {
+    /// The key store.
+    pub keys: &'a dyn Keys,
+    /// The key, with the use of signing.
+    pub key: KeyId,
+    /// Its certificates (DER), leaf first, without the anchor.
+    pub chain: &'a [&'a [u8]],
+}
+
+/// Whom we believe, and as what.
+#[derive(Clone, Copy)]
+pub struct Remote<'a> {
+    /// The algorithms that path validation uses.
+    pub suite: &'a Suite<'a>,
+    /// The trust stores.
+    pub trust: &'a Trust<'a>,
+    /// The judge of certificate chains.
+    pub engine: &'a dyn PathEngine,
+    /// What the peer may come as; the first purpose that its chain serves becomes its verdict's.
+    pub purposes: &'a [Purpose],
+    /// Now, as well as it is known.
+    pub now: Time,
+}
+
+/// An authenticated connection.
+///
+/// As a [`Read`] it ends (0 bytes) when the peer closed the channel, and fails with
+/// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) when the stream ended without that, which may be an attacker's doing.
+pub struct Channel<S: Read + Write> {
+    connection: Connection,
+    stream: S,
+    peer: VerifiedPeer,
+    binding: [u8; 32],
+    group: &'static str,
+}
+
+/// Shakes hands as the client with the server `name`, a DNS name that its certificate must bear (RFC 9525).
+///
+/// A registrar ([`Purpose::Enrolment`]) may bear id-kp-cmcRA instead (RFC 7030 section 3.6.1). `protocols` are offered in
+/// this order (ALPN, RFC 7301).
+pub fn connect<S: Read + Write + Send>(
+    stream: S,
+    name: &str,
+    protocols: &[&[u8]],
+    local: &Local<'_>,
+    remote: &Remote<'_>,
+) -> Result<Channel<S>> {
+    handshake::client(stream, name, protocols, local, remote)
+}
+
+/// Shakes hands as the server. A client that offers protocols must offer one of `protocols`; see [`Channel::protocol`] for
+/// one that offers none.
+pub fn accept<S: Read + Write + Send>(
+    stream: S,
+    protocols: &[&[u8]],
+    local: &Local<'_>,
+    remote: &Remote<'_>,
+) -> Result<Channel<S>> {
+    handshake::server(stream, protocols, local, remote)
+}
+
+/// Connects to `address` within `limit`; the stream then waits no longer than `limit` in each read and write.
+pub fn dial(address: impl ToSocketAddrs, limit: Duration) -> Result<TcpStream> {
+    let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for address in address.to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, limit) {
+            Ok(stream) => {
+                limited(&stream, limit)?;
+                return Ok(stream);
+            }
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure.into())
+}
+
+/// Lets each read and write of `stream` wait no longer than `limit`, and sends what is written at once.
+pub fn limited(stream: &TcpStream, limit: Duration) -> Result<()> {
+    stream.set_read_timeout(Some(limit))?;
+    stream.set_write_timeout(Some(limit))?;
+    stream.set_nodelay(true)?;
+    Ok(())
+}
+
+impl<S: Read + Write> Channel<S> {
+    /// The verdict about the other side.
+    #[must_use]
+    pub const fn peer(&self) -> &VerifiedPeer {
+        &self.peer
+    }
+
+    /// The key exchange, by its name in the IANA registry.
+    #[must_use]
+    pub const fn group(&self) -> &'static str {
+        self.group
+    }
+
+    /// The protocol that both sides chose; none if the client offered none.
+    #[must_use]
+    pub fn protocol(&self) -> Option<&[u8]> {
+        match &self.connection {
+            Connection::Client(tls) => tls.alpn_protocol(),
+            Connection::Server(tls) => tls.alpn_protocol(),
+        }
+    }
+
+    /// The channel binding `tls-exporter` (RFC 9266): equal on both sides, and on no other channel.
+    #[must_use]
+    pub const fn exporter(&self) -> &[u8; 32] {
+        &self.binding
+    }
+
+    /// Sends one frame: the length in 4 bytes, big endian, then the bytes, at most [`limits::FRAME`].
+    pub fn send_frame(&mut self, bytes: &[u8]) -> Result<()> {
+        frame::send(self, bytes, limits::FRAME)
+    }
+
+    /// Receives one frame; none when the peer has closed the channel.
+    pub fn recv_frame(&mut self) -> Result<Option<Vec<u8>>> {
+        frame::receive(self, limits::FRAME)
+    }
+
+    /// Tells the peer that nothing more will come, and gives the stream back.
+    pub fn close(mut self) -> Result<S> {
+        match &mut self.connection {
+            Connection::Client(tls) => tls.send_close_notify(),
+            Connection::Server(tls) => tls.send_close_notify(),
+        }
+        self.flush()?;
+        Ok(self.stream)
+    }
+}
+
+impl<S: Read + Write> Read for Channel<S> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        match &mut self.connection {
+            Connection::Client(tls) => Stream::new(tls, &mut self.stream).read(out),
+            Connection::Server(tls) => Stream::new(tls, &mut self.stream).read(out),
+        }
+    }
+}
+
+impl<S: Read + Write> Write for Channel<S> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.connection {
+            Connection::Client(tls) => Stream::new(tls, &mut self.stream).write(bytes),
+            Connection::Server(tls) => Stream::new(tls, &mut self.stream).write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.connection {
+            Connection::Client(tls) => Stream::new(tls, &mut self.stream).flush(),
+            Connection::Server(tls) => Stream::new(tls, &mut self.stream).flush(),
+        }
+    }
+}
+
+impl From<io::Error> for Error {
+    /// Failures of a stream; what TLS itself refused comes wrapped in one and is told apart.
+    fn from(error: io::Error) -> Self {
+        let refused = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        match refused {
+            Some(refused) => Self::Tls { reason: handshake::reason(refused), detail: refused.to_string() },
+            None => Self::Network { reason: Reason::NetworkFailed, source: error },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
