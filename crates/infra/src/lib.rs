@@ -5,11 +5,14 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod adapter;
 pub mod author;
 mod error;
 mod files;
+pub mod hl7;
 mod keys;
 pub mod owner;
+pub mod relay;
 
 pub use error::{Error, Result};
 pub use keys::AuthorityKey;

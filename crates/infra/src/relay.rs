@@ -1,0 +1,139 @@
+//! The relay: carries sealed messages and holds no key to any of them.
+//!
+//! A message travels as a frame: its length in 4 bytes, big endian, then its bytes, at most [`limits::FRAME`]. That is what
+//! the channel of `aseptic-hosted` sends, and a channel is a [`Read`] and [`Write`] as good as any. The relay looks at
+//! nothing inside: what is wrong with a message, the record adapter finds out.
+
+use crate::{Error, Result};
+use aseptic_core::{Reason, limits};
+use std::io::{self, Read, Write};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+/// Where the messages of all devices come together. Cheap to clone; each connection has its own.
+#[derive(Clone, Debug)]
+pub struct Relay {
+    queue: SyncSender<Vec<u8>>,
+}
+
+impl Relay {
+    /// A relay that holds at most `depth` messages, and the end at which they come out in the order of arrival.
+    ///
+    /// When it is full, devices wait: nothing is thrown away, and what it holds is lost with the process. A device keeps a
+    /// message until the record has it, not until the relay has.
+    #[must_use]
+    pub fn new(depth: usize) -> (Self, Receiver<Vec<u8>>) {
+        let (queue, messages) = sync_channel(depth);
+        (Self { queue }, messages)
+    }
+
+    /// Carries what a device sends until it closes its end; gives the number of messages.
+    ///
+    /// [`Reason::TooLarge`] for a frame over the bound, [`Reason::NetworkFailed`] if the stream breaks inside a frame or
+    /// nobody takes the messages any more. What came before the error is in the queue.
+    pub fn serve(&self, mut device: impl Read) -> Result<u64> {
+        let mut carried = 0;
+        while let Some(message) = receive(&mut device)? {
+            self.queue.send(message).map_err(|_| Error::new(Reason::NetworkFailed, "the record adapter is gone"))?;
+            carried += 1;
+        }
+        Ok(carried)
+    }
+}
+
+/// Passes messages on to a record adapter on another machine until the relay is gone; gives their number.
+pub fn forward(messages: &Receiver<Vec<u8>>, mut adapter: impl Write) -> Result<u64> {
+    let mut carried = 0;
+    for message in messages {
+        send(&mut adapter, &message)?;
+        carried += 1;
+    }
+    Ok(carried)
+}
+
+/// Writes one frame.
+pub fn send(stream: &mut impl Write, message: &[u8]) -> Result<()> {
+    let length = u32::try_from(message.len()).ok().filter(|_| message.len() <= limits::FRAME);
+    let length = length.ok_or_else(|| Error::new(Reason::TooLarge, "sending a message"))?;
+    let frame = [&length.to_be_bytes()[..], message].concat();
+    stream.write_all(&frame).and_then(|()| stream.flush()).map_err(|error| Error::io(&error, "sending a message"))
+}
+
+/// Reads one frame; none when the stream has ended between two.
+///
+/// Memory is taken as bytes arrive, never for a length that was only announced.
+pub fn receive(stream: &mut impl Read) -> Result<Option<Vec<u8>>> {
+    let fail = |error: &io::Error| Error::io(error, "receiving a message");
+    let mut head = Vec::with_capacity(4);
+    stream.take(4).read_to_end(&mut head).map_err(|error| fail(&error))?;
+    if head.is_empty() {
+        return Ok(None);
+    }
+    let head: [u8; 4] = head.try_into().map_err(|_| fail(&io::ErrorKind::UnexpectedEof.into()))?;
+    let length = u32::from_be_bytes(head);
+    if usize::try_from(length).map_or(true, |length| length > limits::FRAME) {
+        return Err(Error::new(Reason::TooLarge, "receiving a message"));
+    }
+    let mut message = Vec::new();
+    let read = stream.take(length.into()).read_to_end(&mut message).map_err(|error| fail(&error))?;
+    if u32::try_from(read) == Ok(length) { Ok(Some(message)) } else { Err(fail(&io::ErrorKind::UnexpectedEof.into())) }
+}
+
+const _: () = assert!(aseptic_messaging::SEALED <= limits::FRAME);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{TcpListener, TcpStream};
+
+    #[test]
+    fn messages_of_two_devices_arrive_whole_at_an_adapter_behind_two_hops() {
+        let (relay, messages) = Relay::new(4);
+        let far = TcpListener::bind("127.0.0.1:0").unwrap();
+        let near = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (far_at, near_at) = (far.local_addr().unwrap(), near.local_addr().unwrap());
+        let received = std::thread::scope(|scope| {
+            for device in 0..2_u8 {
+                scope.spawn(move || {
+                    let mut stream = TcpStream::connect(near_at).unwrap();
+                    (0..10).for_each(|number| send(&mut stream, &[device, number].repeat(900)).unwrap());
+                });
+            }
+            scope.spawn(move || {
+                // The relay ends when its last connection does.
+                std::thread::scope(|scope| {
+                    for _ in 0..2 {
+                        let (stream, relay) = (near.accept().unwrap().0, relay.clone());
+                        scope.spawn(move || assert_eq!(relay.serve(stream).unwrap(), 10));
+                    }
+                });
+                drop(relay);
+            });
+            scope.spawn(move || assert_eq!(forward(&messages, TcpStream::connect(far_at).unwrap()).unwrap(), 20));
+            let mut adapter = far.accept().unwrap().0;
+            std::iter::from_fn(|| receive(&mut adapter).unwrap()).collect::<Vec<_>>()
+        });
+        for device in 0..2_u8 {
+            let of_one: Vec<_> = received.iter().filter(|message| message[0] == device).collect();
+            let expected: Vec<_> = (0..10).map(|number| [device, number].repeat(900)).collect();
+            assert!(of_one.into_iter().eq(&expected), "in order and unchanged");
+        }
+    }
+
+    #[test]
+    fn broken_and_oversized_frames_are_refused() {
+        let mut wire = Vec::new();
+        send(&mut wire, b"abc").unwrap();
+        for cut in 1..wire.len() {
+            let (relay, _messages) = Relay::new(1);
+            assert_eq!(relay.serve(&wire[..cut]).unwrap_err().reason(), Reason::NetworkFailed);
+        }
+        for length in [u32::try_from(limits::FRAME + 1).unwrap(), u32::MAX] {
+            let wire = [&length.to_be_bytes()[..], &[0; 64]].concat();
+            assert_eq!(receive(&mut &wire[..]).unwrap_err().reason(), Reason::TooLarge);
+        }
+        assert_eq!(send(&mut Vec::new(), &vec![0; limits::FRAME + 1]).unwrap_err().reason(), Reason::TooLarge);
+        let (relay, messages) = Relay::new(1);
+        drop(messages);
+        assert_eq!(relay.serve(&wire[..]).unwrap_err().reason(), Reason::NetworkFailed);
+    }
+}

@@ -1,0 +1,251 @@
+//! From a device through a relay into the record, and what a hostile relay gets for its trouble.
+
+use aseptic_core::cose::{ContentType, Sign1};
+use aseptic_core::crypto::soft::{self, PrivateKey};
+use aseptic_core::crypto::{KeyAlg, PublicKey, Suite};
+use aseptic_core::time::Time;
+use aseptic_core::trust::{
+    Authority, Entry, Material, PathEngine, Purpose, Purposes, Trust, ValidatedPath, Validity, VerifiedPeer, danger,
+};
+use aseptic_core::{Reason, Result as CoreResult};
+use aseptic_infra::adapter::{Archive, Record, RecordAdapter, Setup};
+use aseptic_infra::hl7::{self, Code, Metric, Observation, Patient, Value, mllp};
+use aseptic_infra::relay::{self, Relay};
+use aseptic_infra::{Error, Result};
+use aseptic_messaging::{Direction, Order, Origin, Outgoing, Sender};
+use aseptic_testbed::bench::Bench;
+use aseptic_testbed::hostile::{self, Forger};
+use std::net::{TcpListener, TcpStream};
+
+const NOW: Time = Time::trusted(1_790_000_000);
+const LATER: Time = Time::trusted(1_900_000_000);
+const HL7: ContentType<'_> = ContentType::Text(hl7::CONTENT_TYPE);
+
+/// Judges chains whose only certificate is a P-256 key and a name. Certificates themselves are the matter of another crate.
+struct Engine;
+
+impl PathEngine for Engine {
+    fn licence(&self) -> danger::EngineLicence {
+        danger::EngineLicence::this_engine_decides_whom_the_device_believes()
+    }
+
+    fn validate<'c>(
+        &self,
+        _: &Suite<'_>,
+        chain: &[&'c [u8]],
+        anchors: &[&[u8]],
+        _: Purpose,
+        now: Time,
+    ) -> CoreResult<ValidatedPath<'c>> {
+        let (key, name) = chain.first().and_then(|der| der.split_at_checked(65)).ok_or(Reason::CertificateMalformed)?;
+        if anchors != [b"hospital CA"] {
+            return Err(Reason::PathUntrusted);
+        }
+        let validity = if now == NOW { Validity::InDate } else { Validity::LongExpired };
+        Ok(ValidatedPath { key: PublicKey::new(KeyAlg::P256, key)?, name, validity })
+    }
+}
+
+struct Party(PrivateKey, Vec<u8>);
+
+impl Party {
+    fn new(seed: u8) -> Self {
+        let key = PrivateKey::from_bytes(KeyAlg::P256, &[seed; 32]).unwrap();
+        let mut public = vec![0; 65];
+        key.public(&mut public).unwrap();
+        Self(key, public)
+    }
+
+    fn public(&self) -> PublicKey<'_> {
+        PublicKey::new(KeyAlg::P256, &self.1).unwrap()
+    }
+
+    fn certificate(&self, name: &str) -> Vec<u8> {
+        [&self.1, name.as_bytes()].concat()
+    }
+}
+
+struct Hospital {
+    suite: Suite<'static>,
+    pump: Party,
+    relay: Party,
+    adapter: Party,
+    device: Bench,
+    server: Bench,
+}
+
+impl Hospital {
+    fn new() -> Self {
+        let [pump, relay, adapter] = [1, 2, 3].map(Party::new);
+        Self { suite: soft::suite(), pump, relay, adapter, device: Bench::new(1), server: Bench::new(2) }
+    }
+
+    fn entries(&self) -> [Entry<'_>; 2] {
+        let devices = Purposes::of(&[Purpose::Telemetry, Purpose::Alarm]);
+        let receive = Purposes::of(&[Purpose::Receive]);
+        [
+            Entry { purposes: devices, name: b"hospital CA", material: Material::Certificate(b"hospital CA") },
+            Entry { purposes: receive, name: b"record-adapter-1", material: Material::Key(self.adapter.public()) },
+        ]
+    }
+
+    fn adapter<'a>(&'a self, trust: Trust<'a>) -> RecordAdapter<'a> {
+        let (platform, suite) = (self.server.platform(), self.suite);
+        let setup = Setup { platform, suite, name: "record-adapter-1", key: &self.adapter.0, trust, engine: &Engine };
+        let mut adapter = RecordAdapter::open(setup).unwrap();
+        assert_eq!(adapter.register(&[&self.pump.certificate("pump-1")], NOW).unwrap(), "pump-1");
+        adapter
+    }
+
+    fn to(&self, trust: &Trust<'_>) -> [VerifiedPeer; 1] {
+        [trust.pinned(&self.suite, Purpose::Receive, b"record-adapter-1").unwrap()]
+    }
+
+    fn seal(&self, sender: &mut Sender, class: Purpose, to: &[VerifiedPeer], body: &[u8]) -> Vec<u8> {
+        let origin = Origin { name: b"pump-1", key: self.pump.public(), signer: &self.pump.0 };
+        let mut out = vec![0; Sender::room(body.len())];
+        let message = Outgoing { class, stream: 0, to, content_type: HL7, body, time: NOW };
+        let length = sender.seal(&self.device.platform(), &self.suite, &origin, &message, &mut out).unwrap();
+        out.truncate(length);
+        out
+    }
+}
+
+fn observation() -> Vec<u8> {
+    let metric = Metric {
+        code: Code { number: 150_456, name: "MDC_PULS_OXIM_SAT_O2" },
+        containment: [1, 1, 1, 1],
+        value: Value::Number("97"),
+        unit: Code { number: 262_688, name: "MDC_DIM_PERCENT" },
+    };
+    let observation = Observation {
+        id: "PUMP1-1",
+        application: "PUMP",
+        facility: "WARD3",
+        device: [1, 2, 3, 4, 5, 6, 7, 8],
+        kind: Code { number: 69_642, name: "MDC_DEV_ANALY_SAT_O2_MDS" },
+        patient: Some(Patient { id: "4711", authority: "HOSP", family: "Doe", given: "Jane" }),
+        time: NOW.seconds,
+        metrics: &[metric],
+    };
+    observation.encode().unwrap()
+}
+
+fn refused(received: Result<Record>) -> Reason {
+    received.unwrap_err().reason()
+}
+
+#[test]
+fn an_observation_reaches_the_record_and_the_relay_reads_no_word_of_it() {
+    let hospital = Hospital::new();
+    let entries = hospital.entries();
+    let trust = danger::unsigned(Authority::Owner, &entries).unwrap();
+    let mut adapter = hospital.adapter(trust);
+    let mut sender = Sender::load(&hospital.device.platform(), Direction::FromDevice).unwrap();
+    let body = observation();
+    let sealed = hospital.seal(&mut sender, Purpose::Telemetry, &hospital.to(&trust), &body);
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (carrier, messages) = Relay::new(8);
+    std::thread::scope(|scope| {
+        scope.spawn(|| relay::send(&mut TcpStream::connect(address).unwrap(), &sealed).unwrap());
+        assert_eq!(carrier.serve(listener.accept().unwrap().0).unwrap(), 1);
+    });
+    let carried = messages.recv().unwrap();
+    for word in ["MSH", "4711", "Doe", "MDC_PULS", "pump-1"] {
+        assert!(!carried.windows(word.len()).any(|window| window == word.as_bytes()), "{word}");
+    }
+
+    let mut archive = Vec::new();
+    let record = adapter.receive(&carried, NOW, &mut archive).unwrap();
+    assert_eq!((record.from.as_str(), record.sequence, record.order), ("pump-1", 1, Order::InOrder));
+    assert_eq!(record.body, body);
+    assert_eq!(record.hl7().unwrap().field("OBX", 5), Some("97"));
+    assert_eq!(mllp::Decoder::new().feed(&mllp::encode(&record.body).unwrap()).unwrap(), [body]);
+    let original = Sign1::parse(&archive[0].signed).unwrap();
+    assert_eq!(original.verify(&hospital.suite, hospital.pump.public(), &[], None), Ok(()));
+    println!("{} bytes of HL7, {} bytes sealed:\n{}", record.body.len(), sealed.len(), record.hl7().unwrap());
+}
+
+#[test]
+fn a_hostile_relay_gets_a_reason_for_each_attack_and_the_record_nothing() {
+    let hospital = Hospital::new();
+    let entries = hospital.entries();
+    let trust = danger::unsigned(Authority::Owner, &entries).unwrap();
+    let to = hospital.to(&trust);
+    let mut adapter = hospital.adapter(trust);
+    let mut sender = Sender::load(&hospital.device.platform(), Direction::FromDevice).unwrap();
+    let first = hospital.seal(&mut sender, Purpose::Telemetry, &to, b"1");
+    let second = hospital.seal(&mut sender, Purpose::Alarm, &to, b"2");
+    let command = hospital.seal(&mut sender, Purpose::Command, &to, b"3");
+    let audit = hospital.seal(&mut sender, Purpose::Audit, &to, b"4");
+    let mut archive = Vec::new();
+    let mut receive = |message: &[u8]| adapter.receive(message, NOW, &mut archive);
+
+    assert_eq!(receive(&second).unwrap().order, Order::Gap(1));
+    assert_eq!(receive(&first).unwrap().order, Order::Late, "reordered: delivered and marked");
+    assert_eq!(refused(receive(&first)), Reason::MessageReplayed);
+    assert_eq!(refused(receive(&hostile::flip(&second, 1000))), Reason::DecryptFailed);
+    let swapped = hostile::swap_recipient(&second, "record-adapter-1", "record-adapter-2");
+    assert_eq!(refused(receive(&swapped)), Reason::CoseNoRecipient);
+    assert_eq!(refused(receive(&command)), Reason::PathUntrusted, "no anchor vouches for devices that command");
+    assert_eq!(refused(receive(&audit)), Reason::PathUntrusted, "nor for audit records");
+    let relay = Bench::new(9);
+    for (victim, named, reason) in [
+        ("relay-1", hospital.relay.public(), Reason::MessageUnknownSender),
+        ("pump-1", hospital.relay.public(), Reason::UnknownSigner),
+        ("pump-1", hospital.pump.public(), Reason::SignatureInvalid),
+    ] {
+        let message = Outgoing { class: Purpose::Alarm, stream: 0, to: &to, content_type: HL7, body: b"!", time: NOW };
+        let forger = Forger { signer: &hospital.relay.0, named };
+        let forged = hostile::sign_anew(&relay.platform(), &hospital.suite, forger, victim.as_bytes(), &message);
+        assert_eq!(refused(receive(&forged.unwrap())), reason);
+    }
+    assert_eq!(archive.len(), 2, "the record holds the two genuine messages and nothing else");
+    assert_eq!(archive[0].hl7().unwrap_err().reason(), Reason::Hl7Malformed, "a digit is no HL7");
+}
+
+/// An archive that has no room at first.
+struct Full(u32, Vec<Record>);
+
+impl Archive for Full {
+    fn keep(&mut self, record: &Record) -> Result<()> {
+        if self.0 > 0 {
+            self.0 -= 1;
+            return Err(Error::new(Reason::DiskFull, "keeping a message"));
+        }
+        self.1.keep(record)
+    }
+}
+
+#[test]
+fn what_the_archive_could_not_keep_is_welcome_again_and_what_it_kept_stays_refused_after_a_restart() {
+    let hospital = Hospital::new();
+    let entries = hospital.entries();
+    let trust = danger::unsigned(Authority::Owner, &entries).unwrap();
+    let to = hospital.to(&trust);
+    let mut adapter = hospital.adapter(trust);
+    let mut sender = Sender::load(&hospital.device.platform(), Direction::FromDevice).unwrap();
+    let sealed = hospital.seal(&mut sender, Purpose::Telemetry, &to, b"1");
+    let mut archive = Full(1, Vec::new());
+    let before = hospital.server.snapshot();
+    assert_eq!(refused(adapter.receive(&sealed, NOW, &mut archive)), Reason::DiskFull);
+    assert!(hospital.server.snapshot() == before);
+    assert_eq!(adapter.receive(&sealed, NOW, &mut archive).unwrap().sequence, 1);
+    drop(adapter);
+    hospital.server.restart();
+    let mut adapter = hospital.adapter(trust);
+    assert_eq!(refused(adapter.receive(&sealed, NOW, &mut archive)), Reason::MessageReplayed);
+    assert_eq!(archive.1.len(), 1);
+
+    // Observations of a device whose certificate ran out are taken with a flag: the patient comes first.
+    let second = hospital.seal(&mut sender, Purpose::Telemetry, &to, b"2");
+    let flagged = adapter.receive(&second, LATER, &mut archive).unwrap();
+    assert_eq!(flagged.degraded, Some(Reason::CertificateExpired));
+    assert!(adapter.strike("pump-1") && !adapter.strike("pump-1"));
+    let third = hospital.seal(&mut sender, Purpose::Telemetry, &to, b"3");
+    assert_eq!(refused(adapter.receive(&third, NOW, &mut archive)), Reason::MessageUnknownSender);
+    let certificate = hospital.pump.certificate("pump-2");
+    assert_eq!(adapter.register(&[&certificate[..]; 5], NOW).unwrap_err().reason(), Reason::PathTooLong);
+}
