@@ -1,0 +1,98 @@
+//! The keys behind the records.
+
+use crate::stored::{Birth, Held, Local, Workspace};
+use aseptic_core::crypto::{KeyAlg, PublicKey, Suite};
+use aseptic_core::platform::{Fault, KeyId, KeyPolicy, KeyUse, Platform};
+use aseptic_core::{Reason, Result, limits};
+
+/// Destroys every key that no identity record names, and tells how many. To be called at boot, before anything else here.
+///
+/// A power cut leaves such keys behind: one made just before its record, one whose record was just replaced. On a device
+/// without a birth record nothing is destroyed: a store that comes up empty must not cost the device the key in its secure
+/// element; [`crate::birth::request`] clears what is left of a first attempt. If a record cannot be read nothing is
+/// destroyed either. After an error or a power cut, call it again.
+pub fn tidy(platform: &Platform<'_>, workspace: &mut Workspace) -> Result<u32> {
+    let named = Named::load(platform, workspace)?;
+    if named.birth { sweep(platform, &named) } else { Ok(0) }
+}
+
+/// The keys that the records name.
+pub(crate) struct Named {
+    birth: bool,
+    ids: [Option<KeyId>; 3],
+}
+
+impl Named {
+    pub(crate) fn load(platform: &Platform<'_>, workspace: &mut Workspace) -> Result<Self> {
+        let birth = Birth::load(platform, &mut workspace.frame)?.0.map(|birth| birth.held.key);
+        let local = Local::load(platform, &mut workspace.frame)?;
+        let id = |held: Option<Held<'_>>| held.map(|held| held.key);
+        Ok(Self { birth: birth.is_some(), ids: [birth, id(local.current), id(local.successor)] })
+    }
+
+    pub(crate) fn contains(&self, id: KeyId) -> bool {
+        self.ids.contains(&Some(id))
+    }
+}
+
+/// Destroys every key that is not in `named`.
+pub(crate) fn sweep(platform: &Platform<'_>, named: &Named) -> Result<u32> {
+    let mut destroyed = 0_u32;
+    walk(platform, |id| {
+        if !named.contains(id) {
+            platform.keys.destroy(id)?;
+            destroyed = destroyed.saturating_add(1);
+        }
+        Ok(())
+    })?;
+    Ok(destroyed)
+}
+
+/// Makes a P-256 signature key under an id above every one that exists or is named, so that no id ever stands for two keys
+/// at a time.
+pub(crate) fn generate(platform: &Platform<'_>, suite: &Suite<'_>, named: &Named) -> Result<Held<'static>> {
+    let mut highest = named.ids.iter().flatten().copied().max().unwrap_or(KeyId(0));
+    walk(platform, |id| {
+        highest = highest.max(id);
+        Ok(())
+    })?;
+    let key = KeyId(highest.0.checked_add(1).ok_or(Reason::PlatformFull)?);
+    platform.keys.generate(key, KeyPolicy { alg: KeyAlg::P256, usage: KeyUse::Sign })?;
+    let mut bytes = [0; limits::PUBLIC_KEY];
+    let thumbprint = public(platform, key, &mut bytes)?.thumbprint(suite)?;
+    Ok(Held { key, alg: KeyAlg::P256, thumbprint, request: &[], chain: crate::stored::Chain::EMPTY })
+}
+
+/// The public key; [`Reason::IdentityKeyLost`] if the key is gone, cannot be read or may not sign.
+pub(crate) fn public<'o>(platform: &Platform<'_>, key: KeyId, out: &'o mut [u8]) -> Result<PublicKey<'o>> {
+    match platform.keys.public(key, out) {
+        Ok((policy, length)) if policy.usage == KeyUse::Sign => {
+            PublicKey::new(policy.alg, out.get(..length).ok_or(Reason::PlatformIo)?)
+        }
+        Ok(_) | Err(Fault::NotFound | Fault::Corrupt) => Err(Reason::IdentityKeyLost),
+        Err(fault) => Err(fault.into()),
+    }
+}
+
+/// Destroys a key that no record names any more. What fails here is reported and made good by [`tidy`] at the next boot.
+pub(crate) fn discard(platform: &Platform<'_>, key: KeyId) {
+    if let Err(fault) = platform.keys.destroy(key) {
+        platform.event(fault.into(), u64::from(key.0));
+    }
+}
+
+/// Visits every key, at most [`limits::KEYS`]; ids rise, or the key store is broken.
+fn walk(platform: &Platform<'_>, mut visit: impl FnMut(KeyId) -> Result<()>) -> Result<()> {
+    let mut last = KeyId(0);
+    for _ in 0..limits::KEYS {
+        match platform.keys.next(last)? {
+            None => return Ok(()),
+            Some(id) if id > last => {
+                visit(id)?;
+                last = id;
+            }
+            Some(_) => return Err(Reason::PlatformCorrupt),
+        }
+    }
+    Err(Reason::PlatformFull)
+}
