@@ -33,27 +33,66 @@ pub fn encode(bytes: &[u8], out: &mut [u8]) -> Result<usize> {
 /// wherever they stand; any other stray character, wrong padding and stray bits at the end are [`Reason::EstTransfer`].
 pub fn decode(text: &[u8], out: &mut [u8]) -> Result<usize> {
     let mut places = out.iter_mut();
-    let (mut length, mut bits, mut have, mut padding, mut characters) = (0_usize, 0_u32, 0_u8, 0_u8, 0_u8);
-    for byte in text.iter().filter(|byte| !matches!(byte, b'\r' | b'\n' | b' ' | b'\t')) {
-        characters = characters.wrapping_add(1) & 3;
-        if *byte == b'=' {
-            padding = padding.saturating_add(1);
-            continue;
-        }
-        let value = value(*byte).filter(|_| padding == 0).ok_or(Reason::EstTransfer)?;
-        bits = bits.wrapping_shl(6) | u32::from(value);
-        have = have.saturating_add(6);
-        if have >= 8 {
-            have = have.saturating_sub(8);
-            let [.., whole] = bits.wrapping_shr(u32::from(have)).to_be_bytes();
+    let mut decoder = Decoder::default();
+    for byte in text {
+        if let Some(whole) = decoder.take(*byte)? {
             *places.next().ok_or(Reason::BufferTooSmall)? = whole;
-            bits &= !u32::MAX.wrapping_shl(u32::from(have));
-            length = length.saturating_add(1);
         }
     }
-    // What is left over: nothing, 4 bits before two `=`, 2 bits before one.
-    let whole = matches!((have, padding), (0, 0) | (4, 2) | (2, 1));
-    if whole && characters == 0 && bits == 0 { Ok(length) } else { Err(Reason::EstTransfer) }
+    decoder.end()
+}
+
+/// As [`decode`], into the front of `text` itself; after an error its content means nothing.
+pub fn decode_in_place(text: &mut [u8]) -> Result<usize> {
+    let mut decoder = Decoder::default();
+    for at in 0..text.len() {
+        let byte = text.get(at).copied().ok_or(Reason::Internal)?;
+        let place = decoder.length;
+        if let Some(whole) = decoder.take(byte)? {
+            // Four characters make three bytes: writing never overtakes reading.
+            *text.get_mut(place).ok_or(Reason::Internal)? = whole;
+        }
+    }
+    decoder.end()
+}
+
+/// What has been read so far.
+#[derive(Default)]
+struct Decoder {
+    length: usize,
+    bits: u32,
+    have: u8,
+    padding: u8,
+    characters: u8,
+}
+
+impl Decoder {
+    /// Takes one character, and gives the byte that it completes.
+    fn take(&mut self, byte: u8) -> Result<Option<u8>> {
+        if matches!(byte, b'\r' | b'\n' | b' ' | b'\t') {
+            return Ok(None);
+        }
+        self.characters = self.characters.wrapping_add(1) & 3;
+        if byte == b'=' {
+            self.padding = self.padding.saturating_add(1);
+            return Ok(None);
+        }
+        let value = value(byte).filter(|_| self.padding == 0).ok_or(Reason::EstTransfer)?;
+        self.bits = self.bits.wrapping_shl(6) | u32::from(value);
+        self.have = self.have.saturating_add(6);
+        let Some(left) = self.have.checked_sub(8) else { return Ok(None) };
+        let [.., whole] = self.bits.wrapping_shr(u32::from(left)).to_be_bytes();
+        self.have = left;
+        self.bits &= !u32::MAX.wrapping_shl(u32::from(left));
+        self.length = self.length.saturating_add(1);
+        Ok(Some(whole))
+    }
+
+    /// The length, if what is left over is nothing, 4 bits before two `=`, or 2 bits before one.
+    fn end(&self) -> Result<usize> {
+        let whole = matches!((self.have, self.padding), (0, 0) | (4, 2) | (2, 1));
+        if whole && self.characters == 0 && self.bits == 0 { Ok(self.length) } else { Err(Reason::EstTransfer) }
+    }
 }
 
 const fn letter(sextet: u8) -> u8 {
@@ -117,6 +156,9 @@ mod tests {
             let mut back = vec![0; length];
             assert_eq!(decode(&text, &mut back), Ok(length));
             assert_eq!(back, bytes);
+            let mut place = text.clone();
+            assert_eq!(decode_in_place(&mut place), Ok(length));
+            assert_eq!(place[..length], bytes);
             if length > 0 {
                 assert_eq!(encode(&bytes, &mut text[1..]), Err(Reason::BufferTooSmall));
                 assert_eq!(decode(&text, &mut back[1..]), Err(Reason::BufferTooSmall));
@@ -130,6 +172,7 @@ mod tests {
         assert_eq!(decode(b" Z\tm9\r\nv \n", &mut out), Ok(3));
         for bad in ["Z", "Zg", "Zg=", "Zg===", "Zh==", "Zm9=", "Zm9v=", "Zg==Zg==", "Zm-v", "====", "=", "Zm9v\0"] {
             assert_eq!(decode(bad.as_bytes(), &mut out), Err(Reason::EstTransfer), "{bad}");
+            assert_eq!(decode_in_place(&mut Vec::from(bad)), Err(Reason::EstTransfer), "{bad}");
         }
     }
 }
