@@ -3,6 +3,7 @@
 use crate::stored::{Birth, Held, Local, Workspace};
 use aseptic_core::crypto::{KeyAlg, PublicKey, Suite};
 use aseptic_core::platform::{Fault, KeyId, KeyPolicy, KeyUse, Platform};
+use aseptic_core::record::{self, Kind};
 use aseptic_core::{Reason, Result, limits};
 
 /// Destroys every key that no identity record names, and tells how many. To be called at boot, before anything else here.
@@ -12,6 +13,10 @@ use aseptic_core::{Reason, Result, limits};
 /// element; [`crate::birth::request`] clears what is left of a first attempt. If a record cannot be read nothing is
 /// destroyed either. After an error or a power cut, call it again.
 pub fn tidy(platform: &Platform<'_>, workspace: &mut Workspace) -> Result<u32> {
+    // A cut between the two copies of a record leaves one that names other keys. It must not come back once they are gone.
+    for kind in [Kind::BirthIdentity, Kind::LocalIdentity] {
+        settle(platform, kind, workspace)?;
+    }
     let named = Named::load(platform, workspace)?;
     if named.birth { sweep(platform, &named) } else { Ok(0) }
 }
@@ -46,6 +51,14 @@ pub(crate) fn sweep(platform: &Platform<'_>, named: &Named) -> Result<u32> {
         Ok(())
     })?;
     Ok(destroyed)
+}
+
+/// Sees to it that both copies of a record are the one that was read.
+fn settle(platform: &Platform<'_>, kind: Kind, workspace: &mut Workspace) -> Result<()> {
+    let Some(stored) = record::load(platform.store, kind, &mut workspace.frame)? else { return Ok(()) };
+    let room = workspace.payload.get_mut(..stored.len()).ok_or(Reason::Internal)?;
+    room.copy_from_slice(stored);
+    record::save(platform.store, kind, room, &mut workspace.frame)
 }
 
 /// Makes a P-256 signature key under an id above every one that exists or is named, so that no id ever stands for two keys
