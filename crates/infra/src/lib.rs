@@ -7,12 +7,16 @@
 
 pub mod adapter;
 pub mod author;
+pub mod ca;
 mod error;
 mod files;
 pub mod hl7;
 mod keys;
 pub mod owner;
 pub mod relay;
+mod trust;
 
+pub use ca::{Ca, Validity};
 pub use error::{Error, Result};
 pub use keys::AuthorityKey;
+pub use trust::ServerTrust;

@@ -18,14 +18,12 @@
 //! ```
 
 use crate::error::While;
+use crate::trust::Memory;
 use crate::{Error, Result};
 use aseptic_core::cose::{self, Headers, Signer};
 use aseptic_core::crypto::{PublicKey, Suite};
-use aseptic_core::platform::{Absent, Counter, Counters, Fault, Outcome, Platform, Slot, Strength};
 use aseptic_core::trust::{self, Authority, Entry, Material, PhysicalPresence, Purpose, Purposes, StoreContent};
-use aseptic_core::{Reason, limits, platform};
-use std::cell::RefCell;
-use std::collections::HashMap;
+use aseptic_core::{Reason, limits};
 
 /// A trust store in the making. Without further calls it is version 1, and one signer suffices.
 #[derive(Clone, Debug)]
@@ -139,19 +137,10 @@ impl<'a> Store<'a> {
 
 /// Installs `object` in memory that is thrown away.
 fn rehearse(suite: &Suite<'_>, authority: Authority, object: &[u8]) -> Result<()> {
-    let memory = Memory::default();
-    let platform = Platform {
-        entropy: &Absent,
-        clock: &Absent,
-        store: &memory,
-        counters: &memory,
-        keys: &Absent,
-        images: &Absent,
-        events: &Absent,
-    };
     let mut buffer = [0; limits::TRUST_STORE];
     let presence = PhysicalPresence::confirmed_at_the_device();
-    trust::install(&platform, suite, authority, object, presence, &mut buffer).during("rehearsing the trust store")
+    trust::install(&Memory::default().platform(), suite, authority, object, presence, &mut buffer)
+        .during("rehearsing the trust store")
 }
 
 fn too_large(reason: Reason) -> Error {
@@ -159,54 +148,12 @@ fn too_large(reason: Reason) -> Error {
     Error::new(reason, "signing a trust store")
 }
 
-/// A store and counters that last as long as the value.
-#[derive(Default)]
-struct Memory {
-    slots: RefCell<HashMap<Slot, Vec<u8>>>,
-    counters: RefCell<HashMap<Counter, u64>>,
-}
-
-impl platform::Store for Memory {
-    fn load(&self, slot: Slot, out: &mut [u8]) -> Outcome<usize> {
-        let slots = self.slots.borrow();
-        let blob = slots.get(&slot).ok_or(Fault::NotFound)?;
-        out.get_mut(..blob.len()).ok_or(Fault::Full)?.copy_from_slice(blob);
-        Ok(blob.len())
-    }
-
-    fn save(&self, slot: Slot, bytes: &[u8]) -> Outcome<()> {
-        self.slots.borrow_mut().insert(slot, bytes.to_vec());
-        Ok(())
-    }
-
-    fn erase(&self, slot: Slot) -> Outcome<()> {
-        self.slots.borrow_mut().remove(&slot);
-        Ok(())
-    }
-}
-
-impl Counters for Memory {
-    fn read(&self, counter: Counter) -> Outcome<u64> {
-        Ok(self.counters.borrow().get(&counter).copied().unwrap_or_default())
-    }
-
-    fn advance(&self, counter: Counter, to: u64) -> Outcome<()> {
-        let mut counters = self.counters.borrow_mut();
-        let value = counters.entry(counter).or_default();
-        *value = to.max(*value);
-        Ok(())
-    }
-
-    fn strength(&self) -> Strength {
-        Strength::FlashOnly
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::AuthorityKey;
     use aseptic_core::crypto::{KeyAlg, soft};
+    use aseptic_core::platform::{Counter, Counters};
 
     fn key() -> AuthorityKey {
         AuthorityKey::generate(KeyAlg::P256).unwrap()
@@ -265,15 +212,7 @@ mod tests {
         let suite = soft::suite();
         let (old, new, adapter) = (key(), key(), key());
         let memory = Memory::default();
-        let platform = Platform {
-            entropy: &Absent,
-            clock: &Absent,
-            store: &memory,
-            counters: &memory,
-            keys: &Absent,
-            images: &Absent,
-            events: &Absent,
-        };
+        let platform = memory.platform();
         let mut buffer = [0; limits::TRUST_STORE];
         let first = Store::new(Authority::Owner, 1).signer(public(&old));
         let first = first.pin("adapter", &[Purpose::Receive], public(&adapter));
