@@ -428,10 +428,7 @@ fn set_component_index(reader: &mut Reader<'_>) -> Result<()> {
     let first = match reader.peek()? {
         Type::Unsigned => reader.uint()? == 0,
         Type::Simple => reader.bool()?,
-        Type::Array => {
-            reader.array_exact(1)?;
-            reader.uint()? == 0
-        }
+        Type::Array => reader.array()? == 1 && reader.uint()? == 0,
         _ => false,
     };
     if first { Ok(()) } else { Err(Reason::ManifestUnsupported) }
