@@ -26,6 +26,27 @@ pub struct CsrTemplate<'a> {
 /// `signer` must hold the private half of `key`: this is not checked here, but [`Csr::verify`] will. An ECDSA signature
 /// differs each time, so a request that is to be sent again must be kept. [`limits::CSR`] bytes of room are enough.
 /// [`Reason::TemplateInvalid`] for a name outside its bounds.
+///
+/// ```
+/// use aseptic_certs::csr::{self, Csr, CsrTemplate};
+/// use aseptic_core::crypto::{KeyAlg, PublicKey, soft};
+///
+/// # fn main() -> aseptic_core::Result<()> {
+/// let private = soft::PrivateKey::from_bytes(KeyAlg::P256, &[7; 32])?;
+/// let mut public = [0; 65];
+/// private.public(&mut public)?;
+/// let key = PublicKey::new(KeyAlg::P256, &public)?;
+///
+/// let template = CsrTemplate { serial: "PUMP-0001", common_name: None, hardware_module: None, uri: None };
+/// let mut out = [0; aseptic_core::limits::CSR];
+/// let length = csr::write(&private, key, &template, &mut out)?;
+///
+/// let request = Csr::parse(&out[..length])?;
+/// request.verify(&soft::suite())?;
+/// assert_eq!(request.device_serial(), Some(&b"PUMP-0001"[..]));
+/// # Ok(())
+/// # }
+/// ```
 pub fn write(signer: &dyn Signer, key: PublicKey<'_>, template: &CsrTemplate<'_>, out: &mut [u8]) -> Result<usize> {
     template.check()?;
     let subject = |writer: &mut Writer<'_>| {

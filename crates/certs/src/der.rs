@@ -223,6 +223,20 @@ pub fn check_oid(bytes: &[u8]) -> Result<()> {
 /// Writes elements one after the other; what does not fit is counted, and [`Writer::finish`] refuses.
 ///
 /// An empty buffer is a size query: [`Writer::needed`] says how much would have been written.
+///
+/// ```
+/// use aseptic_certs::der::{self, Reader, Writer};
+///
+/// let mut out = [0; 16];
+/// let mut writer = Writer::new(&mut out);
+/// writer.nested(der::SEQUENCE, |writer| {
+///     writer.magnitude(&[0x80]).element(der::UTF8_STRING, b"pump");
+/// });
+/// let der = writer.finish()?;
+/// assert_eq!(der, b"\x30\x0A\x02\x02\x00\x80\x0C\x04pump");
+/// assert_eq!(Reader::new(der).nested(der::SEQUENCE)?.small()?, 128);
+/// # Ok::<(), aseptic_core::Reason>(())
+/// ```
 #[derive(Debug)]
 pub struct Writer<'b> {
     out: &'b mut [u8],

@@ -26,6 +26,21 @@ use webpki::{EndEntityCert, Error, ExtendedKeyUsageValidator, KeyPurposeId, KeyP
 /// Time: a trusted clock decides. Without one, a path is in date if there is an instant, at or after the floor, in the
 /// validity of all its certificates. A path that ran out is searched once more at its last good second: only if it is
 /// authentic is it answered with [`Validity::Expired`] or [`Validity::LongExpired`]. Revocation is not looked at.
+///
+/// It is handed to [`Trust::verify_chain`](aseptic_core::trust::Trust::verify_chain), which makes the verdict:
+///
+/// ```
+/// use aseptic_certs::Engine;
+/// use aseptic_core::Reason;
+/// use aseptic_core::crypto::soft::suite;
+/// use aseptic_core::time::Time;
+/// use aseptic_core::trust::{Purpose, Trust};
+///
+/// // A device without any trust believes nobody.
+/// let trust = Trust::default();
+/// let verdict = trust.verify_chain(&suite(), &Engine, Purpose::Network, &[b"no certificate"], Time::UNKNOWN);
+/// assert_eq!(verdict, Err(Reason::CertificateMalformed));
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Engine;
 

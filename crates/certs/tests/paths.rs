@@ -5,12 +5,14 @@
 mod common;
 
 use aseptic_certs::Engine;
-use aseptic_core::crypto::soft;
+use aseptic_core::crypto::{Suite, Verifier, soft};
 use aseptic_core::time::Time;
-use aseptic_core::trust::{PathEngine, Purpose, Validity};
+use aseptic_core::trust::{Authority, Entry, Material, PathEngine, Purpose, Purposes, Validity, danger};
 use aseptic_core::{Reason, Result, limits};
 use common::{Issued, START, YEAR, ca_params, device_params, issue, params, root, server_params, valid};
-use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose, SerialNumber};
+use rcgen::{
+    BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SerialNumber,
+};
 
 struct Line {
     root: Issued,
@@ -251,6 +253,80 @@ fn without_a_clock_a_path_is_in_date_unless_it_certainly_ran_out() {
     // A number that means nothing is not used.
     let meaningless = Time { seconds: START + 50 * YEAR, trust: aseptic_core::time::Trust::Unknown };
     assert_eq!(line.judge(Purpose::Birth, meaningless), Ok(Validity::InDate));
+}
+
+#[test]
+fn a_reissued_root_serves_beside_the_old_one() {
+    let mut old = ca_params("Root");
+    valid(&mut old, START - 5 * YEAR, START - 1);
+    let (old, key) = (root(old), common::key());
+    let mut new = ca_params("Root");
+    valid(&mut new, START, START + 10 * YEAR);
+    // The new certificate is for the old key, by way of its PKCS #8 form.
+    let same = KeyPair::try_from(old.key.serialize_der()).unwrap();
+    let new = common::root_with(new, same);
+    let leaf = issue(device_params("PUMP-0001"), &new);
+    let anchors = [&old.der[..], &new.der];
+    let backwards = [&new.der[..], &old.der];
+    for anchors in [anchors, backwards] {
+        assert_eq!(judge(&[&leaf.der], &anchors, Purpose::Birth, NOW), Ok(Validity::InDate));
+    }
+    assert_eq!(judge(&[&leaf.der], &anchors[..1], Purpose::Birth, NOW), Err(Reason::CertificateExpired));
+    // A new root of the same name with another key is no stand-in.
+    let other = common::root_with(ca_params("Root"), key);
+    assert_eq!(judge(&[&leaf.der], &[&other.der], Purpose::Birth, NOW), Err(Reason::SignatureInvalid));
+}
+
+#[test]
+fn ed25519_and_mixed_chains_hold_where_the_suite_has_both() {
+    let ed25519 = || KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+    let top = common::root_with(ca_params("Root"), ed25519());
+    let middle = issue(ca_params("Issuing CA"), &top);
+    let leaf = common::issue_with(device_params("PUMP-0001"), &middle, ed25519());
+    let chain = [&leaf.der[..], &middle.der];
+    assert_eq!(judge(&chain, &[&top.der], Purpose::Birth, NOW), Ok(Validity::InDate));
+    for verifiers in [&[&soft::Es256 as &dyn Verifier][..], &[&soft::Ed25519], &[]] {
+        let suite = Suite { verifiers, ..soft::suite() };
+        let result = Engine.validate(&suite, &chain, &[&top.der], Purpose::Birth, NOW).map(|path| path.validity);
+        assert_eq!(result, Err(Reason::AlgorithmUnsupported));
+    }
+    let p384 =
+        common::issue_with(device_params("P"), &middle, KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap());
+    assert_eq!(judge(&[&p384.der, &middle.der], &[&top.der], Purpose::Birth, NOW), Err(Reason::AlgorithmUnsupported));
+}
+
+#[test]
+fn name_constraints_hold_for_the_leaf() {
+    let mut inside = ca_params("Issuing CA");
+    inside.name_constraints = Some(rcgen::NameConstraints {
+        permitted_subtrees: vec![rcgen::GeneralSubtree::DnsName("hospital.example".into())],
+        excluded_subtrees: vec![],
+    });
+    let line = |host| Line::with(ca_params("Root"), inside.clone(), server_params(host));
+    assert_eq!(line("relay.hospital.example").judge(Purpose::Network, NOW), Ok(Validity::InDate));
+    assert_eq!(line("relay.elsewhere.example").judge(Purpose::Network, NOW), Err(Reason::PathConstraint));
+}
+
+#[test]
+fn the_verdict_follows_the_response_matrix() {
+    let mut short = device_params("PUMP-0001");
+    valid(&mut short, START, START + YEAR);
+    let line = Line::new(short);
+    let entries = [Entry {
+        purposes: Purposes::of(&[Purpose::Telemetry, Purpose::Command]),
+        name: b"hospital root",
+        material: Material::Certificate(&line.root.der),
+    }];
+    let trust = danger::unsigned(Authority::Owner, &entries).unwrap();
+    let chain = [&line.leaf.der[..], &line.middle.der];
+    let ask = |purpose, now| trust.verify_chain(&soft::suite(), &Engine, purpose, &chain, Time::trusted(now));
+    let peer = ask(Purpose::Telemetry, START + YEAR).unwrap();
+    assert_eq!((peer.name(), peer.degraded()), (&b"PUMP-0001"[..], None));
+    let late = ask(Purpose::Telemetry, START + YEAR + 1).unwrap();
+    assert_eq!(late.degraded(), Some(Reason::CertificateExpired));
+    assert_eq!(ask(Purpose::Command, START + YEAR + 1), Err(Reason::CertificateExpired));
+    // The anchor is not there for a purpose that its entry does not name.
+    assert_eq!(ask(Purpose::Alarm, START), Err(Reason::PathUntrusted));
 }
 
 #[test]

@@ -89,13 +89,19 @@ pub fn valid(params: &mut CertificateParams, from: u64, to: u64) {
 }
 
 pub fn root(params: CertificateParams) -> Issued {
-    let key = key();
+    root_with(params, key())
+}
+
+pub fn root_with(params: CertificateParams, key: KeyPair) -> Issued {
     let der = params.self_signed(&key).unwrap().der().to_vec();
     Issued { params, key, der }
 }
 
 pub fn issue(params: CertificateParams, issuer: &Issued) -> Issued {
-    let key = key();
+    issue_with(params, issuer, key())
+}
+
+pub fn issue_with(params: CertificateParams, issuer: &Issued, key: KeyPair) -> Issued {
     let der = params.signed_by(&key, &issuer.issuer()).unwrap().der().to_vec();
     Issued { params, key, der }
 }
