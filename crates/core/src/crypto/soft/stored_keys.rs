@@ -104,9 +104,8 @@ impl Keys for StoredKeys<'_> {
 
     fn destroy(&self, id: KeyId) -> Outcome<()> {
         let slot = slot(id)?;
-        match self.store.load(slot, &mut []) {
-            Err(Fault::NotFound) => return Ok(()),
-            Ok(_) | Err(_) => {}
+        if self.store.load(slot, &mut []) == Err(Fault::NotFound) {
+            return Ok(());
         }
         // Overwritten first: erasing may only unlink.
         self.store.save(slot, &[0; ENTRY])?;
