@@ -7,6 +7,8 @@
 
 pub mod bench;
 
+pub mod conformance;
+
 pub mod hostile;
 
 pub mod sweep;

@@ -1,0 +1,59 @@
+//! The published suites, wherever their vectors are at hand: nothing fails but what `tests/conformance/*.toml` excepts.
+
+use aseptic_testbed::conformance::{Error, Source, run, vectors};
+use std::fs;
+use std::path::PathBuf;
+
+/// Runs the suite on a path below the vectors; where they are absent it says so.
+fn suite(name: &str, path: &str, keys: Option<&str>, at_least: usize) {
+    let Some(vectors) = vectors() else {
+        eprintln!("skipped: no vectors; set ASEPTIC_VECTORS or put them into ../shared/vectors");
+        return;
+    };
+    let source = Source { path: vectors.join(path), keys: keys.map(|keys| vectors.join(keys)) };
+    let report = run(name, &source).unwrap();
+    eprintln!("{name}: {report}");
+    assert_eq!(report.failed(), 0, "{report}");
+    assert!(report.passed() >= at_least, "only {} cases passed", report.passed());
+}
+
+#[test]
+fn cose() {
+    suite("cose", "cose/cose-wg-examples", None, 60);
+}
+
+#[test]
+fn wycheproof() {
+    suite("wycheproof", "crypto/wycheproof", None, 2_600);
+}
+
+#[test]
+fn what_is_not_there_is_an_error_and_no_success() {
+    let here = |path: PathBuf| Source { path, keys: None };
+    assert!(matches!(run("no such suite", &here("/".into())), Err(Error::UnknownSuite(_))));
+    assert!(matches!(run("cose", &here("/no/such/folder".into())), Err(Error::Unreadable(..))));
+    let empty = std::env::temp_dir().join(format!("aseptic-empty-{}", std::process::id()));
+    fs::create_dir_all(&empty).unwrap();
+    assert!(matches!(run("cose", &here(empty.clone())), Err(Error::Empty(_))));
+    fs::write(empty.join("bad.json"), "{").unwrap();
+    assert!(matches!(run("cose", &here(empty.clone())), Err(Error::Shape(..))));
+    fs::remove_dir_all(&empty).unwrap();
+}
+
+/// The runner itself can fail: a message changed behind its expectation is reported.
+#[test]
+fn a_changed_case_is_told() {
+    let Some(vectors) = vectors() else {
+        eprintln!("skipped: no vectors; set ASEPTIC_VECTORS or put them into ../shared/vectors");
+        return;
+    };
+    let folder = std::env::temp_dir().join(format!("aseptic-changed-{}", std::process::id())).join("sign1-tests");
+    fs::create_dir_all(&folder).unwrap();
+    let good = fs::read_to_string(vectors.join("cose/cose-wg-examples/sign1-tests/sign-pass-02.json")).unwrap();
+    fs::write(folder.join("sign-pass-02.json"), good.replace("This is the content.", "This is no content.")).unwrap();
+    // The same message once more, said to be one that must be refused.
+    fs::write(folder.join("sign-fail-99.json"), good.replacen('{', "{\"fail\": true,", 1)).unwrap();
+    let report = run("cose", &Source { path: folder.clone(), keys: None }).unwrap();
+    fs::remove_dir_all(folder.parent().unwrap()).unwrap();
+    assert_eq!((report.passed(), report.failed()), (0, 2), "{report}");
+}
