@@ -144,6 +144,7 @@ pub trait Keys {
     /// Signs; the signature has the fixed length of its algorithm (P-256: r || s, 64 bytes; Ed25519: 64 bytes).
     fn sign(&self, id: KeyId, input: SignInput<'_>, out: &mut [u8]) -> Outcome<Progress<usize>>;
     /// The Diffie-Hellman shared secret with `peer` (encoded as by `public`): the x coordinate, or the X25519 output.
+    /// [`Fault::Denied`] for a peer that is no valid key of the curve, or of small order.
     fn agree(&self, id: KeyId, peer: &[u8], out: &mut Secret<32>) -> Outcome<()>;
     /// The lowest id above `after` that exists, for walking all keys.
     fn next(&self, after: KeyId) -> Outcome<Option<KeyId>>;
