@@ -1,13 +1,16 @@
 //! The relay: carries sealed messages and holds no key to any of them.
 //!
-//! A message travels as a frame: its length in 4 bytes, big endian, then its bytes, at most [`limits::FRAME`]. That is what
-//! the channel of `aseptic-hosted` sends, and a channel is a [`Read`] and [`Write`] as good as any. The relay looks at
-//! nothing inside: what is wrong with a message, the record adapter finds out.
+//! A message travels as a [`frame`] of at most [`limits::FRAME`] bytes. The relay looks at nothing inside: what is wrong
+//! with a message, the record adapter finds out. It knows which devices may connect, and that is all.
 
 use crate::{Error, Result};
 use aseptic_core::{Reason, limits};
-use std::io::{self, Read, Write};
+use aseptic_hosted::channel::{self, Local, Remote, frame};
+use std::io::{Read, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+/// The protocol name (ALPN) of connections between device and relay.
+pub const PROTOCOL: &[u8] = b"aseptic-relay/1";
 
 /// Where the messages of all devices come together. Cheap to clone; each connection has its own.
 #[derive(Clone, Debug)]
@@ -26,7 +29,18 @@ impl Relay {
         (Self { queue }, messages)
     }
 
-    /// Carries what a device sends until it closes its end; gives the number of messages.
+    /// Shakes hands with a device by mutually authenticated TLS, and carries what it sends; gives the number of messages.
+    ///
+    /// `remote` says as what the device may come, such as [`Telemetry`](aseptic_core::trust::Purpose::Telemetry). A device
+    /// that is not believed gets no further than the handshake, and the reason is that of
+    /// [`channel::accept`]. Put time limits on the stream first ([`channel::limited`]).
+    pub fn accept<S: Read + Write + Send>(&self, device: S, local: &Local<'_>, remote: &Remote<'_>) -> Result<u64> {
+        let channel = channel::accept(device, &[PROTOCOL], local, remote)
+            .map_err(|error| because(&error, "shaking hands with a device"))?;
+        self.serve(channel)
+    }
+
+    /// Carries what comes over a stream until the other side closes its end; gives the number of messages.
     ///
     /// [`Reason::TooLarge`] for a frame over the bound, [`Reason::NetworkFailed`] if the stream breaks inside a frame or
     /// nobody takes the messages any more. What came before the error is in the queue.
@@ -40,7 +54,8 @@ impl Relay {
     }
 }
 
-/// Passes messages on to a record adapter on another machine until the relay is gone; gives their number.
+/// Passes messages on to a record adapter on another machine until the relay is gone; gives their number. The stream needs
+/// no protection of its own.
 pub fn forward(messages: &Receiver<Vec<u8>>, mut adapter: impl Write) -> Result<u64> {
     let mut carried = 0;
     for message in messages {
@@ -52,30 +67,16 @@ pub fn forward(messages: &Receiver<Vec<u8>>, mut adapter: impl Write) -> Result<
 
 /// Writes one frame.
 pub fn send(stream: &mut impl Write, message: &[u8]) -> Result<()> {
-    let length = u32::try_from(message.len()).ok().filter(|_| message.len() <= limits::FRAME);
-    let length = length.ok_or_else(|| Error::new(Reason::TooLarge, "sending a message"))?;
-    let frame = [&length.to_be_bytes()[..], message].concat();
-    stream.write_all(&frame).and_then(|()| stream.flush()).map_err(|error| Error::io(&error, "sending a message"))
+    frame::send(stream, message, limits::FRAME).map_err(|error| because(&error, "sending a message"))
 }
 
 /// Reads one frame; none when the stream has ended between two.
-///
-/// Memory is taken as bytes arrive, never for a length that was only announced.
 pub fn receive(stream: &mut impl Read) -> Result<Option<Vec<u8>>> {
-    let fail = |error: &io::Error| Error::io(error, "receiving a message");
-    let mut head = Vec::with_capacity(4);
-    stream.take(4).read_to_end(&mut head).map_err(|error| fail(&error))?;
-    if head.is_empty() {
-        return Ok(None);
-    }
-    let head: [u8; 4] = head.try_into().map_err(|_| fail(&io::ErrorKind::UnexpectedEof.into()))?;
-    let length = u32::from_be_bytes(head);
-    if usize::try_from(length).map_or(true, |length| length > limits::FRAME) {
-        return Err(Error::new(Reason::TooLarge, "receiving a message"));
-    }
-    let mut message = Vec::new();
-    let read = stream.take(length.into()).read_to_end(&mut message).map_err(|error| fail(&error))?;
-    if u32::try_from(read) == Ok(length) { Ok(Some(message)) } else { Err(fail(&io::ErrorKind::UnexpectedEof.into())) }
+    frame::receive(stream, limits::FRAME).map_err(|error| because(&error, "receiving a message"))
+}
+
+fn because(error: &aseptic_hosted::Error, context: &str) -> Error {
+    Error::new(error.reason(), format!("{context}: {error}"))
 }
 
 const _: () = assert!(aseptic_messaging::SEALED <= limits::FRAME);

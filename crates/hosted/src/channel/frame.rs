@@ -1,10 +1,13 @@
 //! Messages on a stream: the length in 4 bytes, big endian, then the bytes.
+//!
+//! Channels send and receive them by themselves; these functions are for what passes them on over other streams.
 
 use crate::Result;
 use aseptic_core::Reason;
 use std::io::{self, Read, Write};
 
-pub(super) fn send(stream: &mut impl Write, bytes: &[u8], most: usize) -> Result<()> {
+/// Sends one frame of at most `most` bytes.
+pub fn send(stream: &mut impl Write, bytes: &[u8], most: usize) -> Result<()> {
     let length = u32::try_from(bytes.len()).ok().filter(|_| bytes.len() <= most).ok_or(Reason::TooLarge)?;
     // One piece, so that it leaves in as few records as it fits.
     let mut frame = Vec::with_capacity(4 + bytes.len());
@@ -15,8 +18,10 @@ pub(super) fn send(stream: &mut impl Write, bytes: &[u8], most: usize) -> Result
     Ok(())
 }
 
+/// Receives one frame of at most `most` bytes; none when the stream has ended between two.
+///
 /// Memory is taken as bytes arrive, never for a length that was only announced.
-pub(super) fn receive(stream: &mut impl Read, most: usize) -> Result<Option<Vec<u8>>> {
+pub fn receive(stream: &mut impl Read, most: usize) -> Result<Option<Vec<u8>>> {
     let mut head = [0; 4];
     let first = loop {
         match stream.read(&mut head) {

@@ -16,7 +16,7 @@
 //! **When a peer is refused.** The side that judges gets the reason of its judgement. The other one learns of it from an
 //! alert, as [`Reason::TlsFailed`]; in TLS 1.3 a client whose certificate is refused sees that only at its first read.
 
-mod frame;
+pub mod frame;
 mod handshake;
 mod sign;
 mod verify;
