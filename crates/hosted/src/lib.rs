@@ -3,10 +3,12 @@
 //! * [`files`], [`os`]: everything the device crates ask of their [`Platform`](aseptic_core::platform::Platform).
 //! * [`crypto`]: the fast suite.
 //! * [`channel`]: mutually authenticated TLS 1.3, for devices and for servers.
+//! * [`est`]: enrolment with a registrar over the network.
 
 pub mod channel;
 pub mod crypto;
 mod error;
+pub mod est;
 pub mod files;
 pub mod os;
 

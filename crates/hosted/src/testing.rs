@@ -70,6 +70,11 @@ impl Ca {
         params.signed_by(key, &self.0).unwrap()
     }
 
+    /// A certificate over whatever the caller says.
+    pub(crate) fn sign(&self, params: &CertificateParams, alg: KeyAlg, public: &[u8]) -> Vec<u8> {
+        params.signed_by(&Public(alg, public.to_vec()), &self.0).unwrap().der().to_vec()
+    }
+
     /// A key in memory with a certificate of this authority.
     pub(crate) fn party(&self, alg: KeyAlg, leaf: &Leaf<'_>) -> Party {
         let key = PrivateKey::generate(alg, &OsEntropy).unwrap();
@@ -80,7 +85,7 @@ impl Ca {
     }
 }
 
-fn parameters(name: &str, until: u64) -> CertificateParams {
+pub(crate) fn parameters(name: &str, until: u64) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, name);
     params.serial_number = Some(SerialNumber::from_slice(&[7, 1, 1]));
@@ -158,14 +163,14 @@ pub(crate) struct Party {
 pub(crate) struct Belief<'a> {
     pub(crate) authority: Authority,
     pub(crate) anchor: &'a [u8],
-    pub(crate) purpose: Purpose,
+    pub(crate) grants: &'a [Purpose],
 }
 
 impl Party {
     /// Calls `act` with what the party is and believes.
     pub(crate) fn with<T>(&self, belief: Belief<'_>, act: impl FnOnce(&Local<'_>, &Remote<'_>) -> T) -> T {
         let entry = Entry {
-            purposes: Purposes::of(&[belief.purpose]),
+            purposes: Purposes::of(belief.grants),
             name: b"anchor",
             material: Material::Certificate(belief.anchor),
         };
@@ -178,7 +183,7 @@ impl Party {
             suite: &suite,
             trust: &trust,
             engine: &aseptic_certs::Engine,
-            purposes: &[belief.purpose],
+            purposes: belief.grants,
             now: Time::trusted(NOW),
         };
         act(&local, &remote)

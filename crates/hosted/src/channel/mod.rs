@@ -27,6 +27,7 @@ use aseptic_core::platform::{KeyId, Keys};
 use aseptic_core::time::Time;
 use aseptic_core::trust::{PathEngine, Purpose, Trust, VerifiedPeer};
 use aseptic_core::{Reason, limits};
+use aseptic_identity::LocalCredential;
 use rustls::{Connection, Stream};
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -41,6 +42,15 @@ pub struct Local<'a> {
     pub key: KeyId,
     /// Its certificates (DER), leaf first, without the anchor.
     pub chain: &'a [&'a [u8]],
+}
+
+impl<'a> Local<'a> {
+    /// The identity that the owner gave this device. A birth identity serves for enrolment alone, see
+    /// [`est::enrol`](crate::est::enrol).
+    #[must_use]
+    pub fn of(keys: &'a dyn Keys, credential: &'a LocalCredential<'_>) -> Self {
+        Self { keys, key: credential.key_id(), chain: credential.chain() }
+    }
 }
 
 /// Whom we believe, and as what.

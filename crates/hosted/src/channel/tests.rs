@@ -10,7 +10,8 @@ use std::net::TcpListener;
 const RELAY: &[u8] = b"aseptic-relay/1";
 
 fn owner(ca: &Ca, purpose: Purpose) -> Belief<'_> {
-    Belief { authority: Authority::Owner, anchor: ca.der(), purpose }
+    let grants = Purpose::ALL.iter().position(|entry| *entry == purpose).unwrap();
+    Belief { authority: Authority::Owner, anchor: ca.der(), grants: &Purpose::ALL[grants..=grants] }
 }
 
 fn device(ca: &Ca) -> Party {
