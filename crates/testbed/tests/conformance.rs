@@ -23,6 +23,13 @@ fn cose() {
 }
 
 #[test]
+fn suit() {
+    suite("suit", "update/suit/ietf-manifest", Some("update/suit/keys"), 12);
+    suite("suit", "update/suit/ietf-firmware-encryption", Some("update/suit/keys"), 5);
+    suite("suit", "update/suit", None, 17);
+}
+
+#[test]
 fn wycheproof() {
     suite("wycheproof", "crypto/wycheproof", None, 2_600);
 }
@@ -56,4 +63,30 @@ fn a_changed_case_is_told() {
     let report = run("cose", &Source { path: folder.clone(), keys: None }).unwrap();
     fs::remove_dir_all(folder.parent().unwrap()).unwrap();
     assert_eq!((report.passed(), report.failed()), (0, 2), "{report}");
+}
+
+/// The same for envelopes: a changed manifest, a signed one called unsigned and the reverse.
+#[test]
+fn a_changed_envelope_is_told() {
+    let Some(vectors) = vectors() else {
+        eprintln!("skipped: no vectors; set ASEPTIC_VECTORS or put them into ../shared/vectors");
+        return;
+    };
+    let folder = std::env::temp_dir().join(format!("aseptic-changed-suit-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let examples = vectors.join("update/suit/ietf-manifest");
+    let signed = fs::read(examples.join("example1-signed.suit")).unwrap();
+    let unsigned = fs::read(examples.join("example1-unsigned.suit")).unwrap();
+    let mut changed = signed.clone();
+    *changed.last_mut().unwrap() ^= 1;
+    for (name, bytes) in [("signed.suit", &unsigned), ("unsigned.suit", &signed), ("changed.cbor", &changed)] {
+        fs::write(folder.join(name), bytes).unwrap();
+    }
+    fs::write(folder.join("good.suit"), &signed).unwrap();
+    let report = run("suit", &Source { path: folder.clone(), keys: Some(examples) }).unwrap();
+    let strangers = run("suit", &Source { path: folder.clone(), keys: None }).unwrap();
+    fs::remove_dir_all(&folder).unwrap();
+    assert_eq!((report.passed(), report.failed()), (1, 3), "{report}");
+    // Without the key nothing authenticates; what is called unsigned and is not fails too.
+    assert_eq!((strangers.passed(), strangers.failed()), (0, 4), "{strangers}");
 }

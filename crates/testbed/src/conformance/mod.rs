@@ -10,6 +10,8 @@ mod exceptions;
 
 mod report;
 
+mod suit;
+
 mod wycheproof;
 
 pub use exceptions::Exceptions;
@@ -34,7 +36,7 @@ pub struct Source {
 pub type Suite = fn(&Source, &mut Report) -> Result<(), Error>;
 
 /// Every suite by name.
-pub const SUITES: &[(&str, Suite)] = &[("cose", cose::run), ("wycheproof", wycheproof::run)];
+pub const SUITES: &[(&str, Suite)] = &[("cose", cose::run), ("suit", suit::run), ("wycheproof", wycheproof::run)];
 
 /// Why a suite could not be run; a failing case is no error but part of the [`Report`].
 #[derive(Debug, thiserror::Error)]
