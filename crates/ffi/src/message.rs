@@ -1,0 +1,134 @@
+//! Sealed messages.
+
+use crate::abi::{Context, aseptic_buf, aseptic_slice, aseptic_status, call, fill, put, state, wipe};
+use crate::device::aseptic_device;
+use crate::identity::aseptic_identity;
+use aseptic_core::cose::{ContentType, KeySigner};
+use aseptic_core::time::Floor;
+use aseptic_core::trust::Purpose;
+use aseptic_core::{Reason, Result};
+use aseptic_messaging::{Direction, Origin, Outgoing, Sender};
+
+/// Class of observations.
+pub const ASEPTIC_TELEMETRY: u8 = 6;
+/// Class of alarms.
+pub const ASEPTIC_ALARM: u8 = 7;
+/// Class of audit records.
+pub const ASEPTIC_AUDIT: u8 = 8;
+
+/// What is sent.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct aseptic_message {
+    /// `ASEPTIC_TELEMETRY`, `ASEPTIC_ALARM` or `ASEPTIC_AUDIT`.
+    pub message_class: u8,
+    /// The stream it belongs to, 0 to 3; each has its own order. Use one for each class.
+    pub stream: u8,
+    /// 0.
+    pub reserved: [u8; 6],
+    /// The name of the recipient, as the owner's trust store has it.
+    pub recipient: aseptic_slice,
+    /// What the body is: a media type, for example `x-application/hl7-v2+er7`.
+    pub content_type: aseptic_slice,
+    /// The body, at most 65,536 bytes.
+    pub body: aseptic_slice,
+}
+
+/// The sender of messages: holds the sequence numbers that are reserved. Opaque.
+#[repr(C)]
+pub struct aseptic_sender {
+    _opaque: [u64; 16],
+}
+
+impl Context for aseptic_sender {
+    type State = Sender;
+    const MARK: u64 = 0x6473_6574_7069_6303;
+}
+
+/// Makes `sender` ready; once at every start.
+///
+/// Ownership: `sender` must not move until `aseptic_sender_wipe`; have one sender a device. Errors: RECORD_CORRUPT, ENTROPY_FAILED.
+/// Threads: as for all calls on a device. Power loss: no sequence number is ever used twice.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_sender_init(
+    device: *mut aseptic_device,
+    sender: *mut aseptic_sender,
+) -> aseptic_status {
+    call(|| {
+        // SAFETY: as the caller promises.
+        let device = unsafe { state(device)? };
+        let loaded = device.with(|parts| Sender::load(&parts.platform, Direction::FromDevice))?;
+        // SAFETY: NULL or writable memory of the type, as the caller promises.
+        unsafe { put(sender, loaded) }
+    })
+}
+
+/// Signs `message` and seals it for its recipient: nobody on the way can read it, change it, or pass it on as meant for
+/// somebody else.
+///
+/// `out` is also working memory: it needs twice the body and 8,192 bytes more. Ownership: nothing is kept.
+/// Errors: NO_PURPOSE if the owner's trust store has no such recipient, MESSAGE_CLASS, TOO_LARGE, KEY_BUSY (call again),
+/// BUFFER_TOO_SMALL; no sequence number is used then. Threads: as for all calls on a device. Power loss: at most a
+/// sequence number is skipped.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_message_seal(
+    device: *mut aseptic_device,
+    identity: *mut aseptic_identity,
+    sender: *mut aseptic_sender,
+    message: *const aseptic_message,
+    out: *mut aseptic_buf,
+) -> aseptic_status {
+    // SAFETY: as the caller promises.
+    unsafe {
+        fill(out, |room, needed| {
+            let (device, identity, sender) = (state(device)?, state(identity)?, state(sender)?);
+            let message = message.as_ref().ok_or(Reason::Misuse)?;
+            let (recipient, content_type) = (message.recipient.bytes()?, message.content_type.bytes()?);
+            let body = message.body.bytes()?;
+            *needed = Sender::room(body.len());
+            let room = room.get_mut(..*needed).ok_or(Reason::BufferTooSmall)?;
+            let content_type = core::str::from_utf8(content_type).map_err(|_| Reason::Misuse)?;
+            let class = class(message)?;
+            device.with(|parts| {
+                let now = Floor::load(&parts.platform, 0)?.now(&parts.platform);
+                let (platform, suite, trust) = parts.load_trust()?;
+                let key = identity.key()?;
+                let signer =
+                    KeySigner::new(platform.keys, identity.key_id, key.alg().signs().ok_or(Reason::KeyWrongUse)?);
+                let from = Origin { name: identity.name()?, key, signer: &signer };
+                let to = [trust.pinned(&suite, Purpose::Receive, recipient)?];
+                let content_type = ContentType::Text(content_type);
+                let outgoing = Outgoing { class, stream: message.stream, to: &to, content_type, body, time: now };
+                sender.seal(&platform, &suite, &from, &outgoing, room)
+            })
+        })
+    }
+}
+
+/// Ends `sender` and wipes its memory. Does nothing to NULL or to memory that holds none; may be called twice.
+///
+/// Ownership: the memory stays the caller's. Errors: none. Threads: as for all calls on a device. Power loss: what is stored
+/// stays stored.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_sender_wipe(sender: *mut aseptic_sender) {
+    // SAFETY: as the caller promises.
+    unsafe { wipe(sender) }
+}
+
+/// What a device sends through this interface; commands and configuration go the other way.
+fn class(message: &aseptic_message) -> Result<Purpose> {
+    match (message.message_class, message.reserved) {
+        (ASEPTIC_TELEMETRY, [0, 0, 0, 0, 0, 0]) => Ok(Purpose::Telemetry),
+        (ASEPTIC_ALARM, [0, 0, 0, 0, 0, 0]) => Ok(Purpose::Alarm),
+        (ASEPTIC_AUDIT, [0, 0, 0, 0, 0, 0]) => Ok(Purpose::Audit),
+        _ => Err(Reason::MessageClass),
+    }
+}
+
+const _: () = assert!(
+    ASEPTIC_TELEMETRY == Purpose::Telemetry as u8
+        && ASEPTIC_ALARM == Purpose::Alarm as u8
+        && ASEPTIC_AUDIT == Purpose::Audit as u8
+);

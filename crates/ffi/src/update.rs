@@ -1,0 +1,244 @@
+//! Verified updates.
+
+use crate::abi::{Context, aseptic_slice, aseptic_status, call, put, state, wipe};
+use crate::device::aseptic_device;
+use ::aseptic_update::boot::{self, BootState};
+use ::aseptic_update::{Device, Envelope, Session, Staged, Target};
+use aseptic_core::crypto::soft;
+use aseptic_core::{Reason, Result};
+
+/// The confirmed image runs.
+pub const ASEPTIC_BOOT_CONFIRMED: u8 = 0;
+/// A new image runs on trial: confirm it, or restart and be back on the old one.
+pub const ASEPTIC_BOOT_TRIAL: u8 = 1;
+/// The new image was not confirmed; the old one runs again.
+pub const ASEPTIC_BOOT_REVERTED: u8 = 2;
+/// A confirmation was interrupted and is complete now; restart when idle.
+pub const ASEPTIC_BOOT_RESTART: u8 = 3;
+/// The confirmed image is damaged and the other one runs; install again.
+pub const ASEPTIC_BOOT_FALLBACK: u8 = 4;
+
+/// What this device is, as far as updates must fit it.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct aseptic_model {
+    /// The vendor, a UUID (RFC 9562).
+    pub vendor: [u8; 16],
+    /// The class of devices, a UUID.
+    pub device_class: [u8; 16],
+    /// The component that is updated, one identifier, for example `main`.
+    pub component: aseptic_slice,
+}
+
+/// An update under way. It exists only after its manifest was verified. Opaque.
+#[repr(C)]
+pub struct aseptic_update {
+    _opaque: [u64; 96],
+}
+
+impl Context for aseptic_update {
+    type State = Stage;
+    const MARK: u64 = 0x6473_6574_7069_6304;
+}
+
+/// Each stage is left for the next one; what fails in between leaves `Over`.
+#[expect(clippy::large_enum_variant, reason = "it lives in caller memory of one size")]
+pub(crate) enum Stage {
+    Receiving(Session<'static>),
+    Staged(Staged),
+    Over,
+}
+
+/// Verifies the SUIT envelope and begins its update, or goes on with it where a power loss interrupted it;
+/// `aseptic_update_offset` says at which byte of the image.
+///
+/// Ownership: `envelope` and `model` are read during the call; `update` must not move until `aseptic_update_wipe`. Errors:
+/// MANIFEST_UNSIGNED, MANIFEST_DIGEST, SIGNATURE_INVALID, UNKNOWN_SIGNER, WRONG_VENDOR, WRONG_CLASS, WRONG_COMPONENT,
+/// SEQUENCE_TOO_OLD, IMAGE_TOO_LARGE, CLINICAL_USE unless the device is idle, UPDATE_BUSY; nothing changes then. Threads: as for
+/// all calls on a device. Power loss: the journal names this update or it does not; the running image is untouched.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_update_begin(
+    device: *mut aseptic_device,
+    envelope: aseptic_slice,
+    model: *const aseptic_model,
+    update: *mut aseptic_update,
+) -> aseptic_status {
+    call(|| {
+        // SAFETY: as the caller promises.
+        let (device, envelope) = unsafe { (state(device)?, envelope.bytes()?) };
+        // SAFETY: NULL or readable, as the caller promises.
+        let model = unsafe { model.as_ref() }.ok_or(Reason::Misuse)?;
+        // SAFETY: as the caller promises.
+        let component = [unsafe { model.component.bytes()? }];
+        let ours = Device { vendor: model.vendor, class: model.device_class, component: &component };
+        let session = device.with(|parts| {
+            let clinical = parts.clinical;
+            let (platform, suite, trust) = parts.load_trust()?;
+            let authentic = Envelope::parse(envelope)?.authenticate(&trust, &suite)?;
+            let plan = authentic.plan(&suite, &ours, boot::floor(&platform)?, Target::of(&platform)?)?;
+            match Session::resume(&platform, &soft::suite(), &plan) {
+                Err(Reason::NoUpdate) => Session::begin(&platform, &soft::suite(), &plan, clinical),
+                resumed => resumed,
+            }
+        })?;
+        // SAFETY: NULL or writable memory of the type, as the caller promises.
+        unsafe { put(update, Stage::Receiving(session)) }
+    })
+}
+
+/// Writes the number of the next byte of the image that is wanted, and how many are still missing.
+///
+/// Ownership: none. Errors: MISUSE unless bytes are being received. Threads: as for all calls on a device. Power loss: nothing
+/// is stored.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_update_offset(
+    update: *mut aseptic_update,
+    offset: *mut u64,
+    missing: *mut u64,
+) -> aseptic_status {
+    call(|| {
+        // SAFETY: as the caller promises.
+        let (update, offset, missing) = unsafe { (state(update)?, offset.as_mut(), missing.as_mut()) };
+        let (Some(offset), Some(missing)) = (offset, missing) else { return Err(Reason::Misuse) };
+        (*offset, *missing) = (0, 0);
+        let session = receiving(update)?;
+        (*offset, *missing) = (session.offset(), session.missing());
+        Ok(())
+    })
+}
+
+/// Takes the next bytes of the image, of any number.
+///
+/// Ownership: `bytes` is read during the call. Errors: CLINICAL_USE unless the device is idle and IMAGE_MISMATCH for bytes beyond
+/// the size that was signed: nothing has happened then. After any other error begin again. Threads: as for all calls on
+/// a device. Power loss: the journal knows how far the slot is written.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_update_feed(
+    device: *mut aseptic_device,
+    update: *mut aseptic_update,
+    bytes: aseptic_slice,
+) -> aseptic_status {
+    call(|| {
+        // SAFETY: as the caller promises.
+        let (device, update, bytes) = unsafe { (state(device)?, state(update)?, bytes.bytes()?) };
+        let session = receiving(update)?;
+        device.with(|parts| session.feed(&parts.platform, bytes, parts.clinical))
+    })
+}
+
+/// Ends the transfer: reads the whole image back from the medium and compares it with what was signed.
+///
+/// Ownership: none. Errors: IMAGE_MISMATCH, SLOT_MISMATCH, CLINICAL_USE; begin again then. Threads: as for all calls on a
+/// device. Power loss: the image is staged, or the transfer goes on where it was.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_update_finish(
+    device: *mut aseptic_device,
+    update: *mut aseptic_update,
+) -> aseptic_status {
+    call(|| {
+        // SAFETY: as the caller promises.
+        let (device, update) = unsafe { (state(device)?, state(update)?) };
+        receiving(update)?;
+        let Stage::Receiving(session) = core::mem::replace(update, Stage::Over) else { return Err(Reason::Misuse) };
+        *update = Stage::Staged(device.with(|parts| session.finish(&parts.platform, parts.clinical))?);
+        Ok(())
+    })
+}
+
+/// Selects the staged image for one trial boot. The restart itself is the program's.
+///
+/// Ownership: none. Errors: MISUSE unless an image is staged, CLINICAL_USE unless the device is idle, SEQUENCE_TOO_OLD. Threads: as
+/// for all calls on a device. Power loss: the old image boots, or the new one on trial.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_update_activate(
+    device: *mut aseptic_device,
+    update: *mut aseptic_update,
+) -> aseptic_status {
+    call(|| {
+        // SAFETY: as the caller promises.
+        let (device, update) = unsafe { (state(device)?, state(update)?) };
+        if !matches!(update, Stage::Staged(_)) {
+            return Err(Reason::Misuse);
+        }
+        if !device.with(|parts| Ok(parts.clinical.allows_disruption()))? {
+            return Err(Reason::ClinicalUse);
+        }
+        let Stage::Staged(staged) = core::mem::replace(update, Stage::Over) else { return Err(Reason::Misuse) };
+        device.with(|parts| staged.activate(&parts.platform, parts.clinical))
+    })
+}
+
+/// Ends `update` and wipes its memory; what is stored of it stays and can be gone on with. Does nothing to NULL or to memory
+/// that holds none; may be called twice.
+///
+/// Ownership: the memory stays the caller's. Errors: none. Threads: as for all calls on a device. Power loss: what is stored
+/// stays stored.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_update_wipe(update: *mut aseptic_update) {
+    // SAFETY: as the caller promises.
+    unsafe { wipe(update) }
+}
+
+/// Forgets the update under way for good. The running image stays.
+///
+/// Ownership: none. Errors: TRIAL_PENDING while that image runs on trial, UPDATE_BUSY. Threads: as for all calls on a device.
+/// Power loss: forgotten or not.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_update_abandon(device: *mut aseptic_device) -> aseptic_status {
+    call(|| {
+        // SAFETY: as the caller promises.
+        let device = unsafe { state(device)? };
+        device.with(|parts| Session::abandon(&parts.platform, &parts.suite))
+    })
+}
+
+/// Finds out what runs, once after each start, and completes a confirmation that was interrupted: `boot` becomes one of
+/// `ASEPTIC_BOOT_...`.
+///
+/// Ownership: `boot` is the caller's. Errors: MISUSE, those of the platform. Threads: as for all calls on a device. Power loss: call
+/// it again.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_update_boot(device: *mut aseptic_device, boot: *mut u8) -> aseptic_status {
+    call(|| {
+        // SAFETY: as the caller promises.
+        let (device, boot) = unsafe { (state(device)?, boot.as_mut().ok_or(Reason::Misuse)?) };
+        *boot = u8::MAX;
+        *boot = match device.with(|parts| boot::load(&parts.platform, &parts.suite))? {
+            BootState::Confirmed(_) => ASEPTIC_BOOT_CONFIRMED,
+            BootState::Trial(_) => ASEPTIC_BOOT_TRIAL,
+            BootState::Reverted(_) => ASEPTIC_BOOT_REVERTED,
+            BootState::RestartNeeded(_) => ASEPTIC_BOOT_RESTART,
+            BootState::Fallback(_) => ASEPTIC_BOOT_FALLBACK,
+        };
+        Ok(())
+    })
+}
+
+/// Keeps the image that runs on trial; from now on nothing older is accepted. `migration_floor` is the lowest sequence number
+/// that can read the data as stored from now on, 0 if that did not change.
+///
+/// Ownership: none. Errors: NO_UPDATE if nothing is on trial, MISUSE for a floor above the image. Threads: as for all calls on a
+/// device. Power loss: on trial still, or confirmed.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_update_confirm(device: *mut aseptic_device, migration_floor: u64) -> aseptic_status {
+    call(|| {
+        // SAFETY: as the caller promises.
+        let device = unsafe { state(device)? };
+        device.with(|parts| boot::confirm(&parts.platform, &parts.suite, migration_floor).map(drop))
+    })
+}
+
+fn receiving(update: &mut Stage) -> Result<&mut Session<'static>> {
+    match update {
+        Stage::Receiving(session) => Ok(session),
+        Stage::Staged(_) | Stage::Over => Err(Reason::Misuse),
+    }
+}

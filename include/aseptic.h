@@ -1,0 +1,1182 @@
+/* aseptic: device security for medical devices. The C interface.
+ *
+ * This file is generated from crates/ffi by `cargo xtask header`; do not edit it.
+ *
+ * WHAT IT IS. One library keeps a device's identity, what it trusts, its messages and its software. No call of it can stop
+ * therapy, and no therapy code ever has to wait for one: call it from the task of lowest priority. A signature check in
+ * software takes tens of milliseconds on a Cortex-M4.
+ *
+ * LIFE CYCLE. The functions stand in the order in which a device meets them:
+ *   device    aseptic_device_init over a table of platform functions; at every start
+ *   trust     aseptic_trust_install once per authority, by a person at the device; aseptic_trust_update ever after
+ *   identity  aseptic_identity_load at every start and after each enrolment
+ *   message   aseptic_sender_init at every start; aseptic_message_seal for each message
+ *   update    aseptic_update_boot at every start and _confirm after a self-test; _begin, _feed, _finish, _activate for a new one
+ * A call out of order answers ASEPTIC_MISUSE and changes nothing. Birth and enrolment have no C functions yet: the identity is
+ * written into the store by a program that uses the Rust interface.
+ *
+ * MEMORY. The caller owns all of it. Contexts are opaque and of fixed size; they must not move or be copied between _init and
+ * _wipe. The library allocates nothing and keeps no pointer after a call returns, but those of the platform table.
+ * Inputs come first, outputs last. After an error an output buffer is zeroed; after ASEPTIC_BUFFER_TOO_SMALL its `len` says
+ * how much is needed. A buffer with `cap` 0 is a size query and changes no state.
+ *
+ * STATUS. 0 is ASEPTIC_OK. Every other number is one reason, the same in the log and in the manual, and is never reused:
+ * 1xx platform and records, 2xx formats and cryptography, 3xx trust, 4xx certificates, 5xx identity, 6xx messages, 7xx updates.
+ * aseptic_status_blame says who must act. After a refusal all stored state is as it was, to the bit.
+ *
+ * VERDICTS. What was verified is an opaque object that the next call asks for. Zeroed memory is never a valid one.
+ *
+ * THREADS. Two device contexts are independent. One context, with all that was made from it, may be used by one thread at a
+ * time. Platform functions are called on the calling thread and must not call the library. Nothing may be called from an
+ * interrupt.
+ *
+ * POWER LOSS. At any moment. Each function says what holds afterwards; the next start finishes what was interrupted.
+ */
+
+#ifndef ASEPTIC_H
+#define ASEPTIC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__) || defined(__clang__)
+#define ASEPTIC_MUST_USE __attribute__((warn_unused_result))
+#else
+#define ASEPTIC_MUST_USE
+#endif
+
+
+/**
+ * Idle: no patient depends on the device now.
+ */
+#define ASEPTIC_USE_IDLE 0
+
+/**
+ * Therapy or monitoring runs. The state after `aseptic_device_init`, until the program says otherwise.
+ */
+#define ASEPTIC_USE_IN_USE 1
+
+/**
+ * An alarm is active.
+ */
+#define ASEPTIC_USE_ALARM 2
+
+/**
+ * Emergency operation.
+ */
+#define ASEPTIC_USE_EMERGENCY 3
+
+/**
+ * Trust store of the maker of the device.
+ */
+#define ASEPTIC_MANUFACTURER 1
+
+/**
+ * Trust store of the hospital or person that runs the device.
+ */
+#define ASEPTIC_OWNER 2
+
+/**
+ * A person stands at the device and confirmed; never pass it for anything that came over a network.
+ */
+#define ASEPTIC_PRESENCE_CONFIRMED 1347568979
+
+/**
+ * Class of observations.
+ */
+#define ASEPTIC_TELEMETRY 6
+
+/**
+ * Class of alarms.
+ */
+#define ASEPTIC_ALARM 7
+
+/**
+ * Class of audit records.
+ */
+#define ASEPTIC_AUDIT 8
+
+/**
+ * Rises when a program built against an older header would no longer run.
+ */
+#define ASEPTIC_ABI_VERSION 1
+
+/**
+ * The confirmed image runs.
+ */
+#define ASEPTIC_BOOT_CONFIRMED 0
+
+/**
+ * A new image runs on trial: confirm it, or restart and be back on the old one.
+ */
+#define ASEPTIC_BOOT_TRIAL 1
+
+/**
+ * The new image was not confirmed; the old one runs again.
+ */
+#define ASEPTIC_BOOT_REVERTED 2
+
+/**
+ * A confirmation was interrupted and is complete now; restart when idle.
+ */
+#define ASEPTIC_BOOT_RESTART 3
+
+/**
+ * The confirmed image is damaged and the other one runs; install again.
+ */
+#define ASEPTIC_BOOT_FALLBACK 4
+
+/**
+ * 0 (`ASEPTIC_OK`) or the number of a reason. Numbers are never reused; `aseptic_status_cause` has the texts.
+ */
+typedef int32_t aseptic_status;
+
+/**
+ * The root object: platform and trust of one device, in the caller's memory. Opaque.
+ */
+typedef struct {
+  uint64_t _opaque[1216];
+} aseptic_device;
+
+/**
+ * What the firmware provides. Functions are called on the thread that called the library, may block, must not call the
+ * library, and answer `ASEPTIC_OK` or one of the `ASEPTIC_PLATFORM_...` numbers. The table is copied by `aseptic_device_init`;
+ * `ctx` is handed to each function as it is.
+ */
+typedef struct {
+  /**
+   * `sizeof(aseptic_platform)`: tells the library which entries this program knows.
+   */
+  uint32_t size;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * Handed to each function.
+   */
+  void *ctx;
+  /**
+   * Required. Fills all of `out` with full-entropy bytes, or fails.
+   */
+  aseptic_status (*entropy_fill)(void *ctx, uint8_t *out, size_t len);
+  /**
+   * Required. The wall clock in seconds since 1970, and its worth: 0 unknown, 1 at least this late, 2 trusted.
+   */
+  aseptic_status (*clock_now)(void *ctx, uint64_t *seconds, uint8_t *trust);
+  /**
+   * Required. Milliseconds since boot; never steps back.
+   */
+  uint64_t (*clock_uptime)(void *ctx);
+  /**
+   * Required. Copies the blob of `slot` to `out` and its length to `len`. Nothing there: `ASEPTIC_PLATFORM_NOT_FOUND`.
+   */
+  aseptic_status (*store_load)(void *ctx, uint16_t slot, uint8_t *out, size_t cap, size_t *len);
+  /**
+   * Required. Replaces the blob. After power loss the slot holds the old blob or the new one.
+   */
+  aseptic_status (*store_save)(void *ctx, uint16_t slot, const uint8_t *bytes, size_t len);
+  /**
+   * Required. Removes the blob; removing what is not there succeeds.
+   */
+  aseptic_status (*store_erase)(void *ctx, uint16_t slot);
+  /**
+   * Required. The value of a counter; one never advanced reads 0.
+   */
+  aseptic_status (*counter_read)(void *ctx, uint8_t counter, uint64_t *value);
+  /**
+   * Required. Moves a counter up to `value`, never down. After power loss it holds the old value or the new one.
+   */
+  aseptic_status (*counter_advance)(void *ctx, uint8_t counter, uint64_t value);
+  /**
+   * Optional. 1 if writing the flash back does not step the counters back; NULL means 0.
+   */
+  uint8_t (*counter_hardware)(void *ctx);
+  /**
+   * Optional, all of `key_...` together. NULL: the library keeps software keys in the store, as safe as the store is.
+   * Makes a private key; `alg` 1 P-256, 2 Ed25519, 3 X25519; `usage` 1 sign, 2 agree. `ASEPTIC_PLATFORM_DENIED` if taken.
+   */
+  aseptic_status (*key_generate)(void *ctx, uint32_t key, uint8_t alg, uint8_t usage);
+  /**
+   * The public key (65 bytes for P-256, SEC 1 uncompressed, else 32), its algorithm and usage.
+   */
+  aseptic_status (*key_public)(void *ctx,
+                               uint32_t key,
+                               uint8_t *out,
+                               size_t cap,
+                               size_t *len,
+                               uint8_t *alg,
+                               uint8_t *usage);
+  /**
+   * Signs a digest of 32 bytes (P-256: SHA-256 of the message); the signature is r and s, 64 bytes.
+   */
+  aseptic_status (*key_sign_digest)(void *ctx, uint32_t key, const uint8_t *digest, uint8_t *signature);
+  /**
+   * The Diffie-Hellman secret with `peer`, 32 bytes.
+   */
+  aseptic_status (*key_agree)(void *ctx, uint32_t key, const uint8_t *peer, size_t len, uint8_t *secret);
+  /**
+   * The lowest key above `after`; 0 if there is none.
+   */
+  aseptic_status (*key_next)(void *ctx, uint32_t after, uint32_t *key);
+  /**
+   * Removes a key beyond recovery, also one whose entry is damaged.
+   */
+  aseptic_status (*key_destroy)(void *ctx, uint32_t key);
+  /**
+   * Optional, all of `image_...` together: the two program slots, 0 and 1. NULL: this device takes no updates.
+   * Size of a slot, unit of erasing, unit of writing (at most 32), in bytes.
+   */
+  aseptic_status (*image_geometry)(void *ctx, uint8_t slot, uint64_t *size, uint32_t *erase, uint32_t *write);
+  /**
+   * Erases a range of whole erase units.
+   */
+  aseptic_status (*image_erase)(void *ctx, uint8_t slot, uint64_t offset, uint64_t len);
+  /**
+   * Writes to erased bytes.
+   */
+  aseptic_status (*image_write)(void *ctx, uint8_t slot, uint64_t offset, const uint8_t *bytes, size_t len);
+  /**
+   * Reads from the medium itself.
+   */
+  aseptic_status (*image_read)(void *ctx, uint8_t slot, uint64_t offset, uint8_t *out, size_t len);
+  /**
+   * The slot that is running.
+   */
+  aseptic_status (*image_running)(void *ctx, uint8_t *slot);
+  /**
+   * Chooses the slot of the next boot; `mode` 1 once on trial, 2 from now on.
+   */
+  aseptic_status (*image_select)(void *ctx, uint8_t slot, uint8_t mode);
+  /**
+   * Optional. Takes note of an event: its number, and a value that goes with it.
+   */
+  void (*on_event)(void *ctx, aseptic_status reason, uint64_t detail);
+} aseptic_platform;
+
+/**
+ * Bytes to read. `ptr` may be NULL only where `len` is 0.
+ */
+typedef struct {
+  /**
+   * First byte.
+   */
+  const uint8_t *ptr;
+  /**
+   * Number of bytes.
+   */
+  size_t len;
+} aseptic_slice;
+
+/**
+ * The identity that the owner gave to this device, loaded. Opaque.
+ */
+typedef struct {
+  uint64_t _opaque[24];
+} aseptic_identity;
+
+/**
+ * Room to write to. `cap` 0 is a size query: the call reports `ASEPTIC_BUFFER_TOO_SMALL` and the size in `len`.
+ */
+typedef struct {
+  /**
+   * First byte of the room.
+   */
+  uint8_t *ptr;
+  /**
+   * Bytes of room.
+   */
+  size_t cap;
+  /**
+   * Bytes written; after `ASEPTIC_BUFFER_TOO_SMALL` the bytes needed; 0 after every other error.
+   */
+  size_t len;
+} aseptic_buf;
+
+/**
+ * The sender of messages: holds the sequence numbers that are reserved. Opaque.
+ */
+typedef struct {
+  uint64_t _opaque[16];
+} aseptic_sender;
+
+/**
+ * What is sent.
+ */
+typedef struct {
+  /**
+   * `ASEPTIC_TELEMETRY`, `ASEPTIC_ALARM` or `ASEPTIC_AUDIT`.
+   */
+  uint8_t message_class;
+  /**
+   * The stream it belongs to, 0 to 3; each has its own order. Use one for each class.
+   */
+  uint8_t stream;
+  /**
+   * 0.
+   */
+  uint8_t reserved[6];
+  /**
+   * The name of the recipient, as the owner's trust store has it.
+   */
+  aseptic_slice recipient;
+  /**
+   * What the body is: a media type, for example `x-application/hl7-v2+er7`.
+   */
+  aseptic_slice content_type;
+  /**
+   * The body, at most 65,536 bytes.
+   */
+  aseptic_slice body;
+} aseptic_message;
+
+/**
+ * What this device is, as far as updates must fit it.
+ */
+typedef struct {
+  /**
+   * The vendor, a UUID (RFC 9562).
+   */
+  uint8_t vendor[16];
+  /**
+   * The class of devices, a UUID.
+   */
+  uint8_t device_class[16];
+  /**
+   * The component that is updated, one identifier, for example `main`.
+   */
+  aseptic_slice component;
+} aseptic_model;
+
+/**
+ * An update under way. It exists only after its manifest was verified. Opaque.
+ */
+typedef struct {
+  uint64_t _opaque[96];
+} aseptic_update;
+
+/**
+ * The call did what it says.
+ */
+#define ASEPTIC_OK 0
+
+/**
+ * A call came out of order.
+ */
+#define ASEPTIC_MISUSE 101
+
+/**
+ * An output buffer is too small.
+ */
+#define ASEPTIC_BUFFER_TOO_SMALL 102
+
+/**
+ * The library reached a state that it rules out.
+ */
+#define ASEPTIC_INTERNAL 103
+
+/**
+ * Input exceeds a bound of this library.
+ */
+#define ASEPTIC_TOO_LARGE 104
+
+/**
+ * A platform service is not available now.
+ */
+#define ASEPTIC_PLATFORM_UNAVAILABLE 110
+
+/**
+ * A storage medium or engine reported an error.
+ */
+#define ASEPTIC_PLATFORM_IO 111
+
+/**
+ * There is no room left to store it.
+ */
+#define ASEPTIC_PLATFORM_FULL 112
+
+/**
+ * Nothing is stored under that name.
+ */
+#define ASEPTIC_PLATFORM_NOT_FOUND 113
+
+/**
+ * The platform forbids the operation.
+ */
+#define ASEPTIC_PLATFORM_DENIED 114
+
+/**
+ * A stored item cannot be read back as written.
+ */
+#define ASEPTIC_PLATFORM_CORRUPT 115
+
+/**
+ * The source of randomness failed.
+ */
+#define ASEPTIC_ENTROPY_FAILED 116
+
+/**
+ * Both places of a record are damaged.
+ */
+#define ASEPTIC_RECORD_CORRUPT 120
+
+/**
+ * A record was written by newer software.
+ */
+#define ASEPTIC_RECORD_VERSION 121
+
+/**
+ * The clock is behind a time already proven.
+ */
+#define ASEPTIC_CLOCK_BEHIND_FLOOR 130
+
+/**
+ * Signed evidence carries a time too far ahead.
+ */
+#define ASEPTIC_TIME_IMPLAUSIBLE 131
+
+/**
+ * The key store is still working on it.
+ */
+#define ASEPTIC_KEY_BUSY 140
+
+/**
+ * The CBOR is not well-formed or has another shape.
+ */
+#define ASEPTIC_CBOR_MALFORMED 201
+
+/**
+ * The CBOR is not in deterministic encoding.
+ */
+#define ASEPTIC_CBOR_NOT_DETERMINISTIC 202
+
+/**
+ * Bytes follow the end of the message.
+ */
+#define ASEPTIC_CBOR_TRAILING 203
+
+/**
+ * The COSE structure is wrong.
+ */
+#define ASEPTIC_COSE_MALFORMED 210
+
+/**
+ * A header is missing, doubled, misplaced or ill-typed.
+ */
+#define ASEPTIC_COSE_HEADER 211
+
+/**
+ * A critical header is not understood.
+ */
+#define ASEPTIC_COSE_CRITICAL 212
+
+/**
+ * The message names another algorithm than its key.
+ */
+#define ASEPTIC_COSE_ALGORITHM 213
+
+/**
+ * The message holds no layer for this key.
+ */
+#define ASEPTIC_COSE_NO_RECIPIENT 214
+
+/**
+ * The algorithm is not in this device's suite.
+ */
+#define ASEPTIC_ALGORITHM_UNSUPPORTED 220
+
+/**
+ * A public key is no valid key of its kind.
+ */
+#define ASEPTIC_KEY_INVALID 221
+
+/**
+ * The key is not for this use.
+ */
+#define ASEPTIC_KEY_WRONG_USE 222
+
+/**
+ * The signature does not verify.
+ */
+#define ASEPTIC_SIGNATURE_INVALID 223
+
+/**
+ * Decryption failed: changed content or another key.
+ */
+#define ASEPTIC_DECRYPT_FAILED 224
+
+/**
+ * The authentication code does not verify.
+ */
+#define ASEPTIC_MAC_INVALID 225
+
+/**
+ * No trust store of this kind is installed.
+ */
+#define ASEPTIC_TRUST_MISSING 301
+
+/**
+ * The trust store object is malformed.
+ */
+#define ASEPTIC_TRUST_MALFORMED 302
+
+/**
+ * The trust store is not newer than the installed one.
+ */
+#define ASEPTIC_TRUST_ROLLBACK 303
+
+/**
+ * A change of signers skips a version.
+ */
+#define ASEPTIC_TRUST_SKIPPED 304
+
+/**
+ * Too few of the keys in charge have signed.
+ */
+#define ASEPTIC_TRUST_THRESHOLD 305
+
+/**
+ * A store grants a purpose that is not its own.
+ */
+#define ASEPTIC_TRUST_PURPOSE 306
+
+/**
+ * The new store leaves a purpose without an anchor.
+ */
+#define ASEPTIC_TRUST_WOULD_STRAND 307
+
+/**
+ * A trust store of this kind is already installed.
+ */
+#define ASEPTIC_TRUST_EXISTS 308
+
+/**
+ * The key may not do this.
+ */
+#define ASEPTIC_NO_PURPOSE 310
+
+/**
+ * No trusted key made this signature.
+ */
+#define ASEPTIC_UNKNOWN_SIGNER 311
+
+/**
+ * The key is on the deny list.
+ */
+#define ASEPTIC_DENIED 312
+
+/**
+ * The key is a published test key.
+ */
+#define ASEPTIC_PUBLISHED_TEST_KEY 313
+
+/**
+ * The DER is malformed.
+ */
+#define ASEPTIC_DER_MALFORMED 401
+
+/**
+ * The certificate is malformed.
+ */
+#define ASEPTIC_CERTIFICATE_MALFORMED 402
+
+/**
+ * The certificate has expired.
+ */
+#define ASEPTIC_CERTIFICATE_EXPIRED 403
+
+/**
+ * The certificate is not valid yet.
+ */
+#define ASEPTIC_CERTIFICATE_NOT_YET_VALID 404
+
+/**
+ * No path leads from the certificate to a trusted anchor.
+ */
+#define ASEPTIC_PATH_UNTRUSTED 405
+
+/**
+ * A certificate may not be used for this.
+ */
+#define ASEPTIC_PATH_KEY_USAGE 406
+
+/**
+ * A constraint on the path is violated.
+ */
+#define ASEPTIC_PATH_CONSTRAINT 407
+
+/**
+ * The chain is longer than the bound.
+ */
+#define ASEPTIC_PATH_TOO_LONG 408
+
+/**
+ * The certificate is for another name.
+ */
+#define ASEPTIC_NAME_MISMATCH 409
+
+/**
+ * The certificate is revoked.
+ */
+#define ASEPTIC_CERTIFICATE_REVOKED 410
+
+/**
+ * It is not known whether the certificate is revoked.
+ */
+#define ASEPTIC_REVOCATION_UNKNOWN 411
+
+/**
+ * The certificate violates the profile.
+ */
+#define ASEPTIC_CERTIFICATE_PROFILE 412
+
+/**
+ * The certification request is malformed.
+ */
+#define ASEPTIC_CSR_MALFORMED 420
+
+/**
+ * The certification request is not signed by its own key.
+ */
+#define ASEPTIC_CSR_PROOF 421
+
+/**
+ * The certificate bundle is malformed.
+ */
+#define ASEPTIC_CMS_MALFORMED 422
+
+/**
+ * A name for a certification request has a wrong form.
+ */
+#define ASEPTIC_TEMPLATE_INVALID 423
+
+/**
+ * Enrolment needs the owner's root, and none is installed.
+ */
+#define ASEPTIC_OWNER_ROOT_MISSING 501
+
+/**
+ * The device has no birth identity.
+ */
+#define ASEPTIC_NOT_PROVISIONED 502
+
+/**
+ * The device already has a birth identity.
+ */
+#define ASEPTIC_ALREADY_PROVISIONED 503
+
+/**
+ * The certificate is not for this device's key.
+ */
+#define ASEPTIC_IDENTITY_KEY_MISMATCH 504
+
+/**
+ * The certificate names another device.
+ */
+#define ASEPTIC_IDENTITY_NAME_MISMATCH 505
+
+/**
+ * The key of an identity is not in this device's key store.
+ */
+#define ASEPTIC_IDENTITY_KEY_LOST 506
+
+/**
+ * A part of the device name has a wrong form or length.
+ */
+#define ASEPTIC_NAME_INVALID 507
+
+/**
+ * The EST answer is malformed.
+ */
+#define ASEPTIC_EST_TRANSFER 510
+
+/**
+ * The registrar refused the request.
+ */
+#define ASEPTIC_EST_REFUSED 511
+
+/**
+ * The registrar wants a person to approve first.
+ */
+#define ASEPTIC_EST_PENDING 512
+
+/**
+ * The answer holds no certificate, or two, for our key.
+ */
+#define ASEPTIC_EST_NO_MATCH 513
+
+/**
+ * The device identifier has a wrong form or check digit.
+ */
+#define ASEPTIC_UDI_INVALID 514
+
+/**
+ * The message does not follow the profile.
+ */
+#define ASEPTIC_MESSAGE_MALFORMED 601
+
+/**
+ * The message was seen before.
+ */
+#define ASEPTIC_MESSAGE_REPLAYED 602
+
+/**
+ * The message is older than the replay window.
+ */
+#define ASEPTIC_MESSAGE_TOO_OLD 603
+
+/**
+ * The signed audience names another recipient.
+ */
+#define ASEPTIC_MESSAGE_NOT_FOR_US 604
+
+/**
+ * The sender is not known here.
+ */
+#define ASEPTIC_MESSAGE_UNKNOWN_SENDER 605
+
+/**
+ * The signer is not the device that the message names.
+ */
+#define ASEPTIC_MESSAGE_IDENTITY 606
+
+/**
+ * The message class is not allowed here.
+ */
+#define ASEPTIC_MESSAGE_CLASS 607
+
+/**
+ * The sender has used up its sequence numbers.
+ */
+#define ASEPTIC_SEQUENCE_EXHAUSTED 608
+
+/**
+ * There is no replay window left for another sender.
+ */
+#define ASEPTIC_SENDERS_FULL 609
+
+/**
+ * The HL7 v2 text or its block is malformed.
+ */
+#define ASEPTIC_HL7_MALFORMED 610
+
+/**
+ * The SUIT envelope is malformed.
+ */
+#define ASEPTIC_ENVELOPE_MALFORMED 701
+
+/**
+ * The manifest carries no signature.
+ */
+#define ASEPTIC_MANIFEST_UNSIGNED 702
+
+/**
+ * The manifest does not match its signed digest.
+ */
+#define ASEPTIC_MANIFEST_DIGEST 703
+
+/**
+ * The manifest version is unknown.
+ */
+#define ASEPTIC_MANIFEST_VERSION 704
+
+/**
+ * The manifest uses an element outside the profile.
+ */
+#define ASEPTIC_MANIFEST_UNSUPPORTED 705
+
+/**
+ * The manifest is older than what ran here before.
+ */
+#define ASEPTIC_SEQUENCE_TOO_OLD 706
+
+/**
+ * The image is for another vendor's devices.
+ */
+#define ASEPTIC_WRONG_VENDOR 707
+
+/**
+ * The image is for another class of devices.
+ */
+#define ASEPTIC_WRONG_CLASS 708
+
+/**
+ * The image does not match its digest.
+ */
+#define ASEPTIC_IMAGE_MISMATCH 709
+
+/**
+ * The image does not fit its slot.
+ */
+#define ASEPTIC_IMAGE_TOO_LARGE 710
+
+/**
+ * A condition of the manifest does not hold.
+ */
+#define ASEPTIC_CONDITION_FAILED 711
+
+/**
+ * The device is in use on a patient.
+ */
+#define ASEPTIC_CLINICAL_USE 712
+
+/**
+ * No update is staged or on trial.
+ */
+#define ASEPTIC_NO_UPDATE 713
+
+/**
+ * Another update is already under way.
+ */
+#define ASEPTIC_UPDATE_BUSY 714
+
+/**
+ * The running image is on trial and not confirmed.
+ */
+#define ASEPTIC_TRIAL_PENDING 715
+
+/**
+ * The medium holds other bytes than were written.
+ */
+#define ASEPTIC_SLOT_MISMATCH 716
+
+/**
+ * A message authentication code cannot authenticate an update.
+ */
+#define ASEPTIC_SIGNATURE_BY_DEVICE 717
+
+/**
+ * The new image was not confirmed; the old one runs again.
+ */
+#define ASEPTIC_UPDATE_REVERTED 718
+
+/**
+ * The image is for another component of the device.
+ */
+#define ASEPTIC_WRONG_COMPONENT 719
+
+/**
+ * The description of an update is not valid.
+ */
+#define ASEPTIC_DESCRIPTION_INVALID 720
+
+/**
+ * A file is missing.
+ */
+#define ASEPTIC_FILE_MISSING 801
+
+/**
+ * Access to a file was denied.
+ */
+#define ASEPTIC_FILE_DENIED 802
+
+/**
+ * The disk is full.
+ */
+#define ASEPTIC_DISK_FULL 803
+
+/**
+ * A stored file is damaged.
+ */
+#define ASEPTIC_FILE_CORRUPT 804
+
+/**
+ * The storage secret has under 32 bytes.
+ */
+#define ASEPTIC_SECRET_TOO_SHORT 805
+
+/**
+ * The storage secret is not the one of this folder.
+ */
+#define ASEPTIC_SECRET_WRONG 806
+
+/**
+ * Another process works on this folder.
+ */
+#define ASEPTIC_FOLDER_BUSY 807
+
+/**
+ * A file of that name is there already.
+ */
+#define ASEPTIC_FILE_EXISTS 808
+
+/**
+ * The TLS handshake failed.
+ */
+#define ASEPTIC_TLS_FAILED 810
+
+/**
+ * The connection failed.
+ */
+#define ASEPTIC_NETWORK_FAILED 811
+
+/**
+ * The HTTP exchange is malformed or too large.
+ */
+#define ASEPTIC_HTTP_MALFORMED 812
+
+/**
+ * The peer showed no certificate.
+ */
+#define ASEPTIC_PEER_ANONYMOUS 813
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * Makes `device` ready over `platform`, whose table is copied.
+ *
+ * Ownership: the caller owns both; `device` must not move until `aseptic_device_wipe`. Errors: MISUSE for a NULL, a table of
+ * another size, a missing required entry or an incomplete group. Threads: one device, one thread at a time. Power loss:
+ * nothing is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_device_init(aseptic_device *device,
+                                   const aseptic_platform *platform);
+
+/**
+ * Ends `device` and wipes its memory. Does nothing to NULL or to memory that holds no device; may be called twice.
+ *
+ * Ownership: the memory stays the caller's. Errors: none. Threads: no call on this device may run. Power loss: what is stored
+ * stays stored.
+ */
+void aseptic_device_wipe(aseptic_device *device);
+
+/**
+ * Tells what the bedside is doing: one of `ASEPTIC_USE_...`; any other number counts as an emergency. Nothing that erases,
+ * reboots or switches starts unless it is idle.
+ *
+ * Ownership: none. Errors: MISUSE. Threads: as for all calls on a device. Power loss: not stored; after each start the device
+ * counts as in use until told otherwise.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_device_set_use(aseptic_device *device,
+                                      uint8_t clinical_use);
+
+/**
+ * Installs the first trust store of `authority` (`ASEPTIC_MANUFACTURER`, `ASEPTIC_OWNER`) from a signed object, by a person at
+ * the device: `presence` must be `ASEPTIC_PRESENCE_CONFIRMED`.
+ *
+ * Ownership: `object` is read during the call. Errors: TRUST_EXISTS, TRUST_MALFORMED, TRUST_THRESHOLD, TRUST_PURPOSE,
+ * PUBLISHED_TEST_KEY; nothing is stored then. Threads: as for all calls on a device. Power loss: installed or not.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_trust_install(aseptic_device *device,
+                                     uint8_t authority,
+                                     aseptic_slice object,
+                                     uint32_t presence);
+
+/**
+ * Replaces the trust store of `authority` by a newer one that its keys have signed.
+ *
+ * Ownership: `object` is read during the call. Errors: TRUST_MISSING, TRUST_ROLLBACK, TRUST_SKIPPED, TRUST_THRESHOLD,
+ * TRUST_WOULD_STRAND, TRUST_PURPOSE; nothing changes then. Threads: as for all calls on a device. Power loss: old or new.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_trust_update(aseptic_device *device,
+                                    uint8_t authority,
+                                    aseptic_slice object);
+
+/**
+ * Loads the local identity of the device, the one it signs messages with.
+ *
+ * Ownership: `identity` must not move until `aseptic_identity_wipe`; load it again after each enrolment. Errors:
+ * NOT_PROVISIONED without an identity, KEY_WRONG_USE while there is only the birth identity, which may enrol and nothing
+ * else, IDENTITY_KEY_LOST. Threads: as for all calls on a device. Power loss: nothing is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_identity_load(aseptic_device *device,
+                                     aseptic_identity *identity);
+
+/**
+ * Writes the name of the device: the serial number in its certificates, UTF-8 without a final zero, at most 64 bytes.
+ *
+ * Ownership: `out` is the caller's. Errors: MISUSE, BUFFER_TOO_SMALL. Threads: as for all calls on a device. Power loss: nothing
+ * is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_identity_name(aseptic_identity *identity,
+                                     aseptic_buf *out);
+
+/**
+ * Ends `identity` and wipes its memory. Does nothing to NULL or to memory that holds none; may be called twice.
+ *
+ * Ownership: the memory stays the caller's. Errors: none. Threads: as for all calls on a device. Power loss: what is stored
+ * stays stored.
+ */
+void aseptic_identity_wipe(aseptic_identity *identity);
+
+/**
+ * Makes `sender` ready; once at every start.
+ *
+ * Ownership: `sender` must not move until `aseptic_sender_wipe`; have one sender a device. Errors: RECORD_CORRUPT, ENTROPY_FAILED.
+ * Threads: as for all calls on a device. Power loss: no sequence number is ever used twice.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_sender_init(aseptic_device *device,
+                                   aseptic_sender *sender);
+
+/**
+ * Signs `message` and seals it for its recipient: nobody on the way can read it, change it, or pass it on as meant for
+ * somebody else.
+ *
+ * `out` is also working memory: it needs twice the body and 8,192 bytes more. Ownership: nothing is kept.
+ * Errors: NO_PURPOSE if the owner's trust store has no such recipient, MESSAGE_CLASS, TOO_LARGE, KEY_BUSY (call again),
+ * BUFFER_TOO_SMALL; no sequence number is used then. Threads: as for all calls on a device. Power loss: at most a
+ * sequence number is skipped.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_message_seal(aseptic_device *device,
+                                    aseptic_identity *identity,
+                                    aseptic_sender *sender,
+                                    const aseptic_message *message,
+                                    aseptic_buf *out);
+
+/**
+ * Ends `sender` and wipes its memory. Does nothing to NULL or to memory that holds none; may be called twice.
+ *
+ * Ownership: the memory stays the caller's. Errors: none. Threads: as for all calls on a device. Power loss: what is stored
+ * stays stored.
+ */
+void aseptic_sender_wipe(aseptic_sender *sender);
+
+/**
+ * The ABI version of the library that is linked; compare it with `ASEPTIC_ABI_VERSION` of the header.
+ *
+ * Ownership: none. Errors: none. Threads: any. Power loss: nothing is stored.
+ */
+uint32_t aseptic_abi_version(void);
+
+/**
+ * The release of the library that is linked, as UTF-8 text without a final zero, for example `0.1.0`.
+ *
+ * Ownership: static. Errors: none. Threads: any. Power loss: nothing is stored.
+ */
+aseptic_slice aseptic_version(void);
+
+/**
+ * What a status means, in one sentence of UTF-8 without a final zero; empty for a number that is none.
+ *
+ * Ownership: static. Errors: none. Threads: any. Power loss: nothing is stored.
+ */
+aseptic_slice aseptic_status_cause(aseptic_status status);
+
+/**
+ * What to do about a status, in one sentence of UTF-8 without a final zero; empty for a number that is none.
+ *
+ * Ownership: static. Errors: none. Threads: any. Power loss: nothing is stored.
+ */
+aseptic_slice aseptic_status_remedy(aseptic_status status);
+
+/**
+ * Who must act on a status: 0 nobody (`ASEPTIC_OK`), 1 the maker of the bytes, 2 the device, 3 the calling program, 4 nobody yet:
+ * the same call may succeed later.
+ *
+ * Ownership: none. Errors: none. Threads: any. Power loss: nothing is stored.
+ */
+uint8_t aseptic_status_blame(aseptic_status status);
+
+/**
+ * Verifies the SUIT envelope and begins its update, or goes on with it where a power loss interrupted it;
+ * `aseptic_update_offset` says at which byte of the image.
+ *
+ * Ownership: `envelope` and `model` are read during the call; `update` must not move until `aseptic_update_wipe`. Errors:
+ * MANIFEST_UNSIGNED, MANIFEST_DIGEST, SIGNATURE_INVALID, UNKNOWN_SIGNER, WRONG_VENDOR, WRONG_CLASS, WRONG_COMPONENT,
+ * SEQUENCE_TOO_OLD, IMAGE_TOO_LARGE, CLINICAL_USE unless the device is idle, UPDATE_BUSY; nothing changes then. Threads: as for
+ * all calls on a device. Power loss: the journal names this update or it does not; the running image is untouched.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_update_begin(aseptic_device *device,
+                                    aseptic_slice envelope,
+                                    const aseptic_model *model,
+                                    aseptic_update *update);
+
+/**
+ * Writes the number of the next byte of the image that is wanted, and how many are still missing.
+ *
+ * Ownership: none. Errors: MISUSE unless bytes are being received. Threads: as for all calls on a device. Power loss: nothing
+ * is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_update_offset(aseptic_update *update,
+                                     uint64_t *offset,
+                                     uint64_t *missing);
+
+/**
+ * Takes the next bytes of the image, of any number.
+ *
+ * Ownership: `bytes` is read during the call. Errors: CLINICAL_USE unless the device is idle and IMAGE_MISMATCH for bytes beyond
+ * the size that was signed: nothing has happened then. After any other error begin again. Threads: as for all calls on
+ * a device. Power loss: the journal knows how far the slot is written.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_update_feed(aseptic_device *device,
+                                   aseptic_update *update,
+                                   aseptic_slice bytes);
+
+/**
+ * Ends the transfer: reads the whole image back from the medium and compares it with what was signed.
+ *
+ * Ownership: none. Errors: IMAGE_MISMATCH, SLOT_MISMATCH, CLINICAL_USE; begin again then. Threads: as for all calls on a
+ * device. Power loss: the image is staged, or the transfer goes on where it was.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_update_finish(aseptic_device *device,
+                                     aseptic_update *update);
+
+/**
+ * Selects the staged image for one trial boot. The restart itself is the program's.
+ *
+ * Ownership: none. Errors: MISUSE unless an image is staged, CLINICAL_USE unless the device is idle, SEQUENCE_TOO_OLD. Threads: as
+ * for all calls on a device. Power loss: the old image boots, or the new one on trial.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_update_activate(aseptic_device *device,
+                                       aseptic_update *update);
+
+/**
+ * Ends `update` and wipes its memory; what is stored of it stays and can be gone on with. Does nothing to NULL or to memory
+ * that holds none; may be called twice.
+ *
+ * Ownership: the memory stays the caller's. Errors: none. Threads: as for all calls on a device. Power loss: what is stored
+ * stays stored.
+ */
+void aseptic_update_wipe(aseptic_update *update);
+
+/**
+ * Forgets the update under way for good. The running image stays.
+ *
+ * Ownership: none. Errors: TRIAL_PENDING while that image runs on trial, UPDATE_BUSY. Threads: as for all calls on a device.
+ * Power loss: forgotten or not.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_update_abandon(aseptic_device *device);
+
+/**
+ * Finds out what runs, once after each start, and completes a confirmation that was interrupted: `boot` becomes one of
+ * `ASEPTIC_BOOT_...`.
+ *
+ * Ownership: `boot` is the caller's. Errors: MISUSE, those of the platform. Threads: as for all calls on a device. Power loss: call
+ * it again.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_update_boot(aseptic_device *device,
+                                   uint8_t *boot);
+
+/**
+ * Keeps the image that runs on trial; from now on nothing older is accepted. `migration_floor` is the lowest sequence number
+ * that can read the data as stored from now on, 0 if that did not change.
+ *
+ * Ownership: none. Errors: NO_UPDATE if nothing is on trial, MISUSE for a floor above the image. Threads: as for all calls on a
+ * device. Power loss: on trial still, or confirmed.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_update_confirm(aseptic_device *device,
+                                      uint64_t migration_floor);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* ASEPTIC_H */
