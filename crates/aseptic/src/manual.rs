@@ -1,0 +1,23 @@
+//! The manual.
+
+#[doc = include_str!("../manual/design.md")]
+pub mod design {}
+
+#[doc = include_str!("../manual/threat_model.md")]
+pub mod threat_model {}
+
+#[doc = include_str!("../manual/porting.md")]
+pub mod porting {}
+
+#[doc = include_str!("../manual/support.md")]
+pub mod support {}
+
+/// Why things are as they are: short, dated, never rewritten.
+pub mod decisions {
+    #[doc = include_str!("../manual/decisions/2026-11-23-one-reason.md")]
+    pub mod one_reason {}
+    #[doc = include_str!("../manual/decisions/2026-11-23-first-write-twice.md")]
+    pub mod first_write_twice {}
+    #[doc = include_str!("../manual/decisions/2026-11-23-fewer-key-methods.md")]
+    pub mod fewer_key_methods {}
+}
