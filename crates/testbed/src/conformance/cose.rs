@@ -3,7 +3,7 @@
 //! `cose-wg-expectations.json` beside or above the folder says which messages must be accepted; a file that it does not
 //! list speaks for itself with `fail`. Countersignatures are not checked: the message under them is.
 
-use super::{Error, Outcome, Report, Source, files, json};
+use super::{Error, NOT_IN_SUITE, Outcome, Report, Source, files, json};
 use aseptic_core::Reason;
 use aseptic_core::cose::{ContentKey, CoseAlg, Encrypt, Encrypt0, KdfContext, Mac0, MacKey, RecipientKey, Sign, Sign1};
 use aseptic_core::crypto::soft::{PrivateKey, suite};
@@ -134,13 +134,14 @@ impl<'v> Case<'v> {
         let layers = [&self.body["recipients"], &self.body["signers"]];
         let layers = layers.into_iter().filter_map(Value::as_array).flatten();
         for layer in std::iter::once(self.body).chain(layers) {
-            classes.extend(alg_name(layer).and_then(lacking).map(str::to_owned));
+            if let Some(class) = alg_name(layer).and_then(lacking) {
+                classes.extend([class.to_owned(), NOT_IN_SUITE.to_owned()]);
+            }
             if self.kind == Kind::Encrypt && !std::ptr::eq(layer, self.body) && layer.get("recipients").is_some() {
                 classes.push("nested recipients".to_owned());
             }
             classes.extend(layer["key"]["crv"].as_str().filter(|crv| curve(crv).is_err()).map(str::to_owned));
         }
-        classes.dedup();
         classes
     }
 

@@ -38,6 +38,10 @@ pub type Suite = fn(&Source, &mut Report) -> Result<(), Error>;
 /// Every suite by name.
 pub const SUITES: &[(&str, Suite)] = &[("cose", cose::run), ("suit", suit::run), ("wycheproof", wycheproof::run)];
 
+/// The class of every case whose algorithm, curve, key size or encoding the library does not have, beside the class that
+/// names it.
+const NOT_IN_SUITE: &str = "not in the suite";
+
 /// Why a suite could not be run; a failing case is no error but part of the [`Report`].
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -3,7 +3,7 @@
 //! `valid` must give the result of the file, `invalid` must be refused, `acceptable` may do either but gives no other
 //! result than the file's.
 
-use super::{Error, Outcome, Report, Source, files, json};
+use super::{Error, NOT_IN_SUITE, Outcome, Report, Source, files, json};
 use aseptic_core::Reason;
 use aseptic_core::crypto::soft::{PrivateKey, suite};
 use aseptic_core::crypto::{AeadAlg, HashAlg, KeyAlg, Parts, PublicKey};
@@ -31,7 +31,7 @@ pub(super) fn run(source: &Source, report: &mut Report) -> Result<(), Error> {
                     None => {
                         let class = lacking(algorithm, group);
                         let outcome = Outcome::Fail(format!("the library has no {class}"));
-                        report.case(&id, &[&class], outcome);
+                        report.case(&id, &[&class, NOT_IN_SUITE], outcome);
                     }
                 }
             }
