@@ -10,6 +10,36 @@
 //! Two records hold it all, one of the maker's and one of the owner's. A key exists before a record names it and is
 //! destroyed after none does, so a power cut at any moment leaves the identity that worked, and at worst a key too many,
 //! which [`tidy`] destroys. The functions here must not be called from two threads at once for one platform.
+//!
+//! ```
+//! use aseptic_core::{crypto::soft, limits};
+//! use aseptic_identity::{DeviceName, Identity, Stage, Udi, Workspace, birth, tidy};
+//! use aseptic_testbed::bench::Bench;
+//!
+//! # fn main() -> aseptic_core::Result<()> {
+//! let device = Bench::new(1);
+//! let platform = device.platform();
+//! let mut workspace = Workspace::new();
+//! tidy(&platform, &mut workspace)?;
+//!
+//! let name = DeviceName {
+//!     serial: "PUMP-0042",
+//!     hardware_type: &[0x2B, 0x06, 0x01, 0x04, 0x01, 0x83, 0xBD, 0x1F, 0x01],
+//!     hardware_serial: b"board 7",
+//!     udi: Some(Udi::parse("(01)09521234543213(21)0042")?),
+//! };
+//! let mut request = [0; limits::CSR];
+//! let length = birth::request(&platform, &soft::suite(), &name, &mut workspace, &mut request)?;
+//! // request[..length] goes to the maker's CA; its answer to birth::install.
+//! # assert!(length > 200);
+//!
+//! let mut buffer = [0; 4096];
+//! let identity = Identity::load(&platform, &mut buffer)?;
+//! assert_eq!(identity.name(), Ok("PUMP-0042"));
+//! assert_eq!(identity.birth_stage(), Stage::Requested);
+//! # Ok(())
+//! # }
+//! ```
 #![no_std]
 
 #[cfg(test)]

@@ -7,6 +7,8 @@
 //! In a certificate it stands as a URI: the canonical GS1 Digital Link (GS1 Digital Link URI Syntax 1.2), for example
 //! `https://id.gs1.org/01/09521234543213/21/SN-1`. That form has one spelling for each UDI, needs no registration of a URN,
 //! and a hospital's inventory can compare it byte for byte with what it makes of its own scan.
+//!
+//! HIBCC and ICCBBA identifiers are not read.
 
 use crate::text::Text;
 use aseptic_core::{Reason, Result, limits};

@@ -11,3 +11,4 @@
 mod birth;
 mod enrol;
 mod support;
+mod sweep;

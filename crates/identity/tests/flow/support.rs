@@ -14,6 +14,7 @@ use rcgen::{
     SerialNumber, SignatureAlgorithm,
 };
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use time::OffsetDateTime;
 
 pub(crate) const SERIAL: &str = "PUMP-2024-0042";
@@ -37,7 +38,7 @@ pub(crate) fn name() -> DeviceName<'static> {
 }
 
 /// What a CA puts into a device's certificate; the default is what it should.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Quirks {
     pub(crate) serial: Option<&'static str>,
     pub(crate) key: Option<Vec<u8>>,
@@ -47,12 +48,16 @@ pub(crate) struct Quirks {
     pub(crate) ca: bool,
 }
 
+/// Certificates by request, end and quirks.
+type Issued = HashMap<(Vec<u8>, i64, Quirks), Vec<u8>>;
+
 /// A CA with a root and an intermediate.
 pub(crate) struct CertificationAuthority {
     pub(crate) root: Certificate,
     pub(crate) intermediate: Certificate,
     issuer: Issuer<'static, KeyPair>,
-    issued: Cell<u8>,
+    /// What was issued: the same request is answered with the same certificate, so that runs can be compared.
+    issued: RefCell<Issued>,
 }
 
 impl CertificationAuthority {
@@ -65,11 +70,21 @@ impl CertificationAuthority {
         let mut params = ca_params(&format!("{name} Issuing CA"), 2);
         params.use_authority_key_identifier_extension = true;
         let intermediate = params.signed_by(&key, &root_issuer).unwrap();
-        Self { root, intermediate, issuer: Issuer::new(params, key), issued: Cell::new(16) }
+        Self { root, intermediate, issuer: Issuer::new(params, key), issued: RefCell::default() }
     }
 
     /// A certificate for the request, which is checked as a registrar would.
     pub(crate) fn issue(&self, csr: &[u8], not_after: i64, quirks: &Quirks) -> Vec<u8> {
+        let key = (csr.to_vec(), not_after, quirks.clone());
+        if let Some(leaf) = self.issued.borrow().get(&key) {
+            return leaf.clone();
+        }
+        let leaf = self.sign(csr, not_after, quirks);
+        self.issued.borrow_mut().insert(key, leaf.clone());
+        leaf
+    }
+
+    fn sign(&self, csr: &[u8], not_after: i64, quirks: &Quirks) -> Vec<u8> {
         let csr = Csr::parse(csr).unwrap();
         csr.verify(&soft::suite()).unwrap();
         let mut params = CertificateParams::default();
@@ -79,9 +94,8 @@ impl CertificationAuthority {
         params.distinguished_name.push(DnType::CustomDnType(vec![2, 5, 4, 5]), printable);
         params.not_before = OffsetDateTime::from_unix_timestamp(NOW as i64 - 86_400).unwrap();
         params.not_after = OffsetDateTime::from_unix_timestamp(quirks.not_after.unwrap_or(not_after)).unwrap();
-        let number = self.issued.get();
-        self.issued.set(number.wrapping_add(1).max(16));
-        params.serial_number = Some(SerialNumber::from_slice(&[0x40, number]));
+        let number = u16::try_from(self.issued.borrow().len()).unwrap();
+        params.serial_number = Some(SerialNumber::from_slice(&(0x4000 + number).to_be_bytes()));
         params.use_authority_key_identifier_extension = true;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         if quirks.server_only {

@@ -1,0 +1,169 @@
+//! From the blank device to the active one, and from there to its successor: every platform call fails in every way, the
+//! power is cut at every write, torn writes included. Afterwards nothing that worked is lost, no key is left over, and the
+//! way can be gone on to its end.
+
+use crate::support::*;
+use aseptic_core::Result;
+use aseptic_core::platform::KeyId;
+use aseptic_identity::{Identity, Origin, Stage, Workspace, confirm_handshake, tidy};
+use aseptic_testbed::bench::{At, Bench, Interruption, StoreModel};
+use aseptic_testbed::sweep::{cuts, failures};
+use std::cell::Cell;
+use std::collections::BTreeSet;
+
+/// How far the device said it had come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Told {
+    #[default]
+    Nothing,
+    Born,
+    Enrolled,
+    Confirmed,
+}
+
+/// What a run tries, in order. Steps that were done before are left out, as a device does after a restart; `anew` makes it
+/// enrol also where an owner's identity is on probation already.
+fn line(world: &World, bench: &Bench, told: &Cell<Told>, anew: bool) -> Result<()> {
+    let mut workspace = Box::new(Workspace::new());
+    tidy(&bench.platform(), &mut workspace)?;
+    if identity(bench, |identity| identity.birth_stage())? != Stage::Active {
+        world.birth(bench)?;
+    }
+    told.set(Told::Born);
+    if anew || identity(bench, |identity| identity.successor_stage())? != Stage::Probation {
+        world.enrol(bench, &Registrar::new(world))?;
+    }
+    told.set(Told::Enrolled);
+    let credential = |identity: &Identity<'_>| identity.credential().map(|used| (used.key_id(), used.origin()));
+    let (key, origin) = identity(bench, credential)??;
+    confirm_handshake(&bench.platform(), key, &mut workspace)?;
+    if origin == Origin::Local {
+        told.set(Told::Confirmed);
+    }
+    Ok(())
+}
+
+/// The keys in the key store, and those of the identity's credentials; loading it compares their public keys.
+fn keys(bench: &Bench) -> (BTreeSet<KeyId>, BTreeSet<KeyId>) {
+    let usable = identity(bench, |identity| {
+        let credentials = [identity.birth(), identity.fallback(), identity.credential()];
+        credentials.iter().flatten().map(|credential| credential.key_id()).collect()
+    });
+    (bench.snapshot().keys.keys().copied().collect(), usable.unwrap())
+}
+
+/// What must hold after every disturbance.
+fn check(world: &World, bench: &Bench, told: Told, least: Origin) {
+    drop(bench.take_events());
+    let (_, usable) = keys(bench);
+    assert!(bench.take_events().is_empty(), "a key that a record names is gone");
+    let (birth, local, successor) =
+        identity(bench, |identity| (identity.birth_stage(), identity.local_stage(), identity.successor_stage()))
+            .unwrap();
+    if told >= Told::Born {
+        assert_eq!(birth, Stage::Active, "born, and forgot it");
+        assert!(!usable.is_empty());
+    }
+    if told >= Told::Enrolled {
+        assert!(local >= Stage::Probation, "enrolled, and forgot it");
+    }
+    if told >= Told::Confirmed || least == Origin::Local {
+        assert_eq!(local, Stage::Active, "active, and forgot it");
+    }
+
+    tidy(&bench.platform(), &mut Box::new(Workspace::new())).unwrap();
+    let (stored, usable_after) = keys(bench);
+    assert_eq!(usable, usable_after, "tidying up costs nothing that works");
+    let waiting = usize::from(matches!(successor, Stage::Keyed | Stage::Pending));
+    if birth == Stage::Active {
+        assert_eq!(stored.len(), usable.len() + waiting, "a key is left over");
+    }
+
+    // The way is gone on to its end.
+    line(world, bench, &Cell::default(), false).unwrap();
+    let (stored, usable) = keys(bench);
+    assert_eq!(stored, usable, "a key is left over at the end");
+    assert_eq!(
+        identity(bench, |identity| (identity.local_stage(), identity.successor_stage())),
+        Ok((Stage::Active, Stage::Blank))
+    );
+}
+
+/// Whether this cut is tried. The record is swept through every torn byte where it is defined; here the edges of its frame
+/// and some places in between suffice.
+fn tried(interruption: &Interruption, units: usize) -> bool {
+    match interruption {
+        Interruption::Cut { at: At::Torn(tear), .. } => {
+            let edge = tear.done < 2 || (11..14).contains(&tear.done) || tear.done + 5 > units;
+            edge || tear.done % 61 == 0
+        }
+        _ => true,
+    }
+}
+
+fn sweep(name: &str, world: &World, start: &Bench, least: Origin) {
+    let complete = start.clone();
+    complete.disarm();
+    line(world, &complete, &Cell::default(), true).unwrap();
+    let log = complete.log();
+    let (mut failed, mut cut, mut torn) = (0, 0, 0);
+    for interruption in failures(&log).chain(cuts(&log)) {
+        let units = match interruption {
+            Interruption::Cut { write, .. } => log.writes[write].units,
+            _ => 0,
+        };
+        if !tried(&interruption, units) {
+            continue;
+        }
+        let bench = start.clone();
+        bench.arm(interruption);
+        let told = Cell::default();
+        let result = line(world, &bench, &told, true);
+        assert!(bench.fired(), "{interruption}");
+        match interruption {
+            Interruption::Cut { at: At::Torn(_), .. } => torn += 1,
+            Interruption::Cut { .. } => cut += 1,
+            _ => {
+                failed += 1;
+                let running = bench.clone();
+                running.disarm();
+                let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                    check(world, &running, told.get(), least);
+                }));
+                assert!(outcome.is_ok(), "{name}: {interruption}, running on; {result:?}");
+            }
+        }
+        bench.restart();
+        let outcome =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| check(world, &bench, told.get(), least)));
+        assert!(outcome.is_ok(), "{name}: {interruption}, after a restart; {result:?}");
+    }
+    println!(
+        "{name}: {} calls, {} writes; {failed} failures, {cut} power cuts, {torn} torn writes: identity kept, keys tidy, way completed",
+        log.calls,
+        log.writes.len()
+    );
+}
+
+#[test]
+fn from_blank_to_active_through_every_failure_and_power_cut() {
+    let world = World::new();
+    sweep("birth and enrolment", &world, &Bench::new(1).with_store(StoreModel::Torn), Origin::Birth);
+}
+
+#[test]
+fn from_active_to_its_successor_through_every_failure_and_power_cut() {
+    let world = World::new();
+    let bench = Bench::new(2).with_store(StoreModel::Torn);
+    line(&world, &bench, &Cell::default(), true).unwrap();
+    sweep("successor", &world, &bench, Origin::Local);
+}
+
+#[test]
+fn from_an_unproven_successor_to_another_through_every_failure_and_power_cut() {
+    let world = World::new();
+    let bench = Bench::new(3).with_store(StoreModel::Torn);
+    line(&world, &bench, &Cell::default(), true).unwrap();
+    world.enrol(&bench, &Registrar::new(&world)).unwrap();
+    sweep("successor after one that never proved itself", &world, &bench, Origin::Local);
+}
