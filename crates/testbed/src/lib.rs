@@ -9,6 +9,8 @@ pub mod bench;
 
 pub mod conformance;
 
+pub mod fuzzing;
+
 pub mod hostile;
 
 pub mod sweep;

@@ -1,0 +1,36 @@
+//! What the fuzzers run: one function for each parser and state machine, and seeds that lead them inside.
+//!
+//! A target takes any bytes. It panics when the library breaks a promise: reads what it should refuse, accepts what
+//! nobody signed, changes what is stored although it refused. The targets under `fuzz/` call these functions; a test of
+//! this package runs them over the seeds, over every small mutation of them and over the stored corpus, on stable Rust.
+
+mod cose;
+mod state;
+mod wire;
+
+pub use cose::{cose_encrypt, cose_encrypt0, cose_mac0, cose_sign, cose_sign1};
+pub use state::{record, trust_store};
+pub use wire::cbor;
+
+/// One target.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// Its name, as in `fuzz/fuzz_targets` and `fuzz/corpus`.
+    pub name: &'static str,
+    /// The function that takes any bytes.
+    pub run: fn(&[u8]),
+    /// Well-formed inputs to start from, always the same.
+    pub seeds: fn() -> Vec<Vec<u8>>,
+}
+
+/// Every target.
+pub const TARGETS: &[Target] = &[
+    Target { name: "cbor", run: wire::cbor, seeds: wire::cbor_seeds },
+    Target { name: "cose_sign1", run: cose::cose_sign1, seeds: cose::sign1_seeds },
+    Target { name: "cose_sign", run: cose::cose_sign, seeds: cose::sign_seeds },
+    Target { name: "cose_mac0", run: cose::cose_mac0, seeds: cose::mac0_seeds },
+    Target { name: "cose_encrypt0", run: cose::cose_encrypt0, seeds: cose::encrypt0_seeds },
+    Target { name: "cose_encrypt", run: cose::cose_encrypt, seeds: cose::encrypt_seeds },
+    Target { name: "record", run: state::record, seeds: state::record_seeds },
+    Target { name: "trust_store", run: state::trust_store, seeds: state::trust_store_seeds },
+];
