@@ -1,6 +1,6 @@
 //! The published suites, wherever their vectors are at hand: nothing fails but what `tests/conformance/*.toml` excepts.
 
-use aseptic_testbed::conformance::{Error, Source, run, vectors};
+use aseptic_testbed::conformance::{Error, Source, json, run, vectors};
 use std::fs;
 use std::path::PathBuf;
 
@@ -27,6 +27,11 @@ fn suit() {
     suite("suit", "update/suit/ietf-manifest", Some("update/suit/keys"), 12);
     suite("suit", "update/suit/ietf-firmware-encryption", Some("update/suit/keys"), 5);
     suite("suit", "update/suit", None, 17);
+}
+
+#[test]
+fn limbo() {
+    suite("limbo", "certs/limbo/limbo-core-regenerated.json.gz", None, 159);
 }
 
 #[test]
@@ -89,4 +94,27 @@ fn a_changed_envelope_is_told() {
     assert_eq!((report.passed(), report.failed()), (1, 3), "{report}");
     // Without the key nothing authenticates; what is called unsigned and is not fails too.
     assert_eq!((strangers.passed(), strangers.failed()), (0, 4), "{strangers}");
+}
+
+/// No case of x509-limbo passes both as it is and with its expectation turned round.
+#[test]
+fn a_turned_verdict_is_told() {
+    let Some(vectors) = vectors() else {
+        eprintln!("skipped: no vectors; set ASEPTIC_VECTORS or put them into ../shared/vectors");
+        return;
+    };
+    let path = vectors.join("certs/limbo/limbo-core-regenerated.json.gz");
+    let straight = run("limbo", &Source { path: path.clone(), keys: None }).unwrap();
+    let mut file = json(&path).unwrap();
+    for case in file["testcases"].as_array_mut().unwrap() {
+        let turned = if case["expected_result"] == "SUCCESS" { "FAILURE" } else { "SUCCESS" };
+        case["expected_result"] = turned.into();
+    }
+    let turned = std::env::temp_dir().join(format!("aseptic-turned-{}.json", std::process::id()));
+    fs::write(&turned, file.to_string()).unwrap();
+    let report = run("limbo", &Source { path: turned.clone(), keys: None }).unwrap();
+    fs::remove_file(&turned).unwrap();
+    // What passes now can only be what was excepted before.
+    assert!(report.passed() <= straight.skipped(), "{straight}\n\nturned round:\n{report}");
+    assert!(report.failed() > 100, "{report}");
 }

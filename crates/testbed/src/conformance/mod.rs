@@ -8,6 +8,8 @@ mod cose;
 
 mod exceptions;
 
+mod limbo;
+
 mod report;
 
 mod suit;
@@ -36,7 +38,8 @@ pub struct Source {
 pub type Suite = fn(&Source, &mut Report) -> Result<(), Error>;
 
 /// Every suite by name.
-pub const SUITES: &[(&str, Suite)] = &[("cose", cose::run), ("suit", suit::run), ("wycheproof", wycheproof::run)];
+pub const SUITES: &[(&str, Suite)] =
+    &[("cose", cose::run), ("limbo", limbo::run), ("suit", suit::run), ("wycheproof", wycheproof::run)];
 
 /// The class of every case whose algorithm, curve, key size or encoding the library does not have, beside the class that
 /// names it.
