@@ -1,4 +1,6 @@
 //! What an envelope must be before a word of its manifest is read.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+#![allow(clippy::cast_possible_truncation)]
 
 mod common;
 

@@ -1,4 +1,6 @@
 //! From the signed envelope to the confirmed image, and every step refused out of season.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+#![allow(clippy::cast_possible_truncation)]
 
 mod common;
 
@@ -229,7 +231,7 @@ fn a_slot_that_changes_behind_the_librarys_back_is_never_selected() {
         // Between staging and activation, with a restart in between.
         let bench = device();
         let platform = bench.platform();
-        drop(stage(&bench, &author, &image, 6, 4096));
+        let _staged = stage(&bench, &author, &image, 6, 4096);
         damage(&bench, at);
         bench.reboot();
         assert_eq!(Staged::load(&platform, &suite).err(), Some(Reason::SlotMismatch));
@@ -467,7 +469,7 @@ fn a_journal_beyond_repair_costs_a_transfer_and_no_device() {
     let (author, suite) = (Author::new(1), soft::suite());
     let bench = device();
     let platform = bench.platform();
-    drop(stage(&bench, &author, b"image", 6, 5));
+    let _staged = stage(&bench, &author, b"image", 6, 5);
     for slot in Kind::UpdateJournal.slots() {
         bench.edit(|medium| medium.slots.get_mut(&slot).unwrap()[20] ^= 1);
     }

@@ -1,4 +1,6 @@
 //! What a correctly signed manifest may not ask for. Every test here is an attack or a mistake that others met.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+#![allow(clippy::cast_possible_truncation)]
 
 mod common;
 

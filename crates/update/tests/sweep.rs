@@ -1,4 +1,6 @@
 //! Every failing call, every power cut and every torn write between the first byte and the confirmation.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+#![allow(clippy::cast_possible_truncation)]
 
 mod common;
 
