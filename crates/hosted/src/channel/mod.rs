@@ -21,7 +21,7 @@ mod handshake;
 mod sign;
 mod verify;
 
-use crate::{Error, Result};
+use crate::{Error, Result, crypto};
 use aseptic_core::crypto::Suite;
 use aseptic_core::platform::{KeyId, Keys};
 use aseptic_core::time::Time;
@@ -78,6 +78,12 @@ pub struct Channel<S: Read + Write> {
     peer: VerifiedPeer,
     binding: [u8; 32],
     group: &'static str,
+}
+
+/// What every channel is made of, for a server that drives rustls itself: hybrid key exchange first, TLS 1.3 ciphers alone.
+#[must_use]
+pub fn provider() -> rustls::crypto::CryptoProvider {
+    crypto::provider()
 }
 
 /// Shakes hands as the client with the server `name`, a DNS name that its certificate must bear (RFC 9525).
