@@ -13,10 +13,12 @@ mod files;
 pub mod hl7;
 mod keys;
 pub mod owner;
+pub mod registrar;
 pub mod relay;
 mod trust;
 
 pub use ca::{Ca, Validity};
 pub use error::{Error, Result};
 pub use keys::AuthorityKey;
+pub use registrar::Registrar;
 pub use trust::ServerTrust;

@@ -9,10 +9,12 @@ use aseptic_core::Reason;
 use aseptic_core::crypto::KeyAlg;
 use aseptic_infra::ca::{Ca, Expected, Local, Server, Validity};
 use aseptic_infra::{AuthorityKey, Result};
-use common::{NOW, have, key, request, run, write_pem};
+use common::{have, key, request, run, write_pem};
 use std::collections::HashSet;
 use x509_parser::prelude::*;
 
+/// 2026-05-28, when all of this happens.
+const NOW: u64 = 1_780_000_000;
 /// 1.3.6.1.4.1.32473.1: the enterprise number reserved for documentation (RFC 5612).
 const HARDWARE_TYPE: &[u8] = &[0x2B, 0x06, 0x01, 0x04, 0x01, 0x81, 0xFD, 0x59, 0x01];
 const UDI: &str = "https://id.gs1.org/01/09506000134352/21/PUMP-0001";

@@ -7,9 +7,6 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// 2026-05-28, when all of this happens.
-pub(crate) const NOW: u64 = 1_780_000_000;
-
 /// A request of the device `serial` for `key`, in DER.
 pub(crate) fn request(key: &AuthorityKey, serial: &str) -> Vec<u8> {
     let template = CsrTemplate { serial, common_name: None, hardware_module: None, uri: None };
