@@ -45,6 +45,22 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use vault::Vault;
 
 /// A device's stored state in one folder, locked for as long as the value lives.
+///
+/// ```
+/// use aseptic_core::crypto::KeyAlg;
+/// use aseptic_core::platform::{KeyId, KeyPolicy, KeyUse};
+/// use aseptic_hosted::Files;
+///
+/// # let above = tempfile::tempdir()?;
+/// # let folder = above.path().join("pump");
+/// # let secret = [7; 32];
+/// let files = Files::open(&folder, &secret)?;
+/// let platform = files.platform();
+/// let policy = KeyPolicy { alg: KeyAlg::P256, usage: KeyUse::Sign };
+/// platform.keys.generate(KeyId(1), policy).map_err(aseptic_core::Reason::from)?;
+/// assert_eq!(platform.keys.next(KeyId(0)), Ok(Some(KeyId(1))));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Files {
     disk: Disk,
     vault: Vault,
@@ -192,7 +208,7 @@ impl Options {
 fn fault(reason: Reason) -> Fault {
     match reason {
         Reason::FileMissing | Reason::PlatformNotFound => Fault::NotFound,
-        Reason::FileDenied | Reason::PlatformDenied | Reason::KeyWrongUse => Fault::Denied,
+        Reason::FileDenied | Reason::PlatformDenied | Reason::KeyWrongUse | Reason::KeyInvalid => Fault::Denied,
         Reason::DiskFull | Reason::PlatformFull => Fault::Full,
         Reason::FileCorrupt => Fault::Corrupt,
         Reason::PlatformUnavailable => Fault::Unavailable,

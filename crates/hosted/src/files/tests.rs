@@ -117,6 +117,9 @@ fn keys_keep_to_their_policy_and_ids_are_not_taken_twice() {
     let peer = public(&files, KeyId(1)).unwrap();
     let mut shared = Secret::zeroed();
     assert_eq!(files.agree(KeyId(1), &peer, &mut shared), Err(Fault::Denied));
+    for bad in [&[4; 65][..], &peer[..64], &[]] {
+        assert_eq!(files.agree(KeyId(0x1_0000), bad, &mut shared), Err(Fault::Denied));
+    }
     files.agree(KeyId(0x1_0000), &peer, &mut shared).unwrap();
     assert_ne!(shared, Secret::zeroed());
     assert_eq!(files.next(KeyId(0)), Ok(Some(KeyId(1))));

@@ -74,6 +74,13 @@ pub fn run(suite: &str, source: &Source) -> Result<Report, Error> {
     Ok(report)
 }
 
+/// Runs Wycheproof with its exceptions on another suite than the soft one: what holds for one holds for all.
+pub fn wycheproof_on(algorithms: &aseptic_core::crypto::Suite<'_>, source: &Source) -> Result<Report, Error> {
+    let mut report = Report::new(Exceptions::of("wycheproof")?);
+    wycheproof::run_on(algorithms, source, &mut report)?;
+    if report.is_empty() { Err(Error::Empty(source.path.clone())) } else { Ok(report) }
+}
+
 /// The folder of published vectors: `ASEPTIC_VECTORS`, or `../shared/vectors` beside the repository; none if absent.
 #[must_use]
 pub fn vectors() -> Option<PathBuf> {

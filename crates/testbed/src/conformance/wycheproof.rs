@@ -5,13 +5,18 @@
 
 use super::{Error, NOT_IN_SUITE, Outcome, Report, Source, files, json};
 use aseptic_core::Reason;
-use aseptic_core::crypto::soft::{PrivateKey, suite};
-use aseptic_core::crypto::{AeadAlg, HashAlg, KeyAlg, Parts, PublicKey};
+use aseptic_core::crypto::{AeadAlg, HashAlg, KeyAlg, Parts, PublicKey, Suite, soft};
+use aseptic_core::platform::{Entropy, Fault, Outcome as Filled};
 use aseptic_core::secret::Secret;
 use serde_json::Value;
 
-/// Runs every file below the folder.
+/// Runs every file below the folder on the soft suite.
 pub(super) fn run(source: &Source, report: &mut Report) -> Result<(), Error> {
+    run_on(&soft::suite(), source, report)
+}
+
+/// Runs every file below the folder on `suite`.
+pub(super) fn run_on(suite: &Suite<'_>, source: &Source, report: &mut Report) -> Result<(), Error> {
     for path in files(&source.path, |name| name.ends_with("_test.json") || name.ends_with("_test.json.gz"))? {
         let file = json(&path)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -20,7 +25,7 @@ pub(super) fn run(source: &Source, report: &mut Report) -> Result<(), Error> {
         for group in file["testGroups"].as_array().ok_or_else(|| shape("no `testGroups`"))? {
             let engine = Engine::of(algorithm, group);
             for test in group["tests"].as_array().ok_or_else(|| shape("no `tests`"))? {
-                let case = Case { group, test };
+                let case = Case { suite, group, test };
                 let id = format!("{name}#{}", test["tcId"]);
                 match engine {
                     Some(engine) => {
@@ -93,6 +98,7 @@ impl Engine {
 
 #[derive(Clone, Copy)]
 struct Case<'v> {
+    suite: &'v Suite<'v>,
     group: &'v Value,
     test: &'v Value,
 }
@@ -139,7 +145,7 @@ fn aead(alg: AeadAlg, case: Case<'_>) -> Option<Result<Vec<u8>, Reason>> {
         return Some(Err(Reason::CoseHeader));
     };
     let sealed = case.hex("ct")?;
-    Some(suite().aead(alg).and_then(|aead| {
+    Some(case.suite.aead(alg).and_then(|aead| {
         let mut opened = sealed.clone();
         aead.open(&key, &nonce, &aad, &mut opened, &tag)?;
         let (mut data, mut made) = (message, [0; 16]);
@@ -151,7 +157,7 @@ fn aead(alg: AeadAlg, case: Case<'_>) -> Option<Result<Vec<u8>, Reason>> {
 /// Unwraps; for what unwraps, wrapping must give the same again.
 fn key_wrap(case: Case<'_>) -> Option<Result<Vec<u8>, Reason>> {
     let (kek, wrapped) = (case.hex("key")?, case.hex("ct")?);
-    Some(suite().key_wrap().and_then(|wrap| {
+    Some(case.suite.key_wrap().and_then(|wrap| {
         let mut key = vec![0; wrapped.len()];
         let length = wrap.unwrap(&kek, &wrapped, &mut key)?;
         key.truncate(length);
@@ -168,25 +174,36 @@ fn agree(alg: KeyAlg, case: Case<'_>) -> Option<Result<Vec<u8>, Reason>> {
     let mut scalar = [0; 32];
     scalar[32 - digits.len()..].copy_from_slice(digits);
     let peer = case.hex("public")?;
-    Some(PrivateKey::from_bytes(alg, &scalar).and_then(|key| {
+    Some(case.suite.agreement(alg).and_then(|agreement| {
         let mut shared = Secret::zeroed();
-        key.agree(&peer, &mut shared)?;
+        agreement.ephemeral(&Given(scalar), &peer, &mut [0; 65], &mut shared)?;
         Ok(shared.expose().to_vec())
     }))
+}
+
+/// A source that gives the private key of the case, which a suite takes for its ephemeral one.
+struct Given([u8; 32]);
+
+impl Entropy for Given {
+    fn fill(&self, out: &mut [u8]) -> Filled<()> {
+        *out.first_chunk_mut().ok_or(Fault::Full)? = self.0;
+        Ok(())
+    }
 }
 
 fn verify(alg: KeyAlg, case: Case<'_>) -> Option<Result<Vec<u8>, Reason>> {
     let key = &case.group["publicKey"];
     let key = hex::decode(key["uncompressed"].as_str().or(key["pk"].as_str())?).ok()?;
     let (message, signature) = (case.hex("msg")?, case.hex("sig")?);
-    let verified = PublicKey::new(alg, &key).and_then(|key| suite().verify(key, &mut Parts(&[&message]), &signature));
+    let verified =
+        PublicKey::new(alg, &key).and_then(|key| case.suite.verify(key, &mut Parts(&[&message]), &signature));
     Some(verified.map(|()| Vec::new()))
 }
 
 fn hkdf(alg: HashAlg, case: Case<'_>) -> Option<Result<Vec<u8>, Reason>> {
     let mut out = vec![0; usize::try_from(case.test["size"].as_u64()?).ok()?];
     let (secret, salt, info) = (case.hex("ikm")?, case.hex("salt")?, case.hex("info")?);
-    let derived = suite().kdf(alg).and_then(|kdf| kdf.derive(&salt, &secret, &[&info], &mut out));
+    let derived = case.suite.kdf(alg).and_then(|kdf| kdf.derive(&salt, &secret, &[&info], &mut out));
     Some(derived.map(|()| out))
 }
 
@@ -194,7 +211,7 @@ fn hkdf(alg: HashAlg, case: Case<'_>) -> Option<Result<Vec<u8>, Reason>> {
 fn hmac(alg: HashAlg, case: Case<'_>) -> Option<Result<Vec<u8>, Reason>> {
     let (key, message, tag) = (case.hex("key")?, case.hex("msg")?, case.hex("tag")?);
     let mut code = [0; 64];
-    let made = suite().mac(alg).and_then(|mac| mac.mac(&key, &mut Parts(&[&message]), &mut code));
+    let made = case.suite.mac(alg).and_then(|mac| mac.mac(&key, &mut Parts(&[&message]), &mut code));
     Some(made.and_then(|()| {
         let code = &code[..alg.digest_len()];
         if code.starts_with(&tag) && !tag.is_empty() { Ok(tag) } else { Err(Reason::MacInvalid) }
