@@ -7,10 +7,12 @@
 mod cose;
 mod state;
 mod wire;
+mod x509;
 
 pub use cose::{cose_encrypt, cose_encrypt0, cose_mac0, cose_sign, cose_sign1};
 pub use state::{record, trust_store};
 pub use wire::cbor;
+pub use x509::{certificate, certificate_bundle, certificate_request, est_base64};
 
 /// One target.
 #[derive(Clone, Copy, Debug)]
@@ -33,4 +35,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "cose_encrypt", run: cose::cose_encrypt, seeds: cose::encrypt_seeds },
     Target { name: "record", run: state::record, seeds: state::record_seeds },
     Target { name: "trust_store", run: state::trust_store, seeds: state::trust_store_seeds },
+    Target { name: "certificate", run: x509::certificate, seeds: x509::certificate_seeds },
+    Target { name: "certificate_request", run: x509::certificate_request, seeds: x509::certificate_request_seeds },
+    Target { name: "certificate_bundle", run: x509::certificate_bundle, seeds: x509::certificate_bundle_seeds },
+    Target { name: "est_base64", run: x509::est_base64, seeds: x509::est_base64_seeds },
 ];
