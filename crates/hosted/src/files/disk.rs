@@ -56,6 +56,9 @@ impl Disk {
             #[cfg(unix)]
             builder.mode(0o700);
             disk.step(Step::Create, folder, || builder.create(folder))?;
+            // The folder itself is a name in the one above.
+            let above = folder.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            disk.sync_named(above)?;
         }
         Ok(disk)
     }
@@ -185,9 +188,11 @@ impl Disk {
     /// A renamed or removed name lasts once its folder is on the medium. Systems that cannot open folders flush by
     /// themselves.
     pub(super) fn sync_folder(&self) -> Result<()> {
-        self.step(Step::SyncFolder, &self.folder, || {
-            if cfg!(unix) { File::open(&self.folder)?.sync_all() } else { Ok(()) }
-        })
+        self.sync_named(&self.folder)
+    }
+
+    fn sync_named(&self, folder: &Path) -> Result<()> {
+        self.step(Step::SyncFolder, folder, || if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) })
     }
 
     fn step<T>(&self, step: Step, path: &Path, act: impl FnOnce() -> io::Result<T>) -> Result<T> {
