@@ -60,7 +60,7 @@ pub fn write(signer: &dyn Signer, key: PublicKey<'_>, template: &CsrTemplate<'_>
 }
 
 /// Writes a request for the same names as in `certificate`, which RFC 7030 section 4.2.2 wants for a renewal: subject and
-/// alternative names with their criticality are copied byte by byte. Otherwise like [`write`].
+/// alternative names with their criticality are copied byte by byte. Otherwise like [`write()`].
 pub fn renew(signer: &dyn Signer, key: PublicKey<'_>, certificate: &Certificate<'_>, out: &mut [u8]) -> Result<usize> {
     let subject = |writer: &mut Writer<'_>| {
         writer.raw(certificate.subject.der());
