@@ -3,6 +3,22 @@
 //! Every certificate has the validity that the caller names and a random serial number of 128 bits; none of the defaults
 //! of the engine underneath reaches one. Nothing of a request but its key and its serial number enters a certificate.
 //! What is issued is validated with the path engine of the devices before it is handed out.
+//!
+//! ```
+//! use aseptic_core::crypto::KeyAlg;
+//! use aseptic_infra::ca::{Ca, Server, Validity};
+//! use aseptic_infra::AuthorityKey;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let now = 1_780_000_000;
+//! let root = Ca::new("Hospital root", Validity::years(now, 20)?)?;
+//! let issuing = root.intermediate("Hospital devices", Validity::years(now, 10)?)?;
+//! let key = AuthorityKey::generate(KeyAlg::P256)?;
+//! let chain = issuing.issue_server("est.example", key.public()?, Server::Registrar, Validity::days(now, 90)?)?;
+//! assert_eq!(chain.len(), 2);
+//! # Ok(())
+//! # }
+//! ```
 
 use crate::error::While;
 use crate::files::{self, Access};

@@ -3,6 +3,7 @@
 use crate::error::While;
 use crate::files::{self, Access};
 use crate::{Error, Result};
+use aseptic_certs::der::{self, Reader};
 use aseptic_core::Reason;
 use aseptic_core::cose::Signer;
 use aseptic_core::crypto::{KeyAlg, Message, PublicKey, SigAlg};
@@ -94,7 +95,7 @@ impl Signer for AuthorityKey {
         })?;
         let made = self.pair.sign(&whole).map_err(|_| Reason::PlatformIo)?;
         let fixed: [u8; 64] = match self.alg {
-            KeyAlg::P256 => fixed_length(&made).ok_or(Reason::Internal)?,
+            KeyAlg::P256 => fixed_length(&made).map_err(|_| Reason::Internal)?,
             _ => made.as_slice().try_into().map_err(|_| Reason::Internal)?,
         };
         out.get_mut(..64).ok_or(Reason::BufferTooSmall)?.copy_from_slice(&fixed);
@@ -115,27 +116,18 @@ impl fmt::Debug for AuthorityKey {
 }
 
 /// Turns the ECDSA-Sig-Value of RFC 3279 section 2.2.3 into r || s.
-fn fixed_length(der: &[u8]) -> Option<[u8; 64]> {
+fn fixed_length(signature: &[u8]) -> aseptic_core::Result<[u8; 64]> {
     let mut out = [0; 64];
-    let [0x30, length, rest @ ..] = der else { return None };
-    if usize::from(*length) != rest.len() {
-        return None;
+    let mut reader = Reader::new(signature);
+    let mut pair = reader.nested(der::SEQUENCE)?;
+    reader.end()?;
+    for half in out.chunks_exact_mut(32) {
+        let value = pair.magnitude()?;
+        let room = half.len().checked_sub(value.len()).and_then(|at| half.get_mut(at..));
+        room.ok_or(Reason::DerMalformed)?.copy_from_slice(value);
     }
-    let (r, rest) = integer(rest)?;
-    let (s, rest) = integer(rest)?;
-    if !rest.is_empty() {
-        return None;
-    }
-    for (half, value) in out.chunks_exact_mut(32).zip([r, s]) {
-        half.get_mut(32_usize.checked_sub(value.len())?..)?.copy_from_slice(value);
-    }
-    Some(out)
-}
-
-fn integer(der: &[u8]) -> Option<(&[u8], &[u8])> {
-    let [0x02, length, rest @ ..] = der else { return None };
-    let (value, rest) = rest.split_at_checked(usize::from(*length))?;
-    Some((value.strip_prefix(&[0]).unwrap_or(value), rest))
+    pair.end()?;
+    Ok(out)
 }
 
 #[cfg(test)]

@@ -121,3 +121,55 @@ impl Counters for Memory {
         Strength::FlashOnly
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::AuthorityKey;
+    use crate::owner::Store as Author;
+    use aseptic_core::Reason;
+    use aseptic_core::crypto::{KeyAlg, soft};
+    use aseptic_core::trust::Purpose;
+
+    #[test]
+    fn a_server_follows_the_stores_that_it_was_given() {
+        let suite = soft::suite();
+        let (author, stranger, adapter) = (key(), key(), key());
+        let object = |version, pinned: &AuthorityKey, author: &AuthorityKey| {
+            let public = author.public().unwrap();
+            let store = Author::new(Authority::Owner, 1).version(version).signer(public);
+            let store = store.pin("adapter", &[Purpose::Receive], pinned.public().unwrap());
+            store.sign(&suite, &[(public, author)]).unwrap()
+        };
+        let server = ServerTrust::new(suite, &[(Authority::Owner, &object(1, &adapter, &author))]).unwrap();
+        let pinned = || {
+            let peer = server.with(|trust| trust.pinned(&suite, Purpose::Receive, b"adapter")).unwrap();
+            peer.key().unwrap().bytes().to_vec()
+        };
+        assert_eq!(pinned(), adapter.public().unwrap().bytes());
+        assert_eq!(server.with(|trust| trust.store(Authority::Manufacturer).map(drop)), Err(Reason::TrustMissing));
+
+        let update = |object: &[u8]| server.update(Authority::Owner, object).map_err(|error| error.reason());
+        assert_eq!(update(&object(2, &stranger, &stranger)), Err(Reason::TrustThreshold));
+        assert_eq!(update(&object(1, &adapter, &author)), Err(Reason::TrustRollback));
+        assert_eq!(pinned(), adapter.public().unwrap().bytes(), "a refused store changes nothing");
+        assert_eq!(update(&object(2, &stranger, &author)), Ok(()));
+        assert_eq!(pinned(), stranger.public().unwrap().bytes());
+    }
+
+    #[test]
+    fn stores_of_the_other_authority_and_second_ones_are_refused() {
+        let suite = soft::suite();
+        let author = key();
+        let public = author.public().unwrap();
+        let object = Author::new(Authority::Owner, 1).signer(public).sign(&suite, &[(public, &author)]).unwrap();
+        let new = |stores: &[(Authority, &[u8])]| ServerTrust::new(suite, stores).map_err(|error| error.reason()).err();
+        assert_eq!(new(&[(Authority::Manufacturer, &object)]), Some(Reason::TrustPurpose));
+        assert_eq!(new(&[(Authority::Owner, &object), (Authority::Owner, &object)]), Some(Reason::TrustExists));
+        assert_eq!(new(&[]), None);
+    }
+
+    fn key() -> AuthorityKey {
+        AuthorityKey::generate(KeyAlg::P256).unwrap()
+    }
+}

@@ -6,6 +6,31 @@
 //! audit hook.
 //!
 //! TLS comes from rustls, HTTP from hyper; what stands here is the RFC's own: paths, media types, transfer, policy.
+//!
+//! ```no_run
+//! use aseptic_core::trust::Authority;
+//! use aseptic_hosted::crypto;
+//! use aseptic_infra::ca::{Ca, Server, Validity};
+//! use aseptic_infra::registrar::{Decision, Registrar};
+//! use aseptic_infra::{AuthorityKey, ServerTrust};
+//! use std::{net::TcpListener, path::Path, sync::Arc};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let now = 1_780_000_000;
+//! let ca = Ca::load(Path::new("/etc/registrar/ca"))?;
+//! let key = AuthorityKey::load(Path::new("/etc/registrar/tls.key"))?;
+//! let chain = ca.issue_server("est.example", key.public()?, Server::Registrar, Validity::days(now, 90)?)?;
+//! let makers = std::fs::read("/etc/registrar/maker.trust")?;
+//! let trust = ServerTrust::new(crypto::suite(), &[(Authority::Manufacturer, &makers)])?;
+//! let handle = Registrar::new(ca, Arc::new(trust), chain, key)
+//!     .policy(|device| if device.serial.starts_with("PUMP-") { Decision::Issue } else { Decision::Refuse })
+//!     .audit(|line| println!("{line}"))
+//!     .serve(TcpListener::bind("0.0.0.0:8443")?)?;
+//! println!("listening on {}", handle.address());
+//! # handle.shutdown();
+//! # Ok(())
+//! # }
+//! ```
 
 mod est;
 mod serve;
