@@ -81,7 +81,7 @@ pub fn request(
 /// * it follows IEEE 802.1AR ([`devid::check_birth`]);
 /// * the chain leads to an anchor that may vouch for births, and is in date as far as `now` can tell.
 ///
-/// [`Reason::NotProvisioned`] without a request, [`Reason::AlreadyProvisioned`] if a certificate is installed. A refusal
+/// [`Reason::NotProvisioned`] before the first [`request`], [`Reason::AlreadyProvisioned`] if a certificate is installed. A refusal
 /// changes nothing; after power loss the certificate is installed or it is not.
 pub fn install(
     platform: &Platform<'_>,

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The device presents its birth identity ([`crate::Identity::birth`]) in a TLS connection on which it has found the other
-//! end to be the registrar ([`Purpose::Enrolment`](aseptic_core::trust::Purpose::Enrolment)); that is the transport's part.
+//! end to be the registrar ([`Purpose::Enrolment`]); that is the transport's part.
 //! Nothing that the registrar sends becomes trusted: anchors are those that the owner installed, and the certificates of
 //! its list serve only to complete the device's own chain.
 //!

@@ -5,6 +5,7 @@
 use crate::support::*;
 use aseptic_core::Result;
 use aseptic_core::platform::KeyId;
+use aseptic_core::record::Kind;
 use aseptic_identity::{Identity, Origin, Stage, Workspace, confirm_handshake, tidy};
 use aseptic_testbed::bench::{At, Bench, Interruption, StoreModel};
 use aseptic_testbed::sweep::{cuts, failures};
@@ -166,4 +167,40 @@ fn from_an_unproven_successor_to_another_through_every_failure_and_power_cut() {
     line(&world, &bench, &Cell::default(), true).unwrap();
     world.enrol(&bench, &Registrar::new(&world)).unwrap();
     sweep("successor after one that never proved itself", &world, &bench, Origin::Local);
+}
+
+/// The power goes between the two copies of a record: one still names the predecessor. Tidying up, disturbed in every way,
+/// must leave keys for both copies, or two copies for the keys.
+#[test]
+fn whichever_copy_of_a_record_is_damaged_later_its_keys_are_there() {
+    let world = World::new();
+    let start = Bench::new(4);
+    line(&world, &start, &Cell::default(), true).unwrap();
+    world.enrol(&start, &Registrar::new(&world)).unwrap();
+    let key = identity(&start, |identity| identity.credential().unwrap().key_id()).unwrap();
+    start.arm(Interruption::Cut { write: 0, at: At::After });
+    confirm_handshake(&start.platform(), key, &mut Box::new(Workspace::new())).unwrap_err();
+    start.restart();
+
+    let tidied = start.clone();
+    tidied.disarm();
+    tidy(&tidied.platform(), &mut Box::new(Workspace::new())).unwrap();
+    let log = tidied.log();
+    let mut points = 0;
+    for interruption in failures(&log).chain(cuts(&log)) {
+        let bench = start.clone();
+        bench.arm(interruption);
+        // It may fail; what it leaves is looked at.
+        let _ = tidy(&bench.platform(), &mut Box::new(Workspace::new()));
+        bench.restart();
+        for slot in Kind::LocalIdentity.slots() {
+            let damaged = bench.clone();
+            damaged.edit(|medium| medium.slots.get_mut(&slot).unwrap()[20] ^= 1);
+            drop(damaged.take_events());
+            assert_eq!(identity(&damaged, |identity| identity.local_stage()), Ok(Stage::Active), "{interruption}");
+            assert!(damaged.take_events().is_empty(), "{interruption}: a key is gone that {slot:?} names");
+            points += 1;
+        }
+    }
+    println!("tidying up after a cut between two copies: {points} damaged copies, each with its keys");
 }
