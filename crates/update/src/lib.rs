@@ -15,6 +15,47 @@
 //! * The rollback floor moves in one step, when the running image confirms itself.
 //! * Whatever erases or selects asks for the clinical [`Use`](aseptic_core::clinical::Use) and waits unless it is idle.
 //!
+//! What an application does at each start, and when an envelope has come:
+//!
+//! ```
+//! use aseptic_core::clinical::Use;
+//! use aseptic_core::crypto::Suite;
+//! use aseptic_core::platform::Platform;
+//! use aseptic_core::trust::Trust;
+//! use aseptic_core::{Reason, Result};
+//! use aseptic_update::{Device, Envelope, Session, Target, boot};
+//!
+//! /// True once the new image is staged and selected: restart when idle, then confirm.
+//! fn install(
+//!     platform: &Platform<'_>,
+//!     suite: &Suite<'_>,
+//!     trust: &Trust<'_>,
+//!     device: &Device<'_>,
+//!     envelope: &[u8],
+//!     mut fetch: impl FnMut(&str, u64, &mut [u8]) -> Result<usize>,
+//!     clinical: Use,
+//! ) -> Result<bool> {
+//!     if let boot::BootState::Trial(_) = boot::load(platform, suite)? {
+//!         // The application has checked itself, so this image may stay.
+//!         boot::confirm(platform, suite, 0)?;
+//!         return Ok(false);
+//!     }
+//!     let authentic = Envelope::parse(envelope)?.authenticate(trust, suite)?;
+//!     let plan = authentic.plan(suite, device, boot::floor(platform)?, Target::of(platform)?)?;
+//!     let mut session = match Session::resume(platform, suite, &plan) {
+//!         Err(Reason::NoUpdate) => Session::begin(platform, suite, &plan, clinical)?,
+//!         session => session?,
+//!     };
+//!     let mut piece = [0; 4096];
+//!     while session.missing() > 0 {
+//!         let length = fetch(plan.uri(), session.offset(), &mut piece)?;
+//!         session.feed(platform, piece.get(..length).ok_or(Reason::Internal)?, clinical)?;
+//!     }
+//!     session.finish(platform, clinical)?.activate(platform, clinical)?;
+//!     Ok(true)
+//! }
+//! ```
+//!
 //! The manifest profile is closed: one component, SHA-2, fetch and image match; what is outside of it is refused by name.
 //! See [`plan`] for the profile, [`journal`] for what is stored, [`boot`] for what happens at the next start.
 #![no_std]

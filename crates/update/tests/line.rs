@@ -175,11 +175,12 @@ fn a_changed_image_is_refused_and_the_next_transfer_starts_anew() {
     let (author, suite) = (Author::new(1), soft::suite());
     let image = program(300, 6);
     let bytes = author.envelope(&Spec::new(&image, 6).encode(), &[]);
+    let fresh = device();
+    let plan = plan_on(&author, &fresh, &bytes).unwrap();
     for bit in 0..image.len() * 8 {
-        let bench = device();
+        let bench = fresh.clone();
         let platform = bench.platform();
         let before = bench.snapshot();
-        let plan = plan_on(&author, &bench, &bytes).unwrap();
         let mut session = Session::begin(&platform, &suite, &plan, Use::Idle).unwrap();
         let mut changed = image.clone();
         changed[bit / 8] ^= 1 << (bit % 8);
