@@ -19,6 +19,56 @@
 //! What the profile does not give: a recipient's agreement key is long-lived, so whoever steals it reads the messages of
 //! the past that were sealed for it. Rotate these keys and destroy the old ones.
 //!
+//! ```
+//! # use aseptic_core::crypto::{KeyAlg, PublicKey, soft::{self, PrivateKey}};
+//! # use aseptic_core::trust::{Authority, Entry, Material, danger};
+//! use aseptic_core::{Reason, cose::ContentType, time::Time, trust::{Purpose, Purposes}};
+//! use aseptic_messaging::{Direction, Opener, Origin, Outgoing, Receiver, Sender};
+//!
+//! # fn main() -> aseptic_core::Result<()> {
+//! # let (device, server, suite) = (aseptic_testbed::bench::Bench::new(1), aseptic_testbed::bench::Bench::new(2), soft::suite());
+//! # let (device, server) = (device.platform(), server.platform());
+//! # let pump = PrivateKey::from_bytes(KeyAlg::P256, &[1; 32])?;
+//! # let adapter = PrivateKey::from_bytes(KeyAlg::P256, &[2; 32])?;
+//! # let mut public = [[0; 65]; 2];
+//! # pump.public(&mut public[0])?;
+//! # adapter.public(&mut public[1])?;
+//! # let [pump_key, adapter_key] = [PublicKey::new(KeyAlg::P256, &public[0])?, PublicKey::new(KeyAlg::P256, &public[1])?];
+//! # let entries = [
+//! #     Entry { purposes: Purposes::of(&[Purpose::Alarm]), name: b"pump-1", material: Material::Key(pump_key) },
+//! #     Entry { purposes: Purposes::of(&[Purpose::Receive]), name: b"adapter-1", material: Material::Key(adapter_key) },
+//! # ];
+//! # let trust = danger::unsigned(Authority::Owner, &entries)?;
+//! // On the device, once it has started.
+//! let mut sender = Sender::load(&device, Direction::FromDevice)?;
+//! let us = Origin { name: b"pump-1", key: pump_key, signer: &pump };
+//! let message = Outgoing {
+//!     class: Purpose::Alarm,
+//!     stream: 0,
+//!     to: &[trust.pinned(&suite, Purpose::Receive, b"adapter-1")?],
+//!     content_type: ContentType::Text("text/plain"),
+//!     body: b"occlusion",
+//!     time: Time::UNKNOWN,
+//! };
+//! let mut sealed = [0; Sender::room(9)];
+//! let length = sender.seal(&device, &suite, &us, &message, &mut sealed)?;
+//!
+//! // Beside the record.
+//! let mut opener = Opener::load(&server)?;
+//! let allowed = Purposes::of(&[Purpose::Telemetry, Purpose::Alarm]);
+//! let us = Receiver { name: b"adapter-1", key: &adapter, direction: Direction::FromDevice, allowed };
+//! let mut senders = |name: &str, class| trust.pinned(&suite, class, name.as_bytes());
+//! let mut plaintext = [0; 1024];
+//! let opened = opener.open(&server, &suite, &us, &mut senders, &sealed[..length], &mut plaintext)?;
+//! assert_eq!((opened.from, opened.body), ("pump-1", &b"occlusion"[..]));
+//! // Now the application stores the body; only then the message counts as seen.
+//! opener.commit(&server, opened.ticket)?;
+//! let again = opener.open(&server, &suite, &us, &mut senders, &sealed[..length], &mut plaintext);
+//! assert_eq!(again.unwrap_err(), Reason::MessageReplayed);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! * [`Sender`] numbers messages so that no number is used twice, whatever happens to the power.
 //! * [`Opener`] hands each message over in a known order of checks and refuses what it has handed over before.
 #![no_std]
