@@ -14,19 +14,26 @@ use aseptic_core::trust::{
 
 const KIND: Kind = Kind::LocalIdentity;
 
-/// A record whose two copies hold any bytes: the first two bytes of `data` say where the second copy begins.
+/// A record whose two copies hold any bytes. The first two bytes of `data` say where the second copy begins; if their
+/// highest bit is set, the check of both copies is made right, which no fuzzer would find.
 pub fn record(data: &[u8]) {
-    let Some((split, blobs)) = data.split_first_chunk::<2>() else { return };
-    let split = usize::from(u16::from_be_bytes(*split));
-    let copies =
-        blobs.split_at_checked(split).map_or([Some(blobs), None], |(first, second)| [Some(first), Some(second)]);
+    let Some((start, blobs)) = data.split_first_chunk::<2>() else { return };
+    let start = u16::from_be_bytes(*start);
+    let mut copies = match blobs.split_at_checked(usize::from(start & 0x7FFF)) {
+        Some((first, second)) => [Some(first.to_vec()), Some(second.to_vec())],
+        None => [Some(blobs.to_vec()), None],
+    };
+    if start & 0x8000 != 0 {
+        copies.iter_mut().flatten().for_each(|copy| seal(copy));
+    }
+    let copies = copies;
     if copies.iter().flatten().any(|copy| copy.len() > limits::SLOT) {
         return;
     }
     let bench = Bench::new(1);
     bench.edit(|medium| {
-        let stored = KIND.slots().into_iter().zip(copies);
-        medium.slots.extend(stored.filter_map(|(slot, copy)| Some((slot, copy?.to_vec()))));
+        let stored = KIND.slots().into_iter().zip(&copies);
+        medium.slots.extend(stored.filter_map(|(slot, copy)| Some((slot, copy.clone()?))));
     });
     let mut buffer = vec![0; limits::SLOT];
     match record::load(&bench, KIND, &mut buffer).map(|found| found.map(<[u8]>::to_vec)) {
@@ -49,6 +56,17 @@ pub fn record(data: &[u8]) {
     assert_eq!(record::load(&bench, KIND, &mut buffer), Ok(None));
 }
 
+/// CRC-32 (ISO-HDLC) of all but the last four bytes, written into these; and the length, which stands at 6.
+fn seal(copy: &mut [u8]) {
+    let Some((body, check)) = copy.split_last_chunk_mut::<4>() else { return };
+    let payload = body.len().checked_sub(12).and_then(|length| u16::try_from(length).ok());
+    if let (Some(length), Some(field)) = (payload, body.get_mut(6..8)) {
+        field.copy_from_slice(&length.to_be_bytes());
+    }
+    let step = |crc: u32, _| (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg());
+    *check = (!body.iter().fold(u32::MAX, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), step))).to_be_bytes();
+}
+
 pub(super) fn record_seeds() -> Vec<Vec<u8>> {
     let bench = Bench::new(1);
     let mut buffer = vec![0; limits::SLOT];
@@ -58,7 +76,9 @@ pub(super) fn record_seeds() -> Vec<Vec<u8>> {
         let slots = bench.snapshot().slots;
         let [first, second] = KIND.slots().map(|slot| slots.get(&slot).cloned().unwrap_or_default());
         let split = u16::try_from(first.len()).expect("a short record");
-        seeds.push([&split.to_be_bytes()[..], &first, &second].concat());
+        for start in [split, split | 0x8000] {
+            seeds.push([&start.to_be_bytes()[..], &first, &second].concat());
+        }
     };
     take(b"first");
     take(b"");
