@@ -95,7 +95,7 @@ fn the_end_of_a_block_is_no_exception() {
         for _ in 0..SEQUENCE_BLOCK {
             last = ward.seal(&mut sender, &device, &ward.pump, &message).unwrap();
         }
-        assert_eq!(device.log().writes.len(), 1, "one write for a block of numbers");
+        assert_eq!(device.log().writes.len(), 2, "one record, in its two copies, for a block of numbers");
         device.arm(Interruption::Cut { write: 0, at });
         assert!(ward.seal(&mut sender, &device, &ward.pump, &message).is_err());
         device.restart();
