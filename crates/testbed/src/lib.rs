@@ -13,6 +13,8 @@ pub mod fuzzing;
 
 pub mod hostile;
 
+pub mod posix;
+
 pub mod sweep;
 
 pub mod trust;

@@ -1,0 +1,230 @@
+//! Factory, hospital and author around one pump, whose folder is the one that the C program works on.
+
+use aseptic_certs::{Engine, base64, cms};
+use aseptic_core::crypto::soft::{self, PrivateKey};
+use aseptic_core::crypto::{KeyAlg, PublicKey};
+use aseptic_core::limits;
+use aseptic_core::time::Time;
+use aseptic_core::trust::{self, Authority, PhysicalPresence, Purpose, Trust, TrustBuffers};
+use aseptic_identity::{Action, DeviceName, Enroller, Event, Identity, Response, Workspace, birth};
+use aseptic_infra::adapter::{Record, RecordAdapter, Setup};
+use aseptic_infra::author::{Manifest, Signature};
+use aseptic_infra::ca::{Ca, Expected, Local, Validity};
+use aseptic_infra::owner::Store;
+use aseptic_infra::{AuthorityKey, ServerTrust};
+use aseptic_testbed::bench::Bench;
+use aseptic_testbed::posix::Folder;
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+use tempfile::TempDir;
+
+pub(crate) const SERIAL: &str = "PUMP-0001";
+pub(crate) const ADAPTER: &str = "record-adapter-1";
+pub(crate) const VENDOR: &str = "pumps.example";
+pub(crate) const CLASS: &str = "infusion-pump";
+const HARDWARE: &[u8] = &[0x2B, 0x06, 0x01, 0x04, 0x01, 0x83, 0xBD, 0x1F, 0x01];
+const HARDWARE_SERIAL: &[u8] = b"board 1";
+
+pub(crate) struct Scene {
+    pub(crate) device: Folder,
+    /// Where the test puts what it hands to the pump.
+    pub(crate) desk: TempDir,
+    pub(crate) author: AuthorityKey,
+    hospital: Ca,
+    owner: Vec<u8>,
+    adapter: PrivateKey,
+    server: Bench,
+    _folder: TempDir,
+}
+
+/// How far the pump has come before the test.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Life {
+    Blank,
+    Born,
+    Owned,
+    Enrolled,
+}
+
+impl Scene {
+    /// A pump that has come as far as `life`.
+    pub(crate) fn new(life: Life) -> Self {
+        let years = Validity::years(now() - 1000, 20).unwrap();
+        let (maker, hospital) = (Ca::new("Maker", years).unwrap(), Ca::new("Hospital", years).unwrap());
+        let author = AuthorityKey::generate(KeyAlg::P256).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let adapter = PrivateKey::from_bytes(KeyAlg::P256, &[3; 32]).unwrap();
+        let owner = owner_store(&hospital, &author, &adapter);
+        let scene = Self {
+            device: Folder::new(folder.path()),
+            desk: tempfile::tempdir().unwrap(),
+            author,
+            hospital,
+            owner,
+            adapter,
+            server: Bench::new(2),
+            _folder: folder,
+        };
+        if life >= Life::Born {
+            scene.give_birth(&maker);
+        }
+        if life >= Life::Owned {
+            scene.install(Authority::Owner, &scene.owner);
+        }
+        if life >= Life::Enrolled {
+            scene.enrol();
+        }
+        scene
+    }
+
+    /// A file on the desk.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.desk.path().join(name)
+    }
+
+    /// Writes a file on the desk and gives its path.
+    pub(crate) fn put(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        std::fs::write(self.file(name), bytes).unwrap();
+        self.file(name)
+    }
+
+    /// An envelope for this pump, signed by `key`.
+    pub(crate) fn envelope(&self, class: &str, sequence: u64, image: &[u8], key: &AuthorityKey) -> Vec<u8> {
+        let manifest = Manifest::new(VENDOR, class, sequence, "https://pumps.example/image").image(image).unwrap();
+        manifest.sign(&soft::suite(), &[Signature { key: key.public().unwrap(), signer: key }]).unwrap()
+    }
+
+    /// What the record adapter makes of each sealed message, replay windows kept from one to the next.
+    pub(crate) fn receive(&self, sealed: &[&[u8]]) -> Vec<aseptic_infra::Result<Record>> {
+        let trust = ServerTrust::new(soft::suite(), &[(Authority::Owner, &self.owner)]).unwrap();
+        let received = trust.with(|trust| {
+            let setup = Setup {
+                platform: self.server.platform(),
+                suite: soft::suite(),
+                name: ADAPTER,
+                key: &self.adapter,
+                trust: *trust,
+                engine: &Engine,
+            };
+            let mut adapter = RecordAdapter::open(setup).unwrap();
+            let time = Time::trusted(now());
+            let chain = self.chain();
+            let links: Vec<&[u8]> = chain.iter().map(Vec::as_slice).collect();
+            assert_eq!(adapter.register(&links, time).unwrap(), SERIAL);
+            Ok(sealed.iter().map(|message| adapter.receive(message, time, &mut Vec::new())).collect())
+        });
+        received.unwrap()
+    }
+
+    /// The certificates that the pump has from its owner.
+    fn chain(&self) -> Vec<Vec<u8>> {
+        let keys = self.device.keys();
+        let mut buffer = vec![0; 2 * limits::SLOT];
+        let identity = Identity::load(&self.device.platform(&keys), &mut buffer).unwrap();
+        identity.credential().unwrap().chain().iter().map(|der| der.to_vec()).collect()
+    }
+
+    fn install(&self, authority: Authority, object: &[u8]) {
+        let keys = self.device.keys();
+        let presence = PhysicalPresence::confirmed_at_the_device();
+        let mut buffer = [0; limits::TRUST_STORE];
+        let platform = self.device.platform(&keys);
+        trust::install(&platform, &soft::suite(), authority, object, presence, &mut buffer).unwrap();
+    }
+
+    fn give_birth(&self, maker: &Ca) {
+        let store = Store::new(Authority::Manufacturer, now())
+            .signer(self.author.public().unwrap())
+            .anchor("maker", &[Purpose::Birth], maker.anchor())
+            .pin("author", &[Purpose::UpdateInstall], self.author.public().unwrap())
+            .sign(&soft::suite(), &[(self.author.public().unwrap(), &self.author)])
+            .unwrap();
+        self.install(Authority::Manufacturer, &store);
+        let (keys, suite, mut workspace) = (self.device.keys(), soft::suite(), Workspace::new());
+        let platform = self.device.platform(&keys);
+        let name = DeviceName { serial: SERIAL, hardware_type: HARDWARE, hardware_serial: HARDWARE_SERIAL, udi: None };
+        let mut request = [0; limits::CSR];
+        let length = birth::request(&platform, &suite, &name, &mut workspace, &mut request).unwrap();
+        let expected = Expected {
+            serial: SERIAL,
+            key: KeyAlg::P256,
+            hardware_type: HARDWARE,
+            hardware_serial: HARDWARE_SERIAL,
+            udi: None,
+        };
+        let chain = maker.issue_birth(&request[..length], &expected, now() - 100).unwrap();
+        let links: Vec<&[u8]> = chain.iter().map(Vec::as_slice).collect();
+        self.with_trust(|trust| {
+            birth::install(&platform, &suite, trust, &Engine, &links, Time::trusted(now()), &mut workspace).unwrap();
+        });
+    }
+
+    /// Enrolment with a registrar in the same room; the network is the matter of other tests.
+    fn enrol(&self) {
+        let (keys, suite, mut workspace) = (self.device.keys(), soft::suite(), Workspace::new());
+        let platform = self.device.platform(&keys);
+        self.with_trust(|trust| {
+            let mut enroller = Enroller::start(&platform, &suite, trust, &Engine, &mut workspace).unwrap();
+            let mut answer: Option<Vec<u8>> = None;
+            loop {
+                let event = match &mut answer {
+                    None => Event::Ready,
+                    Some(body) => Event::Response(Response {
+                        status: 200,
+                        content_type: "application/pkcs7-mime",
+                        retry_after: "",
+                        body,
+                    }),
+                };
+                match enroller.step(event, Time::trusted(now())).unwrap() {
+                    Action::Done => break,
+                    Action::Request(request) if request.method == "GET" => {
+                        answer = Some(bundle(&self.hospital.certificates().collect::<Vec<_>>()));
+                    }
+                    Action::Request(request) => {
+                        let mut csr = vec![0; request.body.len()];
+                        let length = base64::decode(request.body, &mut csr).unwrap();
+                        let validity = Validity::days(now() - 300, 365).unwrap();
+                        let local = Local { serial: SERIAL, validity, uris: &[] };
+                        let chain = self.hospital.issue_local(&csr[..length], &local).unwrap();
+                        answer = Some(bundle(&chain.iter().map(Vec::as_slice).collect::<Vec<_>>()));
+                    }
+                    other => panic!("{other:?}"),
+                }
+            }
+        });
+    }
+
+    fn with_trust(&self, use_it: impl FnOnce(&Trust<'_>)) {
+        let keys = self.device.keys();
+        let mut buffers = TrustBuffers::new();
+        use_it(&Trust::load(&self.device.platform(&keys), &mut buffers).unwrap());
+    }
+}
+
+/// Seconds since 1970.
+pub(crate) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+fn owner_store(hospital: &Ca, signer: &AuthorityKey, adapter: &PrivateKey) -> Vec<u8> {
+    let mut public = [0; 65];
+    adapter.public(&mut public).unwrap();
+    let devices = [Purpose::Enrolment, Purpose::Telemetry, Purpose::Alarm, Purpose::Audit];
+    Store::new(Authority::Owner, now())
+        .signer(signer.public().unwrap())
+        .anchor("hospital", &devices, hospital.anchor())
+        .pin(ADAPTER, &[Purpose::Receive], PublicKey::new(KeyAlg::P256, &public).unwrap())
+        .sign(&soft::suite(), &[(signer.public().unwrap(), signer)])
+        .unwrap()
+}
+
+/// A PKCS #7 bundle in base64, as EST carries it.
+fn bundle(certificates: &[&[u8]]) -> Vec<u8> {
+    let mut der = vec![0; 8192];
+    let length = cms::write(certificates, &mut der).unwrap();
+    let mut out = vec![0; base64::encoded_len(length)];
+    let length = base64::encode(&der[..length], &mut out).unwrap();
+    out.truncate(length);
+    out
+}
