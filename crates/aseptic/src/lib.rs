@@ -18,6 +18,7 @@
 //! The [`manual`] explains design, threats, porting and support.
 #![no_std]
 #![forbid(unsafe_code)]
+#![deny(missing_docs)]
 
 pub use aseptic_certs as certs;
 pub use aseptic_core as core;

@@ -42,6 +42,12 @@ use time::OffsetDateTime;
 /// A chain of DER certificates, leaf first, without the anchor.
 pub type Chain = Vec<Vec<u8>>;
 
+/// The chain as it is handed to what validates it.
+#[must_use]
+pub fn links(chain: &Chain) -> Vec<&[u8]> {
+    chain.iter().map(Vec::as_slice).collect()
+}
+
 /// From when until when a certificate is valid, both in seconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Validity {

@@ -10,6 +10,9 @@ use std::io::{Read, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 /// The protocol name (ALPN) of connections between device and relay.
+///
+/// The relay speaks first, one empty frame: in TLS 1.3 a client has finished its handshake before the server has judged its
+/// certificate, so only this tells the device that it was let in. After that only the device sends.
 pub const PROTOCOL: &[u8] = b"aseptic-relay/1";
 
 /// Where the messages of all devices come together. Cheap to clone; each connection has its own.
@@ -35,8 +38,9 @@ impl Relay {
     /// that is not believed gets no further than the handshake, and the reason is that of
     /// [`channel::accept`]. Put time limits on the stream first ([`channel::limited`]).
     pub fn accept<S: Read + Write + Send>(&self, device: S, local: &Local<'_>, remote: &Remote<'_>) -> Result<u64> {
-        let channel = channel::accept(device, &[PROTOCOL], local, remote)
+        let mut channel = channel::accept(device, &[PROTOCOL], local, remote)
             .map_err(|error| because(&error, "shaking hands with a device"))?;
+        channel.send_frame(&[]).map_err(|error| because(&error, "greeting a device"))?;
         self.serve(channel)
     }
 

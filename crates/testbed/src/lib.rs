@@ -17,4 +17,10 @@ pub mod posix;
 
 pub mod sweep;
 
+#[cfg(feature = "story")]
+pub mod story;
+
 pub mod trust;
+
+#[cfg(feature = "story")]
+pub mod ward;
