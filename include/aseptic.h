@@ -104,27 +104,27 @@
 /**
  * The confirmed image runs.
  */
-#define ASEPTIC_BOOT_CONFIRMED 0
+#define ASEPTIC_BOOT_CONFIRMED 1
 
 /**
  * A new image runs on trial: confirm it, or restart and be back on the old one.
  */
-#define ASEPTIC_BOOT_TRIAL 1
+#define ASEPTIC_BOOT_TRIAL 2
 
 /**
  * The new image was not confirmed; the old one runs again.
  */
-#define ASEPTIC_BOOT_REVERTED 2
+#define ASEPTIC_BOOT_REVERTED 3
 
 /**
  * A confirmation was interrupted and is complete now; restart when idle.
  */
-#define ASEPTIC_BOOT_RESTART 3
+#define ASEPTIC_BOOT_RESTART 4
 
 /**
  * The confirmed image is damaged and the other one runs; install again.
  */
-#define ASEPTIC_BOOT_FALLBACK 4
+#define ASEPTIC_BOOT_FALLBACK 5
 
 /**
  * 0 (`ASEPTIC_OK`) or the number of a reason. Numbers are never reused; `aseptic_status_cause` has the texts.
@@ -928,8 +928,8 @@ extern "C" {
  * Makes `device` ready over `platform`, whose table is copied.
  *
  * Ownership: the caller owns both; `device` must not move until `aseptic_device_wipe`. Errors: MISUSE for a NULL, a table of
- * another size, a missing required entry or an incomplete group. Threads: one device, one thread at a time. Power loss:
- * nothing is stored.
+ * another size, a missing required entry or an incomplete group; `device` is zeroed then. Threads: one device, one thread at
+ * a time. Power loss: nothing is stored.
  */
 ASEPTIC_MUST_USE
 aseptic_status aseptic_device_init(aseptic_device *device,
@@ -983,7 +983,7 @@ aseptic_status aseptic_trust_update(aseptic_device *device,
  *
  * Ownership: `identity` must not move until `aseptic_identity_wipe`; load it again after each enrolment. Errors:
  * NOT_PROVISIONED without an identity, KEY_WRONG_USE while there is only the birth identity, which may enrol and nothing
- * else, IDENTITY_KEY_LOST. Threads: as for all calls on a device. Power loss: nothing is stored.
+ * else, IDENTITY_KEY_LOST; `identity` is zeroed then. Threads: as for all calls on a device. Power loss: nothing is stored.
  */
 ASEPTIC_MUST_USE
 aseptic_status aseptic_identity_load(aseptic_device *device,
@@ -1010,8 +1010,8 @@ void aseptic_identity_wipe(aseptic_identity *identity);
 /**
  * Makes `sender` ready; once at every start.
  *
- * Ownership: `sender` must not move until `aseptic_sender_wipe`; have one sender a device. Errors: RECORD_CORRUPT, ENTROPY_FAILED.
- * Threads: as for all calls on a device. Power loss: no sequence number is ever used twice.
+ * Ownership: `sender` must not move until `aseptic_sender_wipe`; have one sender a device. Errors: RECORD_CORRUPT, ENTROPY_FAILED;
+ * `sender` is zeroed then. Threads: as for all calls on a device. Power loss: no sequence number is ever used twice.
  */
 ASEPTIC_MUST_USE
 aseptic_status aseptic_sender_init(aseptic_device *device,
@@ -1021,7 +1021,8 @@ aseptic_status aseptic_sender_init(aseptic_device *device,
  * Signs `message` and seals it for its recipient: nobody on the way can read it, change it, or pass it on as meant for
  * somebody else.
  *
- * `out` is also working memory: it needs twice the body and 8,192 bytes more. Ownership: nothing is kept.
+ * `out` is also working memory: a size query says how much it needs. It must not overlap anything else that is passed.
+ * Ownership: nothing is kept.
  * Errors: NO_PURPOSE if the owner's trust store has no such recipient, MESSAGE_CLASS, TOO_LARGE, KEY_BUSY (call again),
  * BUFFER_TOO_SMALL; no sequence number is used then. Threads: as for all calls on a device. Power loss: at most a
  * sequence number is skipped.
@@ -1083,7 +1084,8 @@ uint8_t aseptic_status_blame(aseptic_status status);
  *
  * Ownership: `envelope` and `model` are read during the call; `update` must not move until `aseptic_update_wipe`. Errors:
  * MANIFEST_UNSIGNED, MANIFEST_DIGEST, SIGNATURE_INVALID, UNKNOWN_SIGNER, WRONG_VENDOR, WRONG_CLASS, WRONG_COMPONENT,
- * SEQUENCE_TOO_OLD, IMAGE_TOO_LARGE, CLINICAL_USE unless the device is idle, UPDATE_BUSY; nothing changes then. Threads: as for
+ * SEQUENCE_TOO_OLD, IMAGE_TOO_LARGE, CLINICAL_USE unless the device is idle, UPDATE_BUSY; nothing that is stored changes then,
+ * and `update` is zeroed. Threads: as for
  * all calls on a device. Power loss: the journal names this update or it does not; the running image is untouched.
  */
 ASEPTIC_MUST_USE
@@ -1118,12 +1120,11 @@ aseptic_status aseptic_update_feed(aseptic_device *device,
 /**
  * Ends the transfer: reads the whole image back from the medium and compares it with what was signed.
  *
- * Ownership: none. Errors: IMAGE_MISMATCH, SLOT_MISMATCH, CLINICAL_USE; begin again then. Threads: as for all calls on a
+ * Ownership: none. Errors: CLINICAL_USE unless the device is idle: nothing has happened then.
+ * IMAGE_MISMATCH, SLOT_MISMATCH: begin again. Threads: as for all calls on a
  * device. Power loss: the image is staged, or the transfer goes on where it was.
  */
-ASEPTIC_MUST_USE
-aseptic_status aseptic_update_finish(aseptic_device *device,
-                                     aseptic_update *update);
+ASEPTIC_MUST_USE aseptic_status aseptic_update_finish(aseptic_device *device, aseptic_update *update);
 
 /**
  * Selects the staged image for one trial boot. The restart itself is the program's.
@@ -1155,7 +1156,7 @@ aseptic_status aseptic_update_abandon(aseptic_device *device);
 
 /**
  * Finds out what runs, once after each start, and completes a confirmation that was interrupted: `boot` becomes one of
- * `ASEPTIC_BOOT_...`.
+ * `ASEPTIC_BOOT_...`, or 0 with an error.
  *
  * Ownership: `boot` is the caller's. Errors: MISUSE, those of the platform. Threads: as for all calls on a device. Power loss: call
  * it again.

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PATH_SIZE = 512, IMAGE_SIZE = 2 * 1024 * 1024, ERASE_SIZE = 4096, WRITE_SIZE = 8 };
+enum { PATH_SIZE = 512, NAME_SIZE = 32, IMAGE_SIZE = 2 * 1024 * 1024, ERASE_SIZE = 4096, WRITE_SIZE = 8 };
 
 static aseptic_status fault(void)
 {
@@ -210,7 +210,7 @@ static aseptic_status image_geometry(void *ctx, uint8_t slot, uint64_t *size, ui
     return ASEPTIC_OK;
 }
 
-/* Opens an image at `offset`; a fresh image reads as erased. */
+/* Opens an image at `offset`. */
 static int image_open(void *ctx, uint8_t slot, uint64_t offset, size_t len, int flags)
 {
     char path[PATH_SIZE];
@@ -219,7 +219,7 @@ static int image_open(void *ctx, uint8_t slot, uint64_t offset, size_t len, int 
         errno = EINVAL;
         return -1;
     }
-    int file = open(path, flags | O_CREAT, 0600);
+    int file = open(path, flags, 0600);
     if (file >= 0 && lseek(file, (off_t)offset, SEEK_SET) < 0) {
         (void)close(file);
         return -1;
@@ -229,7 +229,7 @@ static int image_open(void *ctx, uint8_t slot, uint64_t offset, size_t len, int 
 
 static aseptic_status image_put(void *ctx, uint8_t slot, uint64_t offset, const uint8_t *bytes, size_t len)
 {
-    int file = image_open(ctx, slot, offset, len, O_WRONLY);
+    int file = image_open(ctx, slot, offset, len, O_WRONLY | O_CREAT);
     if (file < 0) {
         return fault();
     }
@@ -251,9 +251,14 @@ static aseptic_status image_erase(void *ctx, uint8_t slot, uint64_t offset, uint
     return ASEPTIC_OK;
 }
 
+/* What was never written reads as erased. */
 static aseptic_status image_read(void *ctx, uint8_t slot, uint64_t offset, uint8_t *out, size_t len)
 {
     int file = image_open(ctx, slot, offset, len, O_RDONLY);
+    if (file < 0 && errno == ENOENT) {
+        (void)memset(out, 0xFF, len);
+        return ASEPTIC_OK;
+    }
     if (file < 0) {
         return fault();
     }
@@ -305,8 +310,16 @@ static void on_event(void *ctx, aseptic_status reason, uint64_t detail)
     (void)fprintf(stderr, "event %d (%llu): %.*s\n", (int)reason, (unsigned long long)detail, (int)cause.len, (const char *)cause.ptr);
 }
 
-void platform_posix(aseptic_platform *platform, const char *folder)
+aseptic_status platform_posix(aseptic_platform *platform, const char *folder)
 {
+    if (strlen(folder) > PATH_SIZE - NAME_SIZE) {
+        return ASEPTIC_TOO_LARGE;
+    }
+    int opened = open(folder, O_RDONLY | O_DIRECTORY);
+    if (opened < 0) {
+        return fault();
+    }
+    (void)close(opened);
     (void)memset(platform, 0, sizeof *platform);
     platform->size = sizeof *platform;
     platform->ctx = (void *)folder;
@@ -325,4 +338,5 @@ void platform_posix(aseptic_platform *platform, const char *folder)
     platform->image_running = image_running;
     platform->image_select = image_select;
     platform->on_event = on_event;
+    return ASEPTIC_OK;
 }

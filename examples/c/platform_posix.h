@@ -4,7 +4,7 @@
 
 #include "aseptic.h"
 
-/* Fills `platform` for the existing folder `folder`, which must outlive it. */
-void platform_posix(aseptic_platform *platform, const char *folder);
+/* Fills `platform` for the existing folder `folder`, a string which must outlive it. Says why if the folder cannot be used. */
+aseptic_status platform_posix(aseptic_platform *platform, const char *folder);
 
 #endif

@@ -131,11 +131,11 @@ static int take_update(aseptic_device *device, const char *envelope_path, const 
 
 static int boot(aseptic_device *device)
 {
-    static const char *const WHAT[] = { "confirmed", "on trial", "reverted", "restart needed", "fallback" };
+    static const char *const WHAT[] = { "unknown", "confirmed", "on trial", "reverted", "restart needed", "fallback" };
     uint8_t state;
     aseptic_status status = aseptic_update_boot(device, &state);
     if (status == ASEPTIC_OK) {
-        (void)printf("running image: %s\n", state < 5 ? WHAT[state] : "unknown");
+        (void)printf("running image: %s\n", WHAT[state <= ASEPTIC_BOOT_FALLBACK ? state : 0]);
         /* The self-test of the pump belongs here: an image that fails it is not kept. */
         if (state == ASEPTIC_BOOT_TRIAL) {
             status = aseptic_update_confirm(device, 0);
@@ -151,10 +151,12 @@ int main(int count, char **words)
     if (count < 3 || aseptic_abi_version() != ASEPTIC_ABI_VERSION) {
         return 2;
     }
-    platform_posix(&platform, words[1]);
-    aseptic_status status = aseptic_device_init(&device, &platform);
+    aseptic_status status = platform_posix(&platform, words[1]);
+    if (status == ASEPTIC_OK) {
+        status = aseptic_device_init(&device, &platform);
+    }
     if (status != ASEPTIC_OK) {
-        return refused("init", status);
+        return refused("start", status);
     }
     int result = 2;
     if (strcmp(words[2], "seal") == 0 && count == 4) {

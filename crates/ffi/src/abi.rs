@@ -1,7 +1,7 @@
 //! The shapes of the interface: status, views of memory, opaque contexts.
 
 use aseptic_core::{Reason, Result};
-use core::mem::{align_of, size_of};
+use core::ops::{Deref, DerefMut};
 
 /// 0 (`ASEPTIC_OK`) or the number of a reason. Numbers are never reused; `aseptic_status_cause` has the texts.
 pub type aseptic_status = i32;
@@ -43,6 +43,11 @@ impl aseptic_slice {
         // SAFETY: not null, and readable for `len` bytes as the caller promises.
         Ok(unsafe { core::slice::from_raw_parts(self.ptr, self.len) })
     }
+
+    /// The memory behind it.
+    pub(crate) fn place(self) -> Place {
+        Place { first: self.ptr.addr(), len: self.len }
+    }
 }
 
 impl aseptic_buf {
@@ -60,6 +65,49 @@ impl aseptic_buf {
     }
 }
 
+/// A stretch of the caller's memory, by its numbers alone.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    first: usize,
+    len: usize,
+}
+
+impl Place {
+    /// Where one value lies.
+    pub(crate) fn of<T>(pointer: *const T) -> Self {
+        Self { first: pointer.addr(), len: size_of::<T>() }
+    }
+
+    fn overlaps(self, other: Self) -> bool {
+        let (end, other_end) = (self.first.saturating_add(self.len), other.first.saturating_add(other.len));
+        self.first < other_end && other.first < end && self.len != 0 && other.len != 0
+    }
+}
+
+/// What `pointer` points to; [`Reason::Misuse`] for NULL and for a misaligned pointer.
+///
+/// # Safety
+/// `pointer` must be NULL, misaligned, or readable for as long as the answer is used.
+pub(crate) unsafe fn input<'a, T>(pointer: *const T) -> Result<&'a T> {
+    if !pointer.is_aligned() {
+        return Err(Reason::Misuse);
+    }
+    // SAFETY: aligned; NULL or readable, as the caller promises.
+    unsafe { pointer.as_ref() }.ok_or(Reason::Misuse)
+}
+
+/// What `pointer` points to, to write to; [`Reason::Misuse`] for NULL and for a misaligned pointer.
+///
+/// # Safety
+/// `pointer` must be NULL, misaligned, or valid and alias nothing else for as long as the answer is used.
+pub(crate) unsafe fn output<'a, T>(pointer: *mut T) -> Result<&'a mut T> {
+    if !pointer.is_aligned() {
+        return Err(Reason::Misuse);
+    }
+    // SAFETY: aligned; NULL or valid, as the caller promises.
+    unsafe { pointer.as_mut() }.ok_or(Reason::Misuse)
+}
+
 /// Runs `body` and turns its result into a status.
 pub(crate) fn call(body: impl FnOnce() -> Result<()>) -> aseptic_status {
     body().map_or_else(Reason::number, |()| ASEPTIC_OK)
@@ -67,17 +115,25 @@ pub(crate) fn call(body: impl FnOnce() -> Result<()>) -> aseptic_status {
 
 /// Runs `body` on the room behind `out`. On error the room is zeroed and `len` is 0, or the size needed.
 ///
+/// [`Reason::Misuse`] where the room overlaps `out` itself or one of the `inputs`; nothing is written to it then.
+///
 /// # Safety
-/// `out` must be NULL or point to a buffer whose room is writable and aliases nothing that `body` uses.
+/// `out` must be NULL or misaligned or point to a buffer whose room is writable. `inputs` must name all that `body` reads.
 pub(crate) unsafe fn fill(
     out: *mut aseptic_buf,
+    inputs: &[Place],
     body: impl FnOnce(&mut [u8], &mut usize) -> Result<usize>,
 ) -> aseptic_status {
     call(|| {
-        // SAFETY: NULL or valid, as the caller promises.
-        let out = unsafe { out.as_mut() }.ok_or(Reason::Misuse)?;
-        out.len = 0;
+        let own = Place::of(out);
         // SAFETY: as the caller promises.
+        let out = unsafe { output(out) }?;
+        out.len = 0;
+        let written = Place { first: out.ptr.addr(), len: out.cap };
+        if written.overlaps(own) || inputs.iter().any(|input| input.overlaps(written)) {
+            return Err(Reason::Misuse);
+        }
+        // SAFETY: writable as the caller promises, and apart from everything else that is read or written here.
         let room = unsafe { out.room() }?;
         let mut needed = 0;
         let result = body(room, &mut needed);
@@ -116,43 +172,82 @@ pub(crate) struct Marked<S> {
     state: S,
 }
 
-/// Makes `*context` a valid context with `state`.
+/// A context in use. It carries no mark for as long as this lives, so that a platform function that calls the library back
+/// with it is answered [`Reason::Misuse`] instead of being let in twice.
+pub(crate) struct Held<'a, C: Context> {
+    mark: *mut u64,
+    state: &'a mut C::State,
+}
+
+impl<C: Context> Deref for Held<'_, C> {
+    type Target = C::State;
+
+    fn deref(&self) -> &C::State {
+        self.state
+    }
+}
+
+impl<C: Context> DerefMut for Held<'_, C> {
+    fn deref_mut(&mut self) -> &mut C::State {
+        self.state
+    }
+}
+
+impl<C: Context> Drop for Held<'_, C> {
+    fn drop(&mut self) {
+        // SAFETY: the mark lies beside the state, which is borrowed for as long as this lives.
+        unsafe { self.mark.write(C::MARK) };
+    }
+}
+
+/// Makes `*context` a valid context with the state that `build` gives. After an error it is zeroed, whatever it was before.
 ///
 /// # Safety
-/// `context` must be NULL or writable memory of the type `C` that holds no valid context.
-pub(crate) unsafe fn put<C: Context>(context: *mut C, state: C::State) -> Result<()> {
+/// `context` must be NULL or misaligned or writable memory of the type `C` that no call is using.
+pub(crate) unsafe fn make<C: Context>(context: *mut C, build: impl FnOnce() -> Result<C::State>) -> aseptic_status {
     let () = C::FITS;
-    let marked = place(context)?;
-    // SAFETY: inside the context by `FITS`, aligned by `place`; what was there is no context that would need dropping.
-    unsafe { marked.write(Marked { mark: C::MARK, state }) };
-    Ok(())
+    call(|| {
+        let marked = place(context)?;
+        // SAFETY: aligned by `place`, writable as the caller promises; zeros are as good as any other opaque words.
+        unsafe { context.write_bytes(0, 1) };
+        let state = build()?;
+        // SAFETY: inside the context by `FITS`, aligned by `place`; what was there is no context any more.
+        unsafe { marked.write(Marked { mark: C::MARK, state }) };
+        Ok(())
+    })
 }
 
 /// The state inside, or [`Reason::Misuse`] for NULL, misaligned or unmarked memory.
 ///
 /// # Safety
-/// `context` must be NULL or readable and writable memory of the type `C` that no other thread uses during the call.
-pub(crate) unsafe fn state<'a, C: Context>(context: *mut C) -> Result<&'a mut C::State> {
+/// `context` must be NULL or misaligned or readable and writable memory of the type `C` that no other thread uses during the
+/// call.
+pub(crate) unsafe fn state<'a, C: Context>(context: *mut C) -> Result<Held<'a, C>> {
     let marked = place(context)?;
-    // SAFETY: inside the context, aligned and readable; only the mark is read before it is known to be a context.
-    if unsafe { core::ptr::addr_of!((*marked).mark).read() } != C::MARK {
+    // SAFETY: inside the context and aligned; only the mark is touched before it is known to be a context.
+    let mark = unsafe { &raw mut (*marked).mark };
+    // SAFETY: as above.
+    if unsafe { mark.read() } != C::MARK {
         return Err(Reason::Misuse);
     }
-    // SAFETY: the mark says that `put` wrote a state here.
-    Ok(unsafe { &mut (*marked).state })
+    // SAFETY: as above.
+    unsafe { mark.write(0) };
+    // SAFETY: the mark said that `make` wrote a state here, and with the mark gone nobody else gets at it.
+    Ok(Held { mark, state: unsafe { &mut (*marked).state } })
 }
 
-/// Ends a context: drops its state and wipes all its words. Does nothing to memory that holds none.
+/// Ends a context: drops its state and wipes all its words. Does nothing to memory that holds none, or that is in use.
 ///
 /// # Safety
 /// As for [`state`].
 pub(crate) unsafe fn wipe<C: Context>(context: *mut C) {
     // SAFETY: as the caller promises.
-    let Ok(state) = (unsafe { state(context) }) else {
+    let Ok(held) = (unsafe { state(context) }) else {
         return;
     };
-    // SAFETY: `state` is valid, and the mark is removed below so that it is never used again.
-    unsafe { core::ptr::drop_in_place(state) };
+    // SAFETY: the state is valid, and is never looked at again: the wiping below takes the mark away.
+    unsafe { core::ptr::drop_in_place(&raw mut *held.state) };
+    drop(held);
     // SAFETY: `state` has shown that the memory is a context, hence writable for the whole type.
     let bytes = unsafe { core::slice::from_raw_parts_mut(context.cast::<u8>(), size_of::<C>()) };
     aseptic_core::secret::wipe(bytes);

@@ -1,6 +1,6 @@
 //! The root object: platform, suite, what the bedside is doing.
 
-use crate::abi::{Context, aseptic_slice, aseptic_status, call, put, state, wipe};
+use crate::abi::{Context, aseptic_slice, aseptic_status, call, make, state, wipe};
 use crate::platform::{Table, aseptic_platform};
 use aseptic_core::clinical::Use;
 use aseptic_core::crypto::{Suite, soft};
@@ -82,26 +82,25 @@ impl<'d> Parts<'d> {
 /// Makes `device` ready over `platform`, whose table is copied.
 ///
 /// Ownership: the caller owns both; `device` must not move until `aseptic_device_wipe`. Errors: MISUSE for a NULL, a table of
-/// another size, a missing required entry or an incomplete group. Threads: one device, one thread at a time. Power loss:
-/// nothing is stored.
+/// another size, a missing required entry or an incomplete group; `device` is zeroed then. Threads: one device, one thread at
+/// a time. Power loss: nothing is stored.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn aseptic_device_init(
     device: *mut aseptic_device,
     platform: *const aseptic_platform,
 ) -> aseptic_status {
-    call(|| {
-        // SAFETY: NULL or readable, as the caller promises.
-        let table = *unsafe { platform.as_ref() }.ok_or(Reason::Misuse)?;
-        let state = Device {
-            table: Table::new(table)?,
-            trust: TrustBuffers::new(),
-            scratch: [0; limits::TRUST_STORE],
-            clinical: Use::InUse,
-        };
-        // SAFETY: NULL or writable memory of the type, as the caller promises.
-        unsafe { put(device, state) }
-    })
+    // SAFETY: NULL or writable memory of the type, as the caller promises.
+    unsafe {
+        make(device, || {
+            Ok(Device {
+                table: Table::read(platform)?,
+                trust: TrustBuffers::new(),
+                scratch: [0; limits::TRUST_STORE],
+                clinical: Use::InUse,
+            })
+        })
+    }
 }
 
 /// Ends `device` and wipes its memory. Does nothing to NULL or to memory that holds no device; may be called twice.
@@ -144,7 +143,7 @@ pub unsafe extern "C" fn aseptic_trust_install(
 ) -> aseptic_status {
     call(|| {
         // SAFETY: as the caller promises.
-        let (device, object) = unsafe { (state(device)?, object.bytes()?) };
+        let (mut device, object) = unsafe { (state(device)?, object.bytes()?) };
         if presence != ASEPTIC_PRESENCE_CONFIRMED {
             return Err(Reason::Misuse);
         }
@@ -169,7 +168,7 @@ pub unsafe extern "C" fn aseptic_trust_update(
 ) -> aseptic_status {
     call(|| {
         // SAFETY: as the caller promises.
-        let (device, object) = unsafe { (state(device)?, object.bytes()?) };
+        let (mut device, object) = unsafe { (state(device)?, object.bytes()?) };
         let authority = authority_from(authority)?;
         device.with(|parts| trust::update(&parts.platform, &parts.suite, authority, object, parts.scratch))
     })

@@ -1,6 +1,6 @@
 //! Who this device is.
 
-use crate::abi::{Context, aseptic_buf, aseptic_status, call, fill, put, state, wipe};
+use crate::abi::{Context, Place, aseptic_buf, aseptic_status, fill, make, state, wipe};
 use crate::device::aseptic_device;
 use ::aseptic_identity::Identity;
 use aseptic_core::crypto::{KeyAlg, PublicKey};
@@ -43,35 +43,34 @@ impl Loaded {
 ///
 /// Ownership: `identity` must not move until `aseptic_identity_wipe`; load it again after each enrolment. Errors:
 /// NOT_PROVISIONED without an identity, KEY_WRONG_USE while there is only the birth identity, which may enrol and nothing
-/// else, IDENTITY_KEY_LOST. Threads: as for all calls on a device. Power loss: nothing is stored.
+/// else, IDENTITY_KEY_LOST; `identity` is zeroed then. Threads: as for all calls on a device. Power loss: nothing is stored.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn aseptic_identity_load(
     device: *mut aseptic_device,
     identity: *mut aseptic_identity,
 ) -> aseptic_status {
-    call(|| {
-        // SAFETY: as the caller promises.
-        let device = unsafe { state(device)? };
-        let loaded = device.with(|parts| {
-            let mut records = [0; RECORDS];
-            let stored = Identity::load(&parts.platform, &mut records)?;
-            let credential = stored.credential()?.for_messages()?;
-            let name = stored.name()?.as_bytes();
-            let mut loaded = Loaded {
-                key_id: credential.key_id(),
-                alg: credential.key_alg(),
-                key: [0; limits::PUBLIC_KEY],
-                name: [0; limits::NAME],
-                name_len: name.len(),
-            };
-            parts.platform.keys.public(loaded.key_id, &mut loaded.key)?;
-            loaded.name.get_mut(..name.len()).ok_or(Reason::TooLarge)?.copy_from_slice(name);
-            Ok(loaded)
-        })?;
-        // SAFETY: NULL or writable memory of the type, as the caller promises.
-        unsafe { put(identity, loaded) }
-    })
+    // SAFETY: NULL or writable memory of the type, as the caller promises.
+    unsafe {
+        make(identity, || {
+            state(device)?.with(|parts| {
+                let mut records = [0; RECORDS];
+                let stored = Identity::load(&parts.platform, &mut records)?;
+                let credential = stored.credential()?.for_messages()?;
+                let name = stored.name()?.as_bytes();
+                let mut loaded = Loaded {
+                    key_id: credential.key_id(),
+                    alg: credential.key_alg(),
+                    key: [0; limits::PUBLIC_KEY],
+                    name: [0; limits::NAME],
+                    name_len: name.len(),
+                };
+                parts.platform.keys.public(loaded.key_id, &mut loaded.key)?;
+                loaded.name.get_mut(..name.len()).ok_or(Reason::TooLarge)?.copy_from_slice(name);
+                Ok(loaded)
+            })
+        })
+    }
 }
 
 /// Writes the name of the device: the serial number in its certificates, UTF-8 without a final zero, at most 64 bytes.
@@ -86,8 +85,9 @@ pub unsafe extern "C" fn aseptic_identity_name(
 ) -> aseptic_status {
     // SAFETY: as the caller promises.
     unsafe {
-        fill(out, |room, needed| {
-            let name = state(identity)?.name()?;
+        fill(out, &[Place::of(identity)], |room, needed| {
+            let identity = state(identity)?;
+            let name = identity.name()?;
             *needed = name.len();
             room.get_mut(..name.len()).ok_or(Reason::BufferTooSmall)?.copy_from_slice(name);
             Ok(name.len())

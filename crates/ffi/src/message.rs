@@ -1,6 +1,6 @@
 //! Sealed messages.
 
-use crate::abi::{Context, aseptic_buf, aseptic_slice, aseptic_status, call, fill, put, state, wipe};
+use crate::abi::{Context, Place, aseptic_buf, aseptic_slice, aseptic_status, fill, input, make, state, wipe};
 use crate::device::aseptic_device;
 use crate::identity::aseptic_identity;
 use aseptic_core::cose::{ContentType, KeySigner};
@@ -47,27 +47,23 @@ impl Context for aseptic_sender {
 
 /// Makes `sender` ready; once at every start.
 ///
-/// Ownership: `sender` must not move until `aseptic_sender_wipe`; have one sender a device. Errors: RECORD_CORRUPT, ENTROPY_FAILED.
-/// Threads: as for all calls on a device. Power loss: no sequence number is ever used twice.
+/// Ownership: `sender` must not move until `aseptic_sender_wipe`; have one sender a device. Errors: RECORD_CORRUPT, ENTROPY_FAILED;
+/// `sender` is zeroed then. Threads: as for all calls on a device. Power loss: no sequence number is ever used twice.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn aseptic_sender_init(
     device: *mut aseptic_device,
     sender: *mut aseptic_sender,
 ) -> aseptic_status {
-    call(|| {
-        // SAFETY: as the caller promises.
-        let device = unsafe { state(device)? };
-        let loaded = device.with(|parts| Sender::load(&parts.platform, Direction::FromDevice))?;
-        // SAFETY: NULL or writable memory of the type, as the caller promises.
-        unsafe { put(sender, loaded) }
-    })
+    // SAFETY: NULL or writable memory of the type, as the caller promises.
+    unsafe { make(sender, || state(device)?.with(|parts| Sender::load(&parts.platform, Direction::FromDevice))) }
 }
 
 /// Signs `message` and seals it for its recipient: nobody on the way can read it, change it, or pass it on as meant for
 /// somebody else.
 ///
-/// `out` is also working memory: it needs twice the body and 8,192 bytes more. Ownership: nothing is kept.
+/// `out` is also working memory: a size query says how much it needs. It must not overlap anything else that is passed.
+/// Ownership: nothing is kept.
 /// Errors: NO_PURPOSE if the owner's trust store has no such recipient, MESSAGE_CLASS, TOO_LARGE, KEY_BUSY (call again),
 /// BUFFER_TOO_SMALL; no sequence number is used then. Threads: as for all calls on a device. Power loss: at most a
 /// sequence number is skipped.
@@ -80,17 +76,24 @@ pub unsafe extern "C" fn aseptic_message_seal(
     message: *const aseptic_message,
     out: *mut aseptic_buf,
 ) -> aseptic_status {
-    // SAFETY: as the caller promises.
+    // SAFETY: NULL, misaligned or readable, as the caller promises.
+    let told = unsafe { input(message) }.copied();
+    let [recipient, content_type, body] = told.map_or([Place::of::<()>(&()); 3], |told| {
+        [told.recipient, told.content_type, told.body].map(aseptic_slice::place)
+    });
+    let inputs =
+        [Place::of(device), Place::of(identity), Place::of(sender), Place::of(message), recipient, content_type, body];
+    // SAFETY: as the caller promises; all that is read is named.
     unsafe {
-        fill(out, |room, needed| {
-            let (device, identity, sender) = (state(device)?, state(identity)?, state(sender)?);
-            let message = message.as_ref().ok_or(Reason::Misuse)?;
+        fill(out, &inputs, |room, needed| {
+            let (mut device, identity, mut sender) = (state(device)?, state(identity)?, state(sender)?);
+            let message = told?;
             let (recipient, content_type) = (message.recipient.bytes()?, message.content_type.bytes()?);
             let body = message.body.bytes()?;
             *needed = Sender::room(body.len());
             let room = room.get_mut(..*needed).ok_or(Reason::BufferTooSmall)?;
             let content_type = core::str::from_utf8(content_type).map_err(|_| Reason::Misuse)?;
-            let class = class(message)?;
+            let class = class(&message)?;
             device.with(|parts| {
                 let now = Floor::load(&parts.platform, 0)?.now(&parts.platform);
                 let (platform, suite, trust) = parts.load_trust()?;

@@ -1,6 +1,6 @@
 //! The platform as a table of C functions.
 
-use crate::abi::{ASEPTIC_OK, aseptic_status};
+use crate::abi::{ASEPTIC_OK, aseptic_status, input};
 use aseptic_core::Reason;
 use aseptic_core::crypto::{HashAlg, KeyAlg, Message, soft};
 use aseptic_core::platform::{
@@ -110,9 +110,19 @@ pub struct aseptic_platform {
 pub(crate) struct Table(aseptic_platform);
 
 impl Table {
-    /// [`Reason::Misuse`] for a table of another size or with an incomplete group.
-    pub(crate) fn new(table: aseptic_platform) -> Result<Self, Reason> {
-        let sized = usize::try_from(table.size) == Ok(size_of::<aseptic_platform>()) && table.reserved == 0;
+    /// Copies the table. [`Reason::Misuse`] for NULL, a misaligned pointer, a table of another size or with an incomplete
+    /// group.
+    ///
+    /// # Safety
+    /// `table` must be NULL or misaligned or readable for as many bytes as its own first field says.
+    pub(crate) unsafe fn read(table: *const aseptic_platform) -> Result<Self, Reason> {
+        // SAFETY: the size is the first field, so it is readable in a table of any size.
+        let size = *unsafe { input(table.cast::<u32>()) }?;
+        if usize::try_from(size) != Ok(size_of::<aseptic_platform>()) {
+            return Err(Reason::Misuse);
+        }
+        // SAFETY: the table is as large as the type, so it is readable as such.
+        let table = *unsafe { input(table) }?;
         let required = table.entropy_fill.is_some()
             && table.clock_now.is_some()
             && table.clock_uptime.is_some()
@@ -138,7 +148,11 @@ impl Table {
             table.image_select.is_some(),
         ];
         let whole = |group: [bool; 6]| group == [true; 6] || group == [false; 6];
-        if sized && required && whole(keys) && whole(images) { Ok(Self(table)) } else { Err(Reason::Misuse) }
+        if table.reserved == 0 && required && whole(keys) && whole(images) {
+            Ok(Self(table))
+        } else {
+            Err(Reason::Misuse)
+        }
     }
 
     /// Whether the firmware brings its own key store.

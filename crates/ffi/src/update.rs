@@ -1,22 +1,23 @@
 //! Verified updates.
 
-use crate::abi::{Context, aseptic_slice, aseptic_status, call, put, state, wipe};
+use crate::abi::{Context, aseptic_slice, aseptic_status, call, input, make, output, state, wipe};
 use crate::device::aseptic_device;
 use ::aseptic_update::boot::{self, BootState};
 use ::aseptic_update::{Device, Envelope, Session, Staged, Target};
+use aseptic_core::clinical::Use;
 use aseptic_core::crypto::soft;
 use aseptic_core::{Reason, Result};
 
 /// The confirmed image runs.
-pub const ASEPTIC_BOOT_CONFIRMED: u8 = 0;
+pub const ASEPTIC_BOOT_CONFIRMED: u8 = 1;
 /// A new image runs on trial: confirm it, or restart and be back on the old one.
-pub const ASEPTIC_BOOT_TRIAL: u8 = 1;
+pub const ASEPTIC_BOOT_TRIAL: u8 = 2;
 /// The new image was not confirmed; the old one runs again.
-pub const ASEPTIC_BOOT_REVERTED: u8 = 2;
+pub const ASEPTIC_BOOT_REVERTED: u8 = 3;
 /// A confirmation was interrupted and is complete now; restart when idle.
-pub const ASEPTIC_BOOT_RESTART: u8 = 3;
+pub const ASEPTIC_BOOT_RESTART: u8 = 4;
 /// The confirmed image is damaged and the other one runs; install again.
-pub const ASEPTIC_BOOT_FALLBACK: u8 = 4;
+pub const ASEPTIC_BOOT_FALLBACK: u8 = 5;
 
 /// What this device is, as far as updates must fit it.
 #[derive(Clone, Copy)]
@@ -54,7 +55,8 @@ pub(crate) enum Stage {
 ///
 /// Ownership: `envelope` and `model` are read during the call; `update` must not move until `aseptic_update_wipe`. Errors:
 /// MANIFEST_UNSIGNED, MANIFEST_DIGEST, SIGNATURE_INVALID, UNKNOWN_SIGNER, WRONG_VENDOR, WRONG_CLASS, WRONG_COMPONENT,
-/// SEQUENCE_TOO_OLD, IMAGE_TOO_LARGE, CLINICAL_USE unless the device is idle, UPDATE_BUSY; nothing changes then. Threads: as for
+/// SEQUENCE_TOO_OLD, IMAGE_TOO_LARGE, CLINICAL_USE unless the device is idle, UPDATE_BUSY; nothing that is stored changes then,
+/// and `update` is zeroed. Threads: as for
 /// all calls on a device. Power loss: the journal names this update or it does not; the running image is untouched.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -64,27 +66,27 @@ pub unsafe extern "C" fn aseptic_update_begin(
     model: *const aseptic_model,
     update: *mut aseptic_update,
 ) -> aseptic_status {
-    call(|| {
-        // SAFETY: as the caller promises.
-        let (device, envelope) = unsafe { (state(device)?, envelope.bytes()?) };
-        // SAFETY: NULL or readable, as the caller promises.
-        let model = unsafe { model.as_ref() }.ok_or(Reason::Misuse)?;
-        // SAFETY: as the caller promises.
-        let component = [unsafe { model.component.bytes()? }];
-        let ours = Device { vendor: model.vendor, class: model.device_class, component: &component };
-        let session = device.with(|parts| {
-            let clinical = parts.clinical;
-            let (platform, suite, trust) = parts.load_trust()?;
-            let authentic = Envelope::parse(envelope)?.authenticate(&trust, &suite)?;
-            let plan = authentic.plan(&suite, &ours, boot::floor(&platform)?, Target::of(&platform)?)?;
-            match Session::resume(&platform, &soft::suite(), &plan) {
-                Err(Reason::NoUpdate) => Session::begin(&platform, &soft::suite(), &plan, clinical),
-                resumed => resumed,
-            }
-        })?;
-        // SAFETY: NULL or writable memory of the type, as the caller promises.
-        unsafe { put(update, Stage::Receiving(session)) }
-    })
+    // SAFETY: NULL or writable memory of the type, and the rest as the caller promises.
+    unsafe {
+        make(update, || {
+            let (mut device, envelope) = (state(device)?, envelope.bytes()?);
+            let model = input(model)?;
+            let component = [model.component.bytes()?];
+            let ours = Device { vendor: model.vendor, class: model.device_class, component: &component };
+            let session = device.with(|parts| {
+                let clinical = parts.clinical;
+                let (platform, suite, trust) = parts.load_trust()?;
+                let authentic = Envelope::parse(envelope)?.authenticate(&trust, &suite)?;
+                let plan = authentic.plan(&suite, &ours, boot::floor(&platform)?, Target::of(&platform)?)?;
+                idle(clinical)?;
+                match Session::resume(&platform, &soft::suite(), &plan) {
+                    Err(Reason::NoUpdate) => Session::begin(&platform, &soft::suite(), &plan, clinical),
+                    resumed => resumed,
+                }
+            })?;
+            Ok(Stage::Receiving(session))
+        })
+    }
 }
 
 /// Writes the number of the next byte of the image that is wanted, and how many are still missing.
@@ -99,11 +101,15 @@ pub unsafe extern "C" fn aseptic_update_offset(
     missing: *mut u64,
 ) -> aseptic_status {
     call(|| {
-        // SAFETY: as the caller promises.
-        let (update, offset, missing) = unsafe { (state(update)?, offset.as_mut(), missing.as_mut()) };
-        let (Some(offset), Some(missing)) = (offset, missing) else { return Err(Reason::Misuse) };
+        if offset == missing {
+            return Err(Reason::Misuse);
+        }
+        // SAFETY: as the caller promises, and not the same.
+        let (offset, missing) = unsafe { (output(offset)?, output(missing)?) };
         (*offset, *missing) = (0, 0);
-        let session = receiving(update)?;
+        // SAFETY: as the caller promises.
+        let mut update = unsafe { state(update)? };
+        let session = receiving(&mut update)?;
         (*offset, *missing) = (session.offset(), session.missing());
         Ok(())
     })
@@ -123,15 +129,16 @@ pub unsafe extern "C" fn aseptic_update_feed(
 ) -> aseptic_status {
     call(|| {
         // SAFETY: as the caller promises.
-        let (device, update, bytes) = unsafe { (state(device)?, state(update)?, bytes.bytes()?) };
-        let session = receiving(update)?;
+        let (mut device, mut update, bytes) = unsafe { (state(device)?, state(update)?, bytes.bytes()?) };
+        let session = receiving(&mut update)?;
         device.with(|parts| session.feed(&parts.platform, bytes, parts.clinical))
     })
 }
 
 /// Ends the transfer: reads the whole image back from the medium and compares it with what was signed.
 ///
-/// Ownership: none. Errors: IMAGE_MISMATCH, SLOT_MISMATCH, CLINICAL_USE; begin again then. Threads: as for all calls on a
+/// Ownership: none. Errors: CLINICAL_USE unless the device is idle: nothing has happened then.
+/// IMAGE_MISMATCH, SLOT_MISMATCH: begin again. Threads: as for all calls on a
 /// device. Power loss: the image is staged, or the transfer goes on where it was.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -141,9 +148,12 @@ pub unsafe extern "C" fn aseptic_update_finish(
 ) -> aseptic_status {
     call(|| {
         // SAFETY: as the caller promises.
-        let (device, update) = unsafe { (state(device)?, state(update)?) };
-        receiving(update)?;
-        let Stage::Receiving(session) = core::mem::replace(update, Stage::Over) else { return Err(Reason::Misuse) };
+        let (mut device, mut update) = unsafe { (state(device)?, state(update)?) };
+        receiving(&mut update)?;
+        device.with(|parts| idle(parts.clinical))?;
+        let Stage::Receiving(session) = core::mem::replace(&mut *update, Stage::Over) else {
+            return Err(Reason::Misuse);
+        };
         *update = Stage::Staged(device.with(|parts| session.finish(&parts.platform, parts.clinical))?);
         Ok(())
     })
@@ -161,14 +171,12 @@ pub unsafe extern "C" fn aseptic_update_activate(
 ) -> aseptic_status {
     call(|| {
         // SAFETY: as the caller promises.
-        let (device, update) = unsafe { (state(device)?, state(update)?) };
-        if !matches!(update, Stage::Staged(_)) {
+        let (mut device, mut update) = unsafe { (state(device)?, state(update)?) };
+        if !matches!(*update, Stage::Staged(_)) {
             return Err(Reason::Misuse);
         }
-        if !device.with(|parts| Ok(parts.clinical.allows_disruption()))? {
-            return Err(Reason::ClinicalUse);
-        }
-        let Stage::Staged(staged) = core::mem::replace(update, Stage::Over) else { return Err(Reason::Misuse) };
+        device.with(|parts| idle(parts.clinical))?;
+        let Stage::Staged(staged) = core::mem::replace(&mut *update, Stage::Over) else { return Err(Reason::Misuse) };
         device.with(|parts| staged.activate(&parts.platform, parts.clinical))
     })
 }
@@ -193,13 +201,13 @@ pub unsafe extern "C" fn aseptic_update_wipe(update: *mut aseptic_update) {
 pub unsafe extern "C" fn aseptic_update_abandon(device: *mut aseptic_device) -> aseptic_status {
     call(|| {
         // SAFETY: as the caller promises.
-        let device = unsafe { state(device)? };
+        let mut device = unsafe { state(device)? };
         device.with(|parts| Session::abandon(&parts.platform, &parts.suite))
     })
 }
 
 /// Finds out what runs, once after each start, and completes a confirmation that was interrupted: `boot` becomes one of
-/// `ASEPTIC_BOOT_...`.
+/// `ASEPTIC_BOOT_...`, or 0 with an error.
 ///
 /// Ownership: `boot` is the caller's. Errors: MISUSE, those of the platform. Threads: as for all calls on a device. Power loss: call
 /// it again.
@@ -208,8 +216,10 @@ pub unsafe extern "C" fn aseptic_update_abandon(device: *mut aseptic_device) -> 
 pub unsafe extern "C" fn aseptic_update_boot(device: *mut aseptic_device, boot: *mut u8) -> aseptic_status {
     call(|| {
         // SAFETY: as the caller promises.
-        let (device, boot) = unsafe { (state(device)?, boot.as_mut().ok_or(Reason::Misuse)?) };
-        *boot = u8::MAX;
+        let boot = unsafe { output(boot)? };
+        *boot = 0;
+        // SAFETY: as the caller promises.
+        let mut device = unsafe { state(device)? };
         *boot = match device.with(|parts| boot::load(&parts.platform, &parts.suite))? {
             BootState::Confirmed(_) => ASEPTIC_BOOT_CONFIRMED,
             BootState::Trial(_) => ASEPTIC_BOOT_TRIAL,
@@ -231,9 +241,13 @@ pub unsafe extern "C" fn aseptic_update_boot(device: *mut aseptic_device, boot: 
 pub unsafe extern "C" fn aseptic_update_confirm(device: *mut aseptic_device, migration_floor: u64) -> aseptic_status {
     call(|| {
         // SAFETY: as the caller promises.
-        let device = unsafe { state(device)? };
+        let mut device = unsafe { state(device)? };
         device.with(|parts| boot::confirm(&parts.platform, &parts.suite, migration_floor).map(drop))
     })
+}
+
+fn idle(clinical: Use) -> Result<()> {
+    if clinical.allows_disruption() { Ok(()) } else { Err(Reason::ClinicalUse) }
 }
 
 fn receiving(update: &mut Stage) -> Result<&mut Session<'static>> {

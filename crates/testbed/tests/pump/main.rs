@@ -243,7 +243,9 @@ fn a_pump_that_lacks_something_says_what() {
 
     let missing = scene.file("no-such-folder");
     let outcome = pump(&missing, &["seal", scene.file("out").to_str().unwrap()]);
-    scene.refuses(&outcome, Reason::NotProvisioned);
+    scene.refuses(&outcome, Reason::PlatformNotFound);
+    let plain = scene.put("plain", b"");
+    assert_eq!(pump(&plain, &["boot"]).status, Some(1), "a file is no folder");
     for words in [&["seal"][..], &["fly", "x"], &[]] {
         assert_eq!(scene.run(words).status, Some(2), "{words:?}");
     }
