@@ -122,10 +122,13 @@ pub unsafe extern "C" fn aseptic_sender_wipe(sender: *mut aseptic_sender) {
 
 /// What a device sends through this interface; commands and configuration go the other way.
 fn class(message: &aseptic_message) -> Result<Purpose> {
-    match (message.message_class, message.reserved) {
-        (ASEPTIC_TELEMETRY, [0, 0, 0, 0, 0, 0]) => Ok(Purpose::Telemetry),
-        (ASEPTIC_ALARM, [0, 0, 0, 0, 0, 0]) => Ok(Purpose::Alarm),
-        (ASEPTIC_AUDIT, [0, 0, 0, 0, 0, 0]) => Ok(Purpose::Audit),
+    if message.reserved != [0; 6] {
+        return Err(Reason::Misuse);
+    }
+    match message.message_class {
+        ASEPTIC_TELEMETRY => Ok(Purpose::Telemetry),
+        ASEPTIC_ALARM => Ok(Purpose::Alarm),
+        ASEPTIC_AUDIT => Ok(Purpose::Audit),
         _ => Err(Reason::MessageClass),
     }
 }

@@ -1,8 +1,7 @@
 //! The C program `examples/c/pump.c`, played against a factory, a hospital and an author written in Rust.
 
-mod program;
-mod scene;
-
+use crate::program::{Outcome, pump, start};
+use crate::scene::{CLASS, Life, SERIAL, Scene};
 use aseptic_core::Reason;
 use aseptic_core::crypto::KeyAlg;
 use aseptic_core::platform::{Counter, Counters, ImageSlot};
@@ -10,8 +9,6 @@ use aseptic_core::record::Kind;
 use aseptic_infra::AuthorityKey;
 use aseptic_infra::adapter::Record;
 use aseptic_testbed::hostile;
-use program::{Outcome, pump, start};
-use scene::{CLASS, Life, SERIAL, Scene};
 use std::fs;
 use std::time::{Duration, Instant};
 

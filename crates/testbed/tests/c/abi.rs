@@ -1,0 +1,153 @@
+//! What a program that is linked already relies on: how calls are refused, symbols, layout, and the text of the header.
+
+use crate::program::{STRICT, beside, compiler, root, run, words};
+use crate::scene::{Life, Scene};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+use std::{env, fs};
+
+fn passes(name: &str, arguments: &[&Path]) {
+    let outcome = run(name, arguments);
+    assert_eq!(outcome.status, Some(0), "{outcome:?}");
+    print!("{name}: {}", outcome.said);
+}
+
+#[test]
+fn null_misaligned_and_zeroed_pointers_are_refused() {
+    passes("nothing", &[]);
+}
+
+#[test]
+fn the_table_is_checked() {
+    passes("table", &[]);
+}
+
+#[test]
+fn calls_out_of_order_are_refused() {
+    passes("order", &[]);
+}
+
+#[test]
+fn outputs_are_measured_zeroed_and_apart() {
+    passes("outputs", &[Scene::new(Life::Enrolled).device.path()]);
+}
+
+#[test]
+fn the_shared_library_exports_the_listed_symbols_and_no_others() {
+    let library = env::var("ASEPTIC_SHARED").map_or_else(|_| beside("libaseptic_ffi.so"), Into::into);
+    let output = Command::new("nm").args(["-D", "--defined-only"]).arg(library).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let exported: BTreeSet<&str> = text.lines().filter_map(|line| line.split_whitespace().last()).collect();
+    let listed = fs::read_to_string(root().join("tests/abi/symbols.txt")).unwrap();
+    let listed: BTreeSet<&str> = listed.lines().collect();
+    assert_eq!(exported, listed, "a symbol that is gone breaks programs; a new one is a promise for 15 years");
+    let header = header();
+    let declared: BTreeSet<&str> = declarations(&header).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(declared, listed);
+    println!("{} symbols", listed.len());
+}
+
+#[test]
+fn the_layout_is_the_promised_one() {
+    let check = |mode: &[&str]| {
+        let mut command = words("cc");
+        command.current_dir(root()).args(["-std=c99", "-ffreestanding", "-fsyntax-only", "-I", "include"]);
+        command.args(STRICT).args(mode).arg("tests/abi/layout.c");
+        let output = command.output().unwrap();
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (native, text) = check(&[]);
+    assert!(native, "{text}");
+    // A compiler for another processor than x86 does not know the option.
+    let (narrow, text) = check(&["-m32"]);
+    assert!(narrow || !text.contains("size_of") && !text.contains("aseptic_"), "{text}");
+    println!("layout: native{}", if narrow { " and 32 bit" } else { ", no 32 bit compiler" });
+}
+
+/// What the library was compiled with is what the header says.
+#[test]
+fn the_library_has_the_sizes_of_the_header() {
+    let sizes = [
+        (size_of::<aseptic_ffi::aseptic_device>(), "aseptic_device", 9728),
+        (size_of::<aseptic_ffi::aseptic_identity>(), "aseptic_identity", 192),
+        (size_of::<aseptic_ffi::aseptic_sender>(), "aseptic_sender", 128),
+        (size_of::<aseptic_ffi::aseptic_update>(), "aseptic_update", 768),
+        (size_of::<aseptic_ffi::aseptic_message>(), "aseptic_message", 56),
+        (size_of::<aseptic_ffi::aseptic_model>(), "aseptic_model", 48),
+        (size_of::<aseptic_ffi::aseptic_platform>(), "aseptic_platform", 192),
+    ];
+    let layout = fs::read_to_string(root().join("tests/abi/layout.c")).unwrap();
+    for (size, name, expected) in sizes {
+        assert_eq!(size, expected, "{name}");
+        assert!(layout.contains(&format!("SIZE({name}, ")), "{name}");
+        assert!(
+            layout
+                .lines()
+                .any(|line| line.starts_with(&format!("SIZE({name}, ")) && line.ends_with(&format!(" {size});")))
+        );
+    }
+}
+
+#[test]
+fn the_header_compiles_alone_in_every_dialect() {
+    let header = root().join("include/aseptic.h");
+    for (compiler, language, dialect) in
+        [("cc", "c", "c99"), ("cc", "c", "c11"), ("cc", "c", "c17"), ("c++", "c++", "c++17")]
+    {
+        let mut command = words(compiler);
+        command.args(STRICT).args(["-ffreestanding", "-fsyntax-only", "-x", language]).arg(format!("-std={dialect}"));
+        match command.arg(&header).output() {
+            Ok(output) => {
+                assert!(output.status.success(), "{dialect}: {}", String::from_utf8_lossy(&output.stderr));
+                println!("header: {dialect}");
+            }
+            // Rust and a C compiler are all that this command needs.
+            Err(_) if compiler == "c++" && env::var("CI").as_deref() != Ok("true") => {
+                println!("header: {dialect} skipped, no C++ compiler is installed");
+            }
+            Err(error) => panic!("{compiler}: {error}"),
+        }
+    }
+    assert!(self::compiler().arg("--version").output().unwrap().status.success());
+}
+
+#[test]
+fn every_function_says_who_owns_what_fails_when_and_survives() {
+    let header = header();
+    let declarations = declarations(&header);
+    assert!(declarations.len() >= 25, "{}", declarations.len());
+    for (name, documentation) in &declarations {
+        for word in ["Ownership: ", "Errors: ", "Threads: ", "Power loss: "] {
+            assert!(documentation.contains(word), "{name} does not say {word:?}:\n{documentation}");
+        }
+    }
+    println!("{} functions documented", declarations.len());
+}
+
+fn header() -> String {
+    fs::read_to_string(root().join("include/aseptic.h")).unwrap()
+}
+
+/// Every function of the header with the comment before it, on one line.
+fn declarations(header: &str) -> Vec<(&str, String)> {
+    let mut found = Vec::new();
+    let mut documentation = String::new();
+    for line in header.lines() {
+        let text = line.trim_start();
+        if text.starts_with("/**") {
+            documentation.clear();
+        } else if let Some(comment) = text.strip_prefix('*') {
+            documentation.push_str(comment.trim_end_matches('/'));
+        } else if let Some((before, _)) = text.split_once('(')
+            && !text.starts_with('#')
+            && !line.starts_with(' ')
+            && let Some(name) = before.split([' ', '*']).next_back()
+            && name.starts_with("aseptic_")
+        {
+            found.push((name, std::mem::take(&mut documentation)));
+        }
+    }
+    found
+}

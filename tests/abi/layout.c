@@ -1,0 +1,74 @@
+/* The layout of everything that a program and the library share. A change here breaks every program that is linked already:
+ * it needs another ASEPTIC_ABI_VERSION and another name of the shared library. */
+#include "aseptic.h"
+
+#define HOLDS(name, condition) typedef char name[(condition) ? 1 : -1]
+
+#if UINTPTR_MAX == 0xFFFFFFFF
+#define NATIVE(bits32, bits64) (bits32)
+#else
+#define NATIVE(bits32, bits64) (bits64)
+#endif
+
+#define SIZE(type, bits32, bits64) HOLDS(size_of_##type, sizeof(type) == NATIVE(bits32, bits64))
+#define AT(type, field, bits32, bits64) HOLDS(type##_##field, offsetof(type, field) == NATIVE(bits32, bits64))
+
+HOLDS(abi_version, ASEPTIC_ABI_VERSION == 1);
+
+SIZE(aseptic_status, 4, 4);
+HOLDS(status_is_signed, (aseptic_status)-1 < 0);
+
+/* Contexts have one size everywhere, so that a structure around them has too. */
+SIZE(aseptic_device, 9728, 9728);
+SIZE(aseptic_identity, 192, 192);
+SIZE(aseptic_sender, 128, 128);
+SIZE(aseptic_update, 768, 768);
+
+SIZE(aseptic_slice, 8, 16);
+AT(aseptic_slice, ptr, 0, 0);
+AT(aseptic_slice, len, 4, 8);
+
+SIZE(aseptic_buf, 12, 24);
+AT(aseptic_buf, ptr, 0, 0);
+AT(aseptic_buf, cap, 4, 8);
+AT(aseptic_buf, len, 8, 16);
+
+SIZE(aseptic_message, 32, 56);
+AT(aseptic_message, message_class, 0, 0);
+AT(aseptic_message, stream, 1, 1);
+AT(aseptic_message, reserved, 2, 2);
+AT(aseptic_message, recipient, 8, 8);
+AT(aseptic_message, content_type, 16, 24);
+AT(aseptic_message, body, 24, 40);
+
+SIZE(aseptic_model, 40, 48);
+AT(aseptic_model, vendor, 0, 0);
+AT(aseptic_model, device_class, 16, 16);
+AT(aseptic_model, component, 32, 32);
+
+SIZE(aseptic_platform, 100, 192);
+AT(aseptic_platform, size, 0, 0);
+AT(aseptic_platform, reserved, 4, 4);
+AT(aseptic_platform, ctx, 8, 8);
+AT(aseptic_platform, entropy_fill, 12, 16);
+AT(aseptic_platform, clock_now, 16, 24);
+AT(aseptic_platform, clock_uptime, 20, 32);
+AT(aseptic_platform, store_load, 24, 40);
+AT(aseptic_platform, store_save, 28, 48);
+AT(aseptic_platform, store_erase, 32, 56);
+AT(aseptic_platform, counter_read, 36, 64);
+AT(aseptic_platform, counter_advance, 40, 72);
+AT(aseptic_platform, counter_hardware, 44, 80);
+AT(aseptic_platform, key_generate, 48, 88);
+AT(aseptic_platform, key_public, 52, 96);
+AT(aseptic_platform, key_sign_digest, 56, 104);
+AT(aseptic_platform, key_agree, 60, 112);
+AT(aseptic_platform, key_next, 64, 120);
+AT(aseptic_platform, key_destroy, 68, 128);
+AT(aseptic_platform, image_geometry, 72, 136);
+AT(aseptic_platform, image_erase, 76, 144);
+AT(aseptic_platform, image_write, 80, 152);
+AT(aseptic_platform, image_read, 84, 160);
+AT(aseptic_platform, image_running, 88, 168);
+AT(aseptic_platform, image_select, 92, 176);
+AT(aseptic_platform, on_event, 96, 184);

@@ -1,0 +1,111 @@
+/* Calls out of order, calls from inside a platform function, platform functions that fail: one reason each, nothing stored. */
+#include "check.h"
+#include "ram.h"
+
+#include <string.h>
+
+static ram memory;
+static aseptic_device device;
+static aseptic_identity identity;
+static aseptic_sender sender;
+static aseptic_update update;
+static unsigned entered;
+
+/* What firmware must not do: call the library from a platform function, here with everything that is in use. */
+static void call_back(void)
+{
+    uint8_t boot = 7;
+    entered++;
+    memory.before = NULL;
+    CHECK(aseptic_update_boot(&device, &boot) == ASEPTIC_MISUSE && boot == 0);
+    CHECK(aseptic_device_set_use(&device, ASEPTIC_USE_IDLE) == ASEPTIC_MISUSE);
+    aseptic_device_wipe(&device);
+    memory.before = call_back;
+}
+
+static void out_of_order(void)
+{
+    uint8_t room[64];
+    aseptic_slice bytes = { room, sizeof room };
+    aseptic_buf out = { room, sizeof room, 0 };
+    aseptic_message message;
+    uint8_t boot;
+    uint64_t offset, missing;
+    (void)memset(&message, 0, sizeof message);
+    (void)memset(room, 0, sizeof room);
+
+    CHECK(aseptic_identity_load(&device, &identity) == ASEPTIC_NOT_PROVISIONED);
+    CHECK(aseptic_identity_name(&identity, &out) == ASEPTIC_MISUSE);
+    CHECK(aseptic_message_seal(&device, &identity, &sender, &message, &out) == ASEPTIC_MISUSE);
+    CHECK(aseptic_trust_update(&device, ASEPTIC_OWNER, bytes) == ASEPTIC_TRUST_MISSING);
+    CHECK(aseptic_update_offset(&update, &offset, &missing) == ASEPTIC_MISUSE);
+    CHECK(aseptic_update_feed(&device, &update, bytes) == ASEPTIC_MISUSE);
+    CHECK(aseptic_update_finish(&device, &update) == ASEPTIC_MISUSE);
+    CHECK(aseptic_update_activate(&device, &update) == ASEPTIC_MISUSE);
+    CHECK(aseptic_update_confirm(&device, 0) == ASEPTIC_NO_UPDATE);
+    CHECK(aseptic_update_boot(&device, &boot) == ASEPTIC_OK && boot == ASEPTIC_BOOT_CONFIRMED);
+    /* A device that was not told is in use; a number that is none counts as an emergency. */
+    for (unsigned use = 1; use < 256; use++) {
+        CHECK(aseptic_device_set_use(&device, (uint8_t)use) == ASEPTIC_OK);
+    }
+    CHECK(memory.changes == 0);
+}
+
+static void failing_platform(void)
+{
+    static const aseptic_status faults[] = {
+        ASEPTIC_PLATFORM_UNAVAILABLE, ASEPTIC_PLATFORM_IO, ASEPTIC_PLATFORM_DENIED, ASEPTIC_PLATFORM_CORRUPT, -1, 9999,
+    };
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        uint8_t boot = 7;
+        memory.fault = faults[i];
+        aseptic_status told = faults[i] > 0 && faults[i] < 200 ? faults[i] : ASEPTIC_PLATFORM_IO;
+        CHECK(aseptic_update_boot(&device, &boot) == told && boot == 0);
+        CHECK(aseptic_identity_load(&device, &identity) != ASEPTIC_OK);
+        CHECK(aseptic_sender_init(&device, &sender) != ASEPTIC_OK);
+        CHECK(aseptic_update_confirm(&device, 0) != ASEPTIC_OK);
+    }
+    memory.fault = ASEPTIC_OK;
+    CHECK(memory.changes == 0);
+}
+
+static void texts(void)
+{
+    CHECK(aseptic_abi_version() == ASEPTIC_ABI_VERSION);
+    CHECK(aseptic_version().len >= 5);
+    CHECK(aseptic_status_cause(ASEPTIC_MISUSE).len > 10 && aseptic_status_remedy(ASEPTIC_MISUSE).len > 10);
+    CHECK(aseptic_status_blame(ASEPTIC_OK) == 0 && aseptic_status_blame(ASEPTIC_MISUSE) == 3);
+    for (int32_t status = -1000; status < 2000; status++) {
+        aseptic_slice cause = aseptic_status_cause(status), remedy = aseptic_status_remedy(status);
+        CHECK((cause.len == 0) == (remedy.len == 0) && (cause.len == 0) == (aseptic_status_blame(status) == 0));
+        CHECK(cause.len == 0 || cause.ptr[cause.len - 1] == '.');
+    }
+    CHECK(aseptic_status_cause(INT32_MIN).len == 0 && aseptic_status_cause(INT32_MAX).len == 0);
+}
+
+int main(void)
+{
+    aseptic_platform platform = ram_platform(&memory);
+    ram_init(&memory);
+    texts();
+    CHECK(aseptic_device_init(&device, &platform) == ASEPTIC_OK);
+    out_of_order();
+    failing_platform();
+
+    memory.before = call_back;
+    CHECK(aseptic_identity_load(&device, &identity) == ASEPTIC_NOT_PROVISIONED);
+    CHECK(aseptic_sender_init(&device, &sender) == ASEPTIC_OK);
+    memory.before = NULL;
+    CHECK(entered > 2);
+    CHECK(aseptic_device_set_use(&device, ASEPTIC_USE_IDLE) == ASEPTIC_OK);
+
+    /* Initialising again is a fresh start, also in the middle of a life. */
+    CHECK(aseptic_sender_init(&device, &sender) == ASEPTIC_OK);
+    CHECK(aseptic_device_init(&device, &platform) == ASEPTIC_OK);
+    aseptic_sender_wipe(&sender);
+    aseptic_sender_wipe(&sender);
+    aseptic_device_wipe(&device);
+    CHECK(aseptic_sender_init(&device, &sender) == ASEPTIC_MISUSE);
+    (void)printf("calls out of order and from inside are refused, %u of them\n", entered);
+    return 0;
+}
