@@ -151,8 +151,8 @@ fn pkg_config() -> String {
          Name: aseptic\n\
          Description: Device security for medical devices\n\
          Version: {VERSION}\n\
-         Cflags: -I\"${{includedir}}\"\n\
-         Libs: -L\"${{libdir}}\" -laseptic\n\
+         Cflags: -I${{includedir}}\n\
+         Libs: -L${{libdir}} -laseptic\n\
          Libs.private: {PRIVATE}\n"
     )
 }

@@ -20,8 +20,8 @@ const DEBIAN: [(&str, &str, &str); 9] = [
     ("python3-venv", "python3", "--version"),
 ];
 
-/// Independent implementations, in a virtual environment below the target folder.
-const PYTHON: [&str; 4] = ["pycose==1.1.0", "cwt==3.3.0", "cbor2==6.3.0", "cryptography==48.0.0"];
+/// Independent implementations, in a virtual environment below the target folder. pycose and cwt hold cbor2 below 6.
+const PYTHON: [&str; 4] = ["pycose==1.1.0", "cwt==3.3.0", "cbor2==5.9.0", "cryptography==48.0.0"];
 
 const CARGO_FUZZ: &str = "0.13.2";
 

@@ -1,0 +1,194 @@
+"""COSE messages with two independent implementations: pycose and cwt.
+
+    cose.py read FILE    opens the messages of a JSON file; prints for each the payload that every tool found, as JSON
+    cose.py write FILE   makes messages for the keys in a JSON file; prints them as JSON
+
+The file holds {"keys": {name: hex}, "messages": [{"kind": name of a function below, "message": hex}]}.
+"""
+
+import json
+import sys
+
+import cwt
+from pycose.algorithms import A128KW, A256GCM, HMAC256, EcdhEsA128KW, EcdhEsHKDF256, EdDSA, Es256
+from pycose.headers import IV, KID, Algorithm, EphemeralKey, StaticKey
+from pycose.keys import EC2Key, OKPKey, SymmetricKey
+from pycose.keys.curves import P256, Ed25519
+from pycose.messages import CoseMessage, Enc0Message, EncMessage, Mac0Message, Sign1Message, SignMessage
+from pycose.messages.recipient import DirectKeyAgreement, KeyAgreementWithKeyWrap, KeyWrap
+from pycose.messages.signer import CoseSignature
+
+PAYLOAD = b"written in Python"
+NONCE = bytes(range(12))
+ESP256, ED25519_FULL = -9, -19
+
+
+class Keys:
+    """The same keys as each library wants them."""
+
+    def __init__(self, told):
+        self.raw = {name: bytes.fromhex(value) for name, value in told.items()}
+
+    def shared(self, alg):
+        return cwt.COSEKey.from_symmetric_key(alg=alg, key=self.raw["shared"], kid=b"kid")
+
+    def p256(self, alg=ESP256, name="p256", private=False, kid=b"p256"):
+        key = {1: 2, 2: kid, 3: alg, -1: 1, -2: self.raw[name + "-x"], -3: self.raw[name + "-y"]}
+        return cwt.COSEKey.new(key | ({-4: self.raw[name + "-d"]} if private else {}))
+
+    def ed25519(self, alg=ED25519_FULL, private=False):
+        key = {1: 1, 2: b"ed25519", 3: alg, -1: 6, -2: self.raw["ed25519-x"]}
+        return cwt.COSEKey.new(key | ({-4: self.raw["ed25519-d"]} if private else {}))
+
+    def pycose_p256(self, name="p256"):
+        return EC2Key(crv=P256, x=self.raw[name + "-x"], y=self.raw[name + "-y"], d=self.raw[name + "-d"])
+
+    def pycose_ed25519(self):
+        return OKPKey(crv=Ed25519, x=self.raw["ed25519-x"], d=self.raw["ed25519-d"])
+
+
+def by_cwt(message, keys, derived_for=None):
+    """`derived_for` is what an agreed secret is derived for (AlgorithmID of RFC 9053 section 5.2)."""
+    return cwt.COSE.new().decode(message, keys, {"alg": derived_for} if derived_for else None)
+
+
+def decoded(message, key):
+    parsed = CoseMessage.decode(message)
+    parsed.key = key
+    return parsed
+
+
+def read_sign1_p256(message, keys):
+    return {"cwt": by_cwt(message, keys.p256())}
+
+
+def read_sign1_ed25519(message, keys):
+    return {"cwt": by_cwt(message, keys.ed25519())}
+
+
+def read_sign(message, keys):
+    return {"cwt, P-256": by_cwt(message, keys.p256()), "cwt, Ed25519": by_cwt(message, keys.ed25519())}
+
+
+def read_mac0(message, keys):
+    parsed = decoded(message, SymmetricKey(k=keys.raw["shared"]))
+    assert parsed.verify_tag()
+    return {"pycose": parsed.payload, "cwt": by_cwt(message, keys.shared("HS256"))}
+
+
+def read_encrypt0_gcm(message, keys):
+    parsed = decoded(message, SymmetricKey(k=keys.raw["shared"]))
+    return {"pycose": parsed.decrypt(), "cwt": by_cwt(message, keys.shared("A256GCM"))}
+
+
+def read_encrypt0_chacha(message, keys):
+    return {"cwt": by_cwt(message, keys.shared("ChaCha20/Poly1305"))}
+
+
+def read_encrypt_wrap(message, keys):
+    parsed = CoseMessage.decode(message)
+    parsed.recipients[0].key = SymmetricKey(k=keys.raw["shared"][:16])
+    wrapping = cwt.COSEKey.new({1: 4, 2: b"kid", 3: -3, 4: [6], -1: keys.raw["shared"][:16]})
+    return {"pycose": parsed.decrypt(parsed.recipients[0]), "cwt": by_cwt(message, wrapping)}
+
+
+def read_encrypt_agree(message, keys):
+    parsed = CoseMessage.decode(message)
+    parsed.recipients[0].key = keys.pycose_p256("agree")
+    return {
+        "pycose": parsed.decrypt(parsed.recipients[0]),
+        "cwt": by_cwt(message, keys.p256(-29, "agree", True, b"agree"), "A128KW"),
+    }
+
+
+def read_encrypt_agree_direct(message, keys):
+    parsed = CoseMessage.decode(message)
+    parsed.recipients[0].key = keys.pycose_p256("agree")
+    return {
+        "pycose": parsed.decrypt(parsed.recipients[0]),
+        "cwt": by_cwt(message, keys.p256(-25, "agree", True, b"agree"), "A256GCM"),
+    }
+
+
+def write_all(keys):
+    """One message of each kind by each library, as far as it knows the algorithms."""
+    shared = SymmetricKey(k=keys.raw["shared"])
+
+    def pycose_sign1(alg, key):
+        message = Sign1Message(phdr={Algorithm: alg}, payload=PAYLOAD)
+        message.key = key
+        return message.encode()
+
+    yield "sign1-p256", "pycose", pycose_sign1(Es256, keys.pycose_p256())
+    yield "sign1-ed25519", "pycose", pycose_sign1(EdDSA, keys.pycose_ed25519())
+    cose = cwt.COSE.new(alg_auto_inclusion=True, kid_auto_inclusion=True)
+    yield "sign1-p256", "cwt", cose.encode_and_sign(PAYLOAD, keys.p256(private=True))
+    yield "sign1-ed25519", "cwt", cose.encode_and_sign(PAYLOAD, keys.ed25519(private=True))
+
+    signers = [
+        CoseSignature(phdr={Algorithm: Es256, KID: b"p256"}, key=keys.pycose_p256()),
+        CoseSignature(phdr={Algorithm: EdDSA, KID: b"ed25519"}, key=keys.pycose_ed25519()),
+    ]
+    yield "sign", "pycose", SignMessage(payload=PAYLOAD, signers=signers).encode()
+    both = [cwt.Signer.new(key, {1: alg, 4: key.kid}) for key, alg in
+            [(keys.p256(private=True), ESP256), (keys.ed25519(private=True), ED25519_FULL)]]
+    yield "sign", "cwt", cwt.COSE.new().encode_and_sign(PAYLOAD, signers=both)
+
+    mac = Mac0Message(phdr={Algorithm: HMAC256}, payload=PAYLOAD)
+    mac.key = shared
+    yield "mac0", "pycose", mac.encode()
+    yield "mac0", "cwt", cose.encode_and_mac(PAYLOAD, keys.shared("HS256"))
+
+    encrypt0 = Enc0Message(phdr={Algorithm: A256GCM}, uhdr={IV: NONCE}, payload=PAYLOAD)
+    encrypt0.key = shared
+    yield "encrypt0-gcm", "pycose", encrypt0.encode()
+    for kind, alg in [("encrypt0-gcm", "A256GCM"), ("encrypt0-chacha", "ChaCha20/Poly1305")]:
+        yield kind, "cwt", cose.encode_and_encrypt(PAYLOAD, keys.shared(alg), unprotected={5: NONCE})
+
+    recipient = KeyWrap(uhdr={Algorithm: A128KW, KID: b"kid"})
+    recipient.key = SymmetricKey(k=keys.raw["shared"][:16])
+    wrapped = EncMessage(phdr={Algorithm: A256GCM}, uhdr={IV: NONCE}, payload=PAYLOAD, recipients=[recipient])
+    wrapped.key = shared
+    yield "encrypt-wrap", "pycose", wrapped.encode()
+
+    agree = EC2Key(crv=P256, x=keys.raw["agree-x"], y=keys.raw["agree-y"])
+    for alg, layer, kind in [
+        (EcdhEsA128KW, KeyAgreementWithKeyWrap, "encrypt-agree"),
+        (EcdhEsHKDF256, DirectKeyAgreement, "encrypt-agree-direct"),
+    ]:
+        ephemeral = EC2Key.generate_key(P256)
+        sent = EC2Key(crv=P256, x=ephemeral.x, y=ephemeral.y)
+        to = layer(phdr={Algorithm: alg}, uhdr={KID: b"agree", EphemeralKey: sent})
+        to.key, to.local_attrs = ephemeral, {StaticKey: agree}
+        made = EncMessage(phdr={Algorithm: A256GCM}, uhdr={IV: NONCE}, payload=PAYLOAD, recipients=[to])
+        made.key = shared
+        yield kind, "pycose", made.encode()
+
+    public = {1: 2, 2: b"agree", -1: 1, -2: keys.raw["agree-x"], -3: keys.raw["agree-y"]}
+    for alg, derived_for, kind in [(-29, "A128KW", "encrypt-agree"), (-25, "A256GCM", "encrypt-agree-direct")]:
+        to = cwt.Recipient.new(
+            protected={1: alg},
+            unprotected={4: b"agree"},
+            recipient_key=cwt.COSEKey.new(public | {3: alg}),
+            context={"alg": derived_for},
+        )
+        content = cwt.COSEKey.generate_symmetric_key(alg="A256GCM") if alg == -29 else None
+        outer = {"protected": {1: 3}, "unprotected": {5: NONCE}, "recipients": [to]}
+        yield kind, "cwt", cwt.COSE.new().encode_and_encrypt(PAYLOAD, content, **outer)
+
+
+def read_all(keys, messages):
+    for entry in messages:
+        read = globals()["read_" + entry["kind"].replace("-", "_")]
+        found = read(bytes.fromhex(entry["message"]), keys)
+        yield {"kind": entry["kind"], "found": {tool: payload.hex() for tool, payload in found.items()}}
+
+
+if __name__ == "__main__":
+    with open(sys.argv[2], encoding="utf-8") as file:
+        told = json.load(file)
+    keys = Keys(told["keys"])
+    if sys.argv[1] == "read":
+        print(json.dumps(list(read_all(keys, told["messages"]))))
+    else:
+        print(json.dumps([{"kind": kind, "tool": tool, "message": made.hex()} for kind, tool, made in write_all(keys)]))
