@@ -69,6 +69,6 @@ fn drive(dist: &Path, way: &Way<'_>) -> Result<()> {
             .env("ASEPTIC_LINK", way.link)
             .env("ASEPTIC_RUNNER", way.runner)
             .env("ASEPTIC_SHARED", dist.join("lib/libaseptic.so.0"))
-            .args(["test", "--quiet", "-p", "aseptic-testbed", "--test", "c", "--", "--nocapture"]),
+            .args(["test", "--quiet", "--workspace", "--test", "c", "--", "--nocapture"]),
     )
 }

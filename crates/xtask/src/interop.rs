@@ -3,23 +3,47 @@
 use crate::{setup, shell};
 use anyhow::{Result, bail};
 
+/// Target and filter of every test that asks another implementation. Each of them runs in the workspace's tests too, where
+/// its tool is installed.
+const TESTS: [(&[&str], &str); 5] = [
+    // pycose, cwt, cbor2, pyca/cryptography: COSE, sealed messages, SUIT
+    (&["--test", "interop"], ""),
+    // OpenSSL: requests and bundles
+    (&["--test", "formats"], "openssl"),
+    // OpenSSL: chains, and what stands in certificates
+    (&["--test", "ca"], "openssl"),
+    // curl and OpenSSL: enrolment over mutual TLS, with OpenSSL's own key and request
+    (&["--test", "registrar"], "openssl"),
+    // OpenSSL: s_client against our server, our client against s_server, certificates on both sides
+    (&["--lib"], "openssl"),
+];
+
 /// Runs the interop tests with the tools that are there; under `CI=true` a missing one is an error.
 pub(crate) fn run() -> Result<()> {
-    let Some(python) = setup::python() else {
+    let python = setup::python();
+    if python.is_none() {
         if shell::ci() {
             bail!("the Python packages are missing; run `cargo xtask setup`");
         }
-        println!("interop: skipped, the Python packages are not installed");
-        return Ok(());
-    };
-    shell::run(shell::cargo().env("ASEPTIC_PYTHON", python).args([
-        "test",
-        "--quiet",
-        "-p",
-        "aseptic-testbed",
-        "--test",
-        "interop",
-        "--",
-        "--nocapture",
-    ]))
+        println!("interop: Python skipped, its packages are not installed");
+    }
+    for (target, filter) in TESTS {
+        let mut tests = shell::cargo();
+        // The whole workspace, so that what its own tests have built is used again.
+        tests.args(["test", "--quiet", "--workspace"]).args(target).args(["--", "--nocapture", filter]);
+        // An interpreter that answers nothing makes the tests skip, and say so.
+        tests.env("ASEPTIC_PYTHON", python.clone().unwrap_or_else(|| "python3".into()));
+        let output = tests.output()?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        print!("{text}");
+        eprint!("{}", String::from_utf8_lossy(&output.stderr));
+        if !output.status.success() {
+            bail!("cargo test {} {filter}: {}", target.join(" "), output.status);
+        }
+        // A filter that fits no test any more would pass for ever.
+        if !text.lines().any(|line| line.starts_with("test result: ok. ") && !line.contains(" 0 passed")) {
+            bail!("cargo test {} {filter}: there is no such test", target.join(" "));
+        }
+    }
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! Other people's tools read what we write, and the reverse. One module for each format; tools that are not there skip
 //! their tests and say so, unless `CI=true` made `cargo xtask interop` refuse to start without them.
 
+mod cose;
 mod messaging;
 mod suit;
 
@@ -15,9 +16,9 @@ use std::process::Command;
 /// If the script fails.
 fn python(script: &str, arguments: &[&str]) -> Option<String> {
     let interpreter = std::env::var_os("ASEPTIC_PYTHON").unwrap_or_else(|| "python3".into());
-    let probe = Command::new(&interpreter).args(["-c", "import cbor2, cryptography"]).output();
+    let probe = Command::new(&interpreter).args(["-c", "import cbor2, cryptography, cwt, pycose"]).output();
     if !probe.is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: Python without cbor2 and cryptography; `cargo xtask setup` installs them");
+        eprintln!("skipped: Python without cbor2, cryptography, cwt or pycose; `cargo xtask setup` installs them");
         return None;
     }
     let script = repository().join("tests/interop").join(script);
