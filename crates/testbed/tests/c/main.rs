@@ -6,4 +6,6 @@
 mod abi;
 mod program;
 mod pump;
+#[path = "../common/registrar.rs"]
+mod registrar;
 mod scene;

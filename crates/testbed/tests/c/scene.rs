@@ -1,12 +1,13 @@
 //! Factory, hospital and author around one pump, whose folder is the one that the C program works on.
 
-use aseptic_certs::{Engine, base64, cms};
+use crate::registrar;
+use aseptic_certs::Engine;
 use aseptic_core::crypto::soft::{self, PrivateKey};
 use aseptic_core::crypto::{KeyAlg, PublicKey};
 use aseptic_core::limits;
 use aseptic_core::time::Time;
 use aseptic_core::trust::{self, Authority, PhysicalPresence, Purpose, Trust, TrustBuffers};
-use aseptic_identity::{Action, DeviceName, Enroller, Event, Identity, Response, Workspace, birth};
+use aseptic_identity::{DeviceName, Enroller, Identity, Workspace, birth};
 use aseptic_infra::adapter::{Record, RecordAdapter, Setup};
 use aseptic_infra::author::{Manifest, Signature};
 use aseptic_infra::ca::{Ca, Expected, Local, Validity};
@@ -165,33 +166,13 @@ impl Scene {
         let platform = self.device.platform(&keys);
         self.with_trust(|trust| {
             let mut enroller = Enroller::start(&platform, &suite, trust, &Engine, &mut workspace).unwrap();
-            let mut answer: Option<Vec<u8>> = None;
-            loop {
-                let event = match &mut answer {
-                    None => Event::Ready,
-                    Some(body) => Event::Response(Response {
-                        status: 200,
-                        content_type: "application/pkcs7-mime",
-                        retry_after: "",
-                        body,
-                    }),
-                };
-                match enroller.step(event, Time::trusted(now())).unwrap() {
-                    Action::Done => break,
-                    Action::Request(request) if request.method == "GET" => {
-                        answer = Some(bundle(&self.hospital.certificates().collect::<Vec<_>>()));
-                    }
-                    Action::Request(request) => {
-                        let mut csr = vec![0; request.body.len()];
-                        let length = base64::decode(request.body, &mut csr).unwrap();
-                        let validity = Validity::days(now() - 300, 365).unwrap();
-                        let local = Local { serial: SERIAL, validity, uris: &[] };
-                        let chain = self.hospital.issue_local(&csr[..length], &local).unwrap();
-                        answer = Some(bundle(&chain.iter().map(Vec::as_slice).collect::<Vec<_>>()));
-                    }
-                    other => panic!("{other:?}"),
-                }
-            }
+            let authorities: Vec<&[u8]> = self.hospital.certificates().collect();
+            let issue = |csr: &[u8]| {
+                let validity = Validity::days(now() - 300, 365).unwrap();
+                self.hospital.issue_local(csr, &Local { serial: SERIAL, validity, uris: &[] }).unwrap()
+            };
+            let time = Time::trusted(now());
+            registrar::enrol(&mut enroller, time, &authorities, issue, |_, answer| answer).unwrap();
         });
     }
 
@@ -217,14 +198,4 @@ fn owner_store(hospital: &Ca, signer: &AuthorityKey, adapter: &PrivateKey) -> Ve
         .pin(ADAPTER, &[Purpose::Receive], PublicKey::new(KeyAlg::P256, &public).unwrap())
         .sign(&soft::suite(), &[(signer.public().unwrap(), signer)])
         .unwrap()
-}
-
-/// A PKCS #7 bundle in base64, as EST carries it.
-fn bundle(certificates: &[&[u8]]) -> Vec<u8> {
-    let mut der = vec![0; 8192];
-    let length = cms::write(certificates, &mut der).unwrap();
-    let mut out = vec![0; base64::encoded_len(length)];
-    let length = base64::encode(&der[..length], &mut out).unwrap();
-    out.truncate(length);
-    out
 }
