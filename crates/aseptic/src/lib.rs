@@ -31,3 +31,8 @@ pub use aseptic_update as update;
 pub use aseptic_core::{Reason, Result};
 
 pub mod manual;
+
+/// The Rust block of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

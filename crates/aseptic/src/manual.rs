@@ -16,8 +16,12 @@ pub mod support {}
 pub mod decisions {
     #[doc = include_str!("../manual/decisions/2026-11-23-one-reason.md")]
     pub mod one_reason {}
-    #[doc = include_str!("../manual/decisions/2026-11-23-first-write-twice.md")]
-    pub mod first_write_twice {}
+    #[doc = include_str!("../manual/decisions/2026-11-23-two-copies.md")]
+    pub mod two_copies {}
+    #[doc = include_str!("../manual/decisions/2026-11-23-borrowed-trust.md")]
+    pub mod borrowed_trust {}
+    #[doc = include_str!("../manual/decisions/2026-11-23-lines-of-core.md")]
+    pub mod lines_of_core {}
     #[doc = include_str!("../manual/decisions/2026-11-23-fewer-key-methods.md")]
     pub mod fewer_key_methods {}
 }
