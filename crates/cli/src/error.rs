@@ -2,43 +2,87 @@
 
 use aseptic_core::Reason;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// A cause; [`Error::remedy`] is what to do about it.
+/// Two sentences: the cause, with what it is about and the number of the reason, and what to do about it.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
-    /// A file could not be read or written.
-    #[error("{path}: {cause}.", path = .path.display())]
-    File { path: PathBuf, cause: io::ErrorKind },
-    /// The content is nothing that we know.
-    #[error("{}: the content is of no kind that this command knows.", .0.display())]
-    Unknown(PathBuf),
-    /// The content was refused.
-    #[error("{path}: {cause} (E{number})", path = .path.display(), cause = .reason.cause(), number = .reason.number())]
-    Refused { path: PathBuf, reason: Reason },
+#[error("{cause} (E{number})", number = .reason.number())]
+pub(crate) struct Error {
+    reason: Reason,
+    cause: String,
+    remedy: String,
+    misuse: bool,
 }
 
+pub(crate) type Result<T> = std::result::Result<T, Error>;
+
 impl Error {
+    /// The content of a file is refused.
+    pub(crate) fn refused(path: &Path, reason: Reason) -> Self {
+        Self::because(path, reason, reason.cause())
+    }
+
+    /// As [`Error::refused`], with a cause that says more than that of the reason.
+    pub(crate) fn because(path: &Path, reason: Reason, cause: &str) -> Self {
+        let cause = format!("{}: {cause}", path.display());
+        Self { reason, cause, remedy: reason.remedy().into(), misuse: false }
+    }
+
+    /// A file cannot be read or written.
     pub(crate) fn file(path: &Path, error: &io::Error) -> Self {
-        Self::File { path: path.to_owned(), cause: error.kind() }
+        let (reason, remedy) = match error.kind() {
+            io::ErrorKind::NotFound => (Reason::FileMissing, "Check the path."),
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                (Reason::FileDenied, "Check owner and mode of the file and of its folder.")
+            }
+            io::ErrorKind::IsADirectory => (Reason::FileDenied, "Pass a file, not a folder."),
+            io::ErrorKind::AlreadyExists => {
+                (Reason::FileExists, "Choose another name, or pass --force to replace the file.")
+            }
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => (Reason::DiskFull, "Free some space."),
+            _ => (Reason::PlatformIo, "Check the path and the medium."),
+        };
+        let cause = match error.kind() {
+            io::ErrorKind::IsADirectory => "It is a folder.",
+            io::ErrorKind::ReadOnlyFilesystem => "The file system is read-only.",
+            _ => reason.cause(),
+        };
+        Self { remedy: remedy.into(), misuse: true, ..Self::because(path, reason, cause) }
+    }
+
+    /// What the other side's library refused to do with a file.
+    pub(crate) fn infra(path: &Path, error: &aseptic_infra::Error) -> Self {
+        let reason = error.reason();
+        // A parser's picture of the place has lines of its own; the first line and the last one say it all.
+        let context: Vec<_> = error.context().lines().filter(|line| !line.contains(" |")).collect();
+        let context = context.join(": ");
+        let named = context.contains(&path.display().to_string());
+        let cause = if named { String::new() } else { format!("{}: ", path.display()) };
+        let misuse = matches!(
+            reason,
+            Reason::FileMissing | Reason::FileDenied | Reason::FileExists | Reason::DiskFull | Reason::PlatformIo
+        );
+        let cause = format!("{cause}{context}: {}", reason.cause());
+        Self { reason, cause, remedy: reason.remedy().into(), misuse }
+    }
+
+    /// The result cannot be written to standard output.
+    pub(crate) fn output(error: &io::Error) -> Self {
+        Self::file(Path::new("standard output"), error)
+    }
+
+    /// Another remedy than that of the reason.
+    pub(crate) fn remedied(self, remedy: &str) -> Self {
+        Self { remedy: remedy.into(), ..self }
     }
 
     /// What to do about it, in one sentence.
-    pub(crate) fn remedy(&self) -> String {
-        match self {
-            Self::File { .. } => "Check the path and the permissions.".into(),
-            Self::Unknown(_) => {
-                "Pass a certificate, request, revocation list, COSE message, SUIT envelope or record.".into()
-            }
-            Self::Refused { reason, .. } => reason.remedy().into(),
-        }
+    pub(crate) fn remedy(&self) -> &str {
+        &self.remedy
     }
 
     /// 1 for a refusal, 2 for misuse.
     pub(crate) const fn exit(&self) -> u8 {
-        match self {
-            Self::File { .. } => 2,
-            Self::Unknown(_) | Self::Refused { .. } => 1,
-        }
+        if self.misuse { 2 } else { 1 }
     }
 }

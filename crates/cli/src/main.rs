@@ -5,14 +5,23 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod file;
 mod inspect;
+mod tree;
+mod update;
 
 use clap::{Parser, Subcommand};
-use std::path::PathBuf;
+use error::{Error, Result};
+use std::io::{self, Write};
 use std::process::ExitCode;
 
+/// Device security for medical devices: look into files, make and check updates.
+///
+/// Results go to standard output. An error is two lines on standard error: the cause, with the number of the reason, and
+/// what to do about it. The exit status is 0 for done, 1 for a refusal, 2 for misuse: wrong arguments, or a file that
+/// cannot be read or written.
 #[derive(Parser)]
-#[command(name = "aseptic", version, about = "Device security for medical devices")]
+#[command(name = "aseptic", version)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -20,28 +29,47 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Show what a file holds: certificate, request, revocation list, COSE message, SUIT envelope, stored record
-    Inspect {
-        /// PEM, DER or CBOR
-        file: PathBuf,
-        /// As JSON
-        #[arg(long)]
-        json: bool,
-    },
+    Inspect(inspect::Arguments),
+    #[command(subcommand)]
+    Update(update::Command),
 }
 
 fn main() -> ExitCode {
-    let outcome = match Arguments::parse().command {
-        Command::Inspect { file, json } => inspect::run(&file, json),
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() => return misuse(&error),
+        Err(help) => return finish(Ok(help.to_string().trim_end().to_owned())),
     };
-    match outcome {
-        Ok(text) => {
-            println!("{text}");
-            ExitCode::SUCCESS
-        }
+    finish(match arguments.command {
+        Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Update(command) => update::run(&command),
+    })
+}
+
+fn finish(outcome: Result<String>) -> ExitCode {
+    match outcome.and_then(|text| print(&text)) {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}\n{}", error.remedy());
+            eprintln!("{}\n{}", tree::printable(&error.to_string()), error.remedy());
             ExitCode::from(error.exit())
         }
     }
+}
+
+/// A reader that has seen enough, as `head` does, is no error.
+fn print(text: &str) -> Result<()> {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::output(&error)),
+        _ => Ok(()),
+    }
+}
+
+/// The first paragraph of what the parser has to say is the cause.
+fn misuse(error: &clap::Error) -> ExitCode {
+    let text = error.to_string();
+    let cause = text.split("\n\n").next().unwrap_or_default();
+    let cause: Vec<_> = cause.strip_prefix("error: ").unwrap_or(cause).split_whitespace().collect();
+    eprintln!("{}.\nSee `aseptic --help`, or --help behind the name of a command.", tree::printable(&cause.join(" ")));
+    ExitCode::from(2)
 }

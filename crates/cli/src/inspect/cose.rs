@@ -1,7 +1,7 @@
 //! COSE messages (RFC 9052).
 
-use super::node::Node;
-use super::{item, suit, trust};
+use super::{claims, item, key, suit, trust};
+use crate::tree::Node;
 use aseptic_core::cbor::{Key, Map, Reader, Rules, Type};
 use aseptic_core::{Reason, Result};
 
@@ -40,6 +40,9 @@ pub(crate) fn message(reader: &mut Reader<'_>) -> Result<Option<Node>> {
     Ok(Some(Node::new(name, "", children).meaning(meaning)))
 }
 
+/// Recipients of recipients that are shown.
+const NESTED: u8 = 2;
+
 /// What follows the two header maps.
 enum Part {
     Payload,
@@ -58,18 +61,26 @@ impl Part {
             }
             Self::Ciphertext => Node::bytes("ciphertext", reader.bytes()?).meaning("with a tag of 16 bytes at its end"),
             Self::Bytes(name) => Node::bytes(*name, reader.bytes()?),
-            Self::Layers(name, last) => layers(reader, name, last)?,
+            Self::Layers(name, last) => layers(reader, name, last, NESTED)?,
         })
     }
 }
 
-fn layers(reader: &mut Reader<'_>, name: &str, last: &str) -> Result<Node> {
+/// Layers, each with layers of its own where there are four parts (RFC 9052 section 5.1), `depth` times.
+fn layers(reader: &mut Reader<'_>, name: &str, last: &str, depth: u8) -> Result<Node> {
     let count = reader.array()?;
     let mut children = Vec::new();
     for at in 0..count {
-        reader.array_exact(3)?;
+        let length = reader.array()?;
+        let nested = depth.checked_sub(1).filter(|_| length == 4);
+        if length != 3 && nested.is_none() {
+            return Err(Reason::CoseMalformed);
+        }
         let mut parts = headers(reader)?;
         parts.push(if reader.null() { Node::leaf(last, "none") } else { Node::bytes(last, reader.bytes()?) });
+        if let Some(depth) = nested {
+            parts.push(layers(reader, name, last, depth)?);
+        }
         children.push(Node::new(format!("{name} {}", at + 1), "", parts));
     }
     Ok(Node::new(format!("{name}s"), count.to_string(), children))
@@ -77,7 +88,12 @@ fn layers(reader: &mut Reader<'_>, name: &str, last: &str) -> Result<Node> {
 
 /// A payload that we know is shown as what it is.
 fn payload(bytes: &[u8]) -> Node {
-    match trust::node(bytes).or_else(|_| suit::digest(bytes)) {
+    let cose_key = || {
+        let mut reader = Reader::new(bytes, Rules::Received);
+        let node = key::node(&mut reader, "COSE_Key").and_then(|node| reader.end().map(|()| node));
+        node.and_then(|node| if key::is_one(bytes) { Ok(node) } else { Err(Reason::CoseMalformed) })
+    };
+    match trust::node(bytes).or_else(|_| suit::digest(bytes)).or_else(|_| cose_key()) {
         Ok(node) => Node::new("payload", format!("{} bytes", bytes.len()), vec![node]),
         Err(_) => Node::bytes("payload", bytes),
     }
@@ -109,7 +125,12 @@ fn parameters(reader: &mut Reader<'_>, mut map: Map) -> Result<Vec<Node>> {
             let number = reader.int()?;
             Node::leaf(name, number.to_string()).meaning(algorithm(number))
         } else {
-            item::node(reader, name)?.meaning(meaning)
+            match key {
+                Key::Int(15) if reader.peek()? == Type::Map => claims::node(reader, &name)?,
+                Key::Int(-1 | -2) if reader.peek()? == Type::Map => key::node(reader, &name)?,
+                _ => item::node(reader, name)?,
+            }
+            .meaning(meaning)
         });
     }
     Ok(children)
@@ -129,6 +150,7 @@ fn parameter(key: Key<'_>) -> (String, &'static str) {
         Key::Int(33) => ("x5chain", "certificates (RFC 9360)"),
         Key::Int(34) => ("x5t", "hash of a certificate (RFC 9360)"),
         Key::Int(-1) => ("ephemeral key", "the sender's key of this message"),
+        Key::Int(-2) => ("static key", "the sender's long-term key"),
         Key::Int(-20) => ("salt", "of the key derivation"),
         other => return (item::key(other), ""),
     };

@@ -1,6 +1,6 @@
 //! Any CBOR item as a tree.
 
-use super::node::{Node, show};
+use crate::tree::{Node, show};
 use aseptic_core::cbor::{Key, Reader, Type};
 use aseptic_core::{Reason, Result};
 

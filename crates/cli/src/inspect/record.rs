@@ -1,50 +1,96 @@
-//! One place of a stored record (see `aseptic_core::record`).
+//! Places of a stored record (see `aseptic_core::record`): one, or both in a row.
 
-use super::node::Node;
-use super::{cose, item};
+use super::{content, cose, item};
+use crate::tree::Node;
 use aseptic_core::cbor::{Reader, Rules};
 use aseptic_core::record::Kind;
 use aseptic_core::{Reason, Result};
 
+const MAGIC: &[u8] = b"aRec";
+const HEAD: usize = 12;
+const CHECK: usize = 4;
+
 /// Whether the bytes begin as a record does.
 pub(crate) fn is_one(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"aRec")
+    bytes.starts_with(MAGIC)
 }
 
-/// The frame and, where it is CBOR, the payload.
+/// The frame, and the fields of the payload. Of two places in a row both are shown.
 pub(crate) fn node(bytes: &[u8]) -> Result<Node> {
-    let (head, rest) = bytes.split_at_checked(12).ok_or(Reason::RecordCorrupt)?;
-    let (payload, check) = rest.split_last_chunk::<4>().ok_or(Reason::RecordCorrupt)?;
-    let [_, _, _, _, kind, version, high, low, sequence @ ..] = head else {
-        return Err(Reason::RecordCorrupt);
-    };
-    if usize::from(u16::from_be_bytes([*high, *low])) != payload.len() {
+    let (first, rest) = place(bytes)?;
+    if rest.is_empty() {
+        return Ok(first);
+    }
+    let (second, rest) = place(rest)?;
+    if !rest.is_empty() {
         return Err(Reason::RecordCorrupt);
     }
-    let name = Kind::ALL.into_iter().find(|known| *known as u8 == *kind);
-    let sequence = sequence.iter().fold(0_u32, |sum, byte| sum << 8 | u32::from(*byte));
-    Ok(Node::new(
-        "record",
-        "",
-        vec![
-            Node::leaf("kind", kind.to_string()).meaning(name.map_or_else(String::new, |kind| format!("{kind:?}"))),
-            Node::leaf("format version", version.to_string()),
-            Node::leaf("sequence", sequence.to_string()).meaning("the higher of the two places counts"),
-            content(payload),
-            Node::bytes("check", check).meaning("CRC-32 of all before it"),
-        ],
-    )
-    .meaning("one of the two places of a stored record"))
+    Ok(Node::new("record", "2 places", vec![first, second]).meaning("the valid one with the higher sequence counts"))
 }
 
-fn content(payload: &[u8]) -> Node {
+/// The frame at the front, and what follows it.
+fn place(bytes: &[u8]) -> Result<(Node, &[u8])> {
+    let Some((&[_, _, _, _, number, version, high, low, s0, s1, s2, s3], _)) =
+        bytes.strip_prefix(MAGIC).and_then(|_| bytes.split_first_chunk::<HEAD>())
+    else {
+        return Err(Reason::RecordCorrupt);
+    };
+    let end = HEAD.saturating_add(usize::from(u16::from_be_bytes([high, low])));
+    let (body, rest) = bytes.split_at_checked(end).ok_or(Reason::RecordCorrupt)?;
+    let (check, rest) = rest.split_first_chunk::<CHECK>().ok_or(Reason::RecordCorrupt)?;
+    let payload = body.get(HEAD..).unwrap_or_default();
+    let kind = Kind::ALL.into_iter().find(|known| *known as u8 == number);
+    let whole = crc32(body) == u32::from_be_bytes(*check);
+    let sequence = u32::from_be_bytes([s0, s1, s2, s3]);
+    let children = vec![
+        Node::leaf("kind", number.to_string()).meaning(kind.map_or("unknown to this version", meaning)),
+        Node::leaf("format version", version.to_string()),
+        Node::leaf("sequence", sequence.to_string()).meaning("the higher one of the two places counts"),
+        self::payload(kind.filter(|_| whole), payload),
+        Node::bytes("check", check).meaning(if whole {
+            "CRC-32 of all before it; it matches"
+        } else {
+            "CRC-32 of all before it; it does not match: this place is damaged, the other one counts"
+        }),
+    ];
+    Ok((Node::new("record", "", children).meaning("one of the two places of a stored record"), rest))
+}
+
+/// By the kind of record; bytes that are not what the kind prescribes are shown as CBOR, or as bytes.
+fn payload(kind: Option<Kind>, payload: &[u8]) -> Node {
     let cbor = || {
         let mut reader = Reader::new(payload, Rules::Deterministic);
         let node = item::node(&mut reader, "payload")?;
         reader.end().map(|()| node)
     };
-    match cose::node(payload) {
-        Ok(Some(node)) => Node::new("payload", format!("{} bytes", payload.len()), vec![node]),
-        _ => cbor().unwrap_or_else(|_| Node::bytes("payload", payload)),
+    let known = match kind {
+        Some(Kind::TrustManufacturer | Kind::TrustOwner) => cose::node(payload).ok().flatten().map(|node| vec![node]),
+        Some(kind) => content::fields(kind, payload).ok(),
+        None => None,
+    };
+    match known {
+        Some(fields) => Node::new("payload", format!("{} bytes", payload.len()), fields),
+        None => cbor().unwrap_or_else(|_| Node::bytes("payload", payload)),
     }
+}
+
+const fn meaning(kind: Kind) -> &'static str {
+    match kind {
+        Kind::TimeFloor => "time floor: before this time it certainly is not",
+        Kind::TrustManufacturer => "trust store of the manufacturer",
+        Kind::TrustOwner => "trust store of the owner",
+        Kind::BirthIdentity => "birth identity (IDevID)",
+        Kind::LocalIdentity => "identity given by the owner (LDevID), with its successor",
+        Kind::UpdateJournal => "journal of the update under way",
+        Kind::UpdateConfirmed => "what was confirmed last, and the rollback floor",
+        Kind::SenderSequence => "sequence numbers that a sender has reserved",
+        Kind::ReplayWindows => "replay windows of a receiver",
+        _ => "unknown to this version",
+    }
+}
+
+/// CRC-32 (ISO-HDLC).
+pub(crate) fn crc32(bytes: &[u8]) -> u32 {
+    let step = |crc: u32, _| (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg());
+    !bytes.iter().fold(u32::MAX, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), step))
 }

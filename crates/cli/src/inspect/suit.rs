@@ -1,7 +1,7 @@
 //! SUIT envelopes (draft-ietf-suit-manifest).
 
-use super::node::{Node, show};
 use super::{cose, item};
+use crate::tree::{Node, show};
 use aseptic_core::cbor::{Key, Reader, Rules, Type};
 use aseptic_core::{Reason, Result};
 

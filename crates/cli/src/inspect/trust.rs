@@ -1,10 +1,17 @@
 //! The trust store object (see `aseptic_core::trust`).
 
-use super::node::Node;
-use super::x509;
+use super::x509::{self, key_kind};
+use crate::tree::Node;
 use aseptic_core::cbor::{Key, Reader, Rules};
 use aseptic_core::trust::{Purpose, Purposes};
 use aseptic_core::{Reason, Result};
+
+/// Whether the bytes begin as the content of a trust store does: eight entries, a format and an authority.
+pub(crate) fn is_one(bytes: &[u8]) -> bool {
+    let mut reader = Reader::new(bytes, Rules::Received);
+    let Ok(map) = reader.map() else { return false };
+    map.left() == 8 && reader.int() == Ok(1) && reader.uint().is_ok() && reader.int() == Ok(2) && reader.uint().is_ok()
+}
 
 /// The content of a trust store, or an error if it is none.
 pub(crate) fn node(payload: &[u8]) -> Result<Node> {
@@ -54,19 +61,17 @@ fn entry(reader: &mut Reader<'_>) -> Result<Node> {
     let may = Purpose::ALL.into_iter().filter(|purpose| bits & u64::from(Purposes::of(&[*purpose]).bits()) != 0);
     let may: Vec<_> = may.map(|purpose| format!("{purpose:?}")).collect();
     let what = match reader.uint()? {
-        0 => Node::new("anchor", "", vec![x509::der(reader.bytes()?)?]),
+        0 => {
+            let anchor = reader.bytes()?;
+            match x509::der(anchor) {
+                Ok(certificate) => Node::new("anchor", "", vec![certificate]),
+                Err(_) => Node::bytes("anchor", anchor).meaning("not readable as a certificate"),
+            }
+        }
         kind => Node::bytes("key", reader.bytes()?).meaning(key_kind(kind)),
     };
-    Ok(Node::new("entry", String::from_utf8_lossy(name), vec![what]).meaning(format!("may: {}", may.join(", "))))
-}
-
-const fn key_kind(number: u64) -> &'static str {
-    match number {
-        1 => "P-256",
-        2 => "Ed25519",
-        3 => "X25519",
-        _ => "unknown kind",
-    }
+    let name = String::from_utf8_lossy(name);
+    Ok(Node::new("entry", name, vec![what]).meaning(format!("may: {}", may.join(", "))))
 }
 
 fn list(reader: &mut Reader<'_>, name: &str, item: impl Fn(&mut Reader<'_>) -> Result<Node>) -> Result<Node> {

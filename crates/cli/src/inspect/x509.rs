@@ -1,10 +1,13 @@
 //! Certificates, requests and revocation lists, through x509-parser.
 
-use super::node::{Node, show};
+use super::names::hardware_module;
+pub(crate) use super::names::{dotted, uri};
+use crate::tree::{Node, show};
+use aseptic_certs::{cms, der, oid};
 use aseptic_core::{Reason, Result};
 use x509_parser::prelude::*;
 
-/// The tree of a DER certificate, request or revocation list.
+/// The tree of a DER certificate, request, revocation list, bundle or key.
 pub(crate) fn der(bytes: &[u8]) -> Result<Node> {
     if let Some(certificate) = whole(X509Certificate::from_der(bytes)) {
         return Ok(self::certificate(&certificate));
@@ -12,10 +15,60 @@ pub(crate) fn der(bytes: &[u8]) -> Result<Node> {
     if let Some(request) = whole(X509CertificationRequest::from_der(bytes)) {
         return Ok(self::request(&request));
     }
-    match whole(CertificateRevocationList::from_der(bytes)) {
-        Some(list) => Ok(revocation_list(&list)),
-        None => Err(Reason::DerMalformed),
+    if let Some(list) = whole(CertificateRevocationList::from_der(bytes)) {
+        return Ok(revocation_list(&list));
     }
+    if let Some(key) = whole(SubjectPublicKeyInfo::from_der(bytes)) {
+        return Ok(public_key(&key));
+    }
+    if is_private_key(bytes) {
+        return Ok(private_key(bytes.len()));
+    }
+    bundle(bytes)
+}
+
+/// A private key of so many bytes.
+pub(crate) fn private_key(size: usize) -> Node {
+    Node::leaf("private key", format!("{size} bytes")).meaning("not shown")
+}
+
+/// The number of a key algorithm in our own formats.
+pub(crate) const fn key_kind(number: u64) -> &'static str {
+    match number {
+        1 => "P-256",
+        2 => "Ed25519",
+        3 => "X25519",
+        _ => "unknown kind",
+    }
+}
+
+/// PKCS#8 (RFC 5958) and the older form for elliptic curves (RFC 5915): a version, then an algorithm or the key itself.
+fn is_private_key(bytes: &[u8]) -> bool {
+    let mut outer = der::Reader::new(bytes);
+    let Ok(mut key) = outer.nested(der::SEQUENCE) else { return false };
+    let version = key.small();
+    let next = if key.peek() == Some(der::SEQUENCE) { key.read(der::SEQUENCE).is_ok() } else { true };
+    outer.end().is_ok() && matches!(version, Ok(0 | 1)) && next && key.read(der::OCTET_STRING).is_ok()
+}
+
+/// CMS that only carries certificates; the last resort, so that what is none is malformed DER first of all.
+fn bundle(bytes: &[u8]) -> Result<Node> {
+    let signed = {
+        let mut outer = der::Reader::new(bytes);
+        outer.nested(der::SEQUENCE).and_then(|mut inner| inner.oid()) == Ok(oid::SIGNED_DATA)
+    };
+    if !signed {
+        return Err(Reason::DerMalformed);
+    }
+    let children: Vec<_> = cms::certificates(bytes)?
+        .iter()
+        .map(|bytes| match whole(X509Certificate::from_der(bytes)) {
+            Some(certificate) => self::certificate(&certificate),
+            None => Node::bytes("certificate", bytes).meaning("malformed"),
+        })
+        .collect();
+    Ok(Node::new("certificate bundle", format!("{} certificates", children.len()), children)
+        .meaning("CMS certs-only (RFC 5652), as EST answers with"))
 }
 
 /// The parser leaves trailing bytes to its caller.
@@ -42,7 +95,8 @@ fn certificate(certificate: &X509Certificate<'_>) -> Node {
             name("subject", certificate.subject()),
             public_key(certificate.public_key()),
             extensions(certificate.extensions()),
-            signature(&certificate.signature_algorithm, &certificate.signature_value.data),
+            algorithm(&certificate.signature_algorithm),
+            signature(&certificate.signature_value.data),
         ],
     )
     .meaning("X.509 (RFC 5280)")
@@ -52,7 +106,7 @@ fn request(request: &X509CertificationRequest<'_>) -> Node {
     let info = &request.certification_request_info;
     let mut asked = Vec::new();
     if let Some(list) = request.requested_extensions() {
-        asked.extend(list.map(|extension| Node::leaf(kind(extension), "")));
+        asked.extend(list.map(|extension| Node::new(kind(extension), value(extension, "", &[]), details(extension))));
     }
     Node::new(
         "certification request",
@@ -61,8 +115,8 @@ fn request(request: &X509CertificationRequest<'_>) -> Node {
             name("subject", &info.subject),
             public_key(&info.subject_pki),
             Node::new("requested extensions", asked.len().to_string(), asked),
-            signature(&request.signature_algorithm, &request.signature_value.data)
-                .meaning("by the key itself: proof that the requester holds it"),
+            algorithm(&request.signature_algorithm),
+            signature(&request.signature_value.data).meaning("by the key itself: proof that the requester holds it"),
         ],
     )
     .meaning("PKCS#10 (RFC 2986)")
@@ -71,7 +125,10 @@ fn request(request: &X509CertificationRequest<'_>) -> Node {
 fn revocation_list(list: &CertificateRevocationList<'_>) -> Node {
     let revoked: Vec<_> = list
         .iter_revoked_certificates()
-        .map(|entry| Node::leaf(entry.raw_serial_as_string(), format!("revoked {}", entry.revocation_date)))
+        .map(|entry| {
+            let reason = entry.reason_code().map_or_else(String::new, |(_, reason)| reason.to_string());
+            Node::leaf(entry.raw_serial_as_string(), format!("revoked {}", entry.revocation_date)).meaning(reason)
+        })
         .collect();
     Node::new(
         "certificate revocation list",
@@ -83,6 +140,8 @@ fn revocation_list(list: &CertificateRevocationList<'_>) -> Node {
             Node::leaf("this update", list.last_update().to_string()),
             Node::leaf("next update", list.next_update().map_or_else(|| "none".into(), |time| time.to_string())),
             Node::new("revoked", revoked.len().to_string(), revoked),
+            algorithm(&list.signature_algorithm),
+            signature(&list.signature_value.data),
         ],
     )
     .meaning("RFC 5280 section 5")
@@ -121,16 +180,29 @@ fn public_key(key: &SubjectPublicKeyInfo<'_>) -> Node {
     Node::bytes("public key", &key.subject_public_key.data).meaning(meaning)
 }
 
-fn signature(algorithm: &AlgorithmIdentifier<'_>, bytes: &[u8]) -> Node {
+fn algorithm(algorithm: &AlgorithmIdentifier<'_>) -> Node {
     let oid = algorithm.algorithm.to_id_string();
-    let meaning = match oid.as_str() {
+    let name = match oid.as_str() {
         "1.2.840.10045.4.3.2" => "ECDSA with SHA-256",
         "1.2.840.10045.4.3.3" => "ECDSA with SHA-384",
+        "1.2.840.10045.4.3.4" => "ECDSA with SHA-512",
         "1.3.101.112" => "Ed25519",
+        "1.3.101.113" => "Ed448",
+        "1.2.840.113549.1.1.5" => "RSA with SHA-1, which proves nothing any more",
+        "1.2.840.113549.1.1.10" => "RSA-PSS",
         "1.2.840.113549.1.1.11" => "RSA with SHA-256",
-        other => other,
+        "1.2.840.113549.1.1.12" => "RSA with SHA-384",
+        "1.2.840.113549.1.1.13" => "RSA with SHA-512",
+        "2.16.840.1.101.3.4.3.17" => "ML-DSA-44",
+        "2.16.840.1.101.3.4.3.18" => "ML-DSA-65",
+        "2.16.840.1.101.3.4.3.19" => "ML-DSA-87",
+        _ => "an algorithm that this command does not know",
     };
-    Node::bytes("signature", bytes).meaning(meaning)
+    Node::leaf("signature algorithm", oid).meaning(name)
+}
+
+fn signature(bytes: &[u8]) -> Node {
+    Node::bytes("signature", bytes)
 }
 
 fn extensions(list: &[X509Extension<'_>]) -> Node {
@@ -178,6 +250,7 @@ fn value(extension: &ParsedExtension<'_>, oid: &str, raw: &[u8]) -> String {
             let mut names: Vec<String> = known.iter().filter(|(set, _)| *set).map(|(_, name)| (*name).into()).collect();
             names.extend(usage.other.iter().map(|oid| match oid.to_id_string().as_str() {
                 "1.3.6.1.5.5.7.3.28" => "cmcRA (registrar)".into(),
+                "1.3.6.1.5.5.7.3.43" => "updatePackageSigning".into(),
                 other => other.to_owned(),
             }));
             names.join(", ")
@@ -187,7 +260,7 @@ fn value(extension: &ParsedExtension<'_>, oid: &str, raw: &[u8]) -> String {
             id.key_identifier.as_ref().map_or_else(String::new, |id| show(id.0))
         }
         ParsedExtension::SubjectAlternativeName(_) => String::new(),
-        _ => format!("{oid} {}", show(raw)),
+        _ => format!("{oid} {}", show(raw)).trim().to_owned(),
     }
 }
 
@@ -200,15 +273,10 @@ fn details(extension: &ParsedExtension<'_>) -> Vec<Node> {
         .iter()
         .map(|name| match name {
             GeneralName::DNSName(host) => Node::leaf("DNS name", *host),
-            GeneralName::URI(uri) => Node::leaf("URI", *uri).meaning(if uri.contains("udi") || uri.contains("/01/") {
-                "unique device identification"
-            } else {
-                ""
-            }),
+            GeneralName::URI(link) => uri(link),
             GeneralName::IPAddress(address) => Node::bytes("IP address", address),
-            GeneralName::OtherName(oid, value) if oid.to_id_string() == "1.3.6.1.5.5.7.8.4" => {
-                Node::bytes("hardware module name", value).meaning("type and serial of the hardware (RFC 4108)")
-            }
+            GeneralName::OtherName(oid, value) if oid.to_id_string() == "1.3.6.1.5.5.7.8.4" => hardware_module(value)
+                .unwrap_or_else(|_| Node::bytes("hardware module name", value).meaning("malformed")),
             other => Node::leaf("other name", other.to_string()),
         })
         .collect()

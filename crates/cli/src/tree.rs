@@ -54,22 +54,50 @@ impl Node {
     fn write(&self, level: usize, out: &mut String) {
         let separator = if self.value.is_empty() { "" } else { ": " };
         let meaning = self.meaning.as_ref().map(|meaning| format!("  - {meaning}")).unwrap_or_default();
-        let _ = writeln!(out, "{:indent$}{}{separator}{}{meaning}", "", self.name, self.value, indent = level * 2);
+        let line = printable(&format!("{}{separator}{}{meaning}", self.name, self.value));
+        let _ = writeln!(out, "{:indent$}{line}", "", indent = level.saturating_mul(2));
         for child in &self.children {
-            child.write(level + 1, out);
+            child.write(level.saturating_add(1), out);
         }
     }
+}
+
+/// Text for a terminal: what would move the cursor, change colours or turn the direction of writing is escaped, because
+/// whoever made the file may want to show something else than it holds.
+pub(crate) fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        let steers = matches!(character, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}');
+        if character.is_control() || steers { out.extend(character.escape_unicode()) } else { out.push(character) }
+    }
+    out
 }
 
 /// Bytes for people: at most 32 of them, as text if they are printable.
 pub(crate) fn show(bytes: &[u8]) -> String {
     const MOST: usize = 32;
-    let hex: String = bytes.iter().take(MOST).map(|byte| format!("{byte:02x}")).collect();
+    let first = hex(bytes.get(..MOST).unwrap_or(bytes));
     let more = if bytes.len() > MOST { format!("... ({} bytes)", bytes.len()) } else { String::new() };
     match std::str::from_utf8(bytes) {
         Ok(text) if !text.is_empty() && text.len() <= 80 && !text.chars().any(char::is_control) => {
-            format!("\"{text}\" ({hex}{more})")
+            format!("\"{text}\" ({first}{more})")
         }
-        _ => format!("{hex}{more}"),
+        _ => format!("{first}{more}"),
+    }
+}
+
+/// All bytes in hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_steer_a_terminal_is_escaped() {
+        let node = Node::leaf("name", "\u{1b}[2Jgood\u{202e}exe\n").meaning("as\tgiven");
+        assert_eq!(node.text(), r"name: \u{1b}[2Jgood\u{202e}exe\u{a}  - as\u{9}given");
     }
 }
