@@ -21,7 +21,7 @@ use std::process::ExitCode;
 /// what to do about it. The exit status is 0 for done, 1 for a refusal, 2 for misuse: wrong arguments, or a file that
 /// cannot be read or written.
 #[derive(Parser)]
-#[command(name = "aseptic", version)]
+#[command(name = "aseptic", version, verbatim_doc_comment)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

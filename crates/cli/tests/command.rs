@@ -157,7 +157,7 @@ fn inspect_says_what_is_wrong_with_a_file() {
     desk.fails(&["inspect", "record"], 1, "record", 120);
     let hidden = desk.path("hidden");
     fs::write(&hidden, b"x").unwrap();
-    fs::set_permissions(&hidden, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&hidden, fs::Permissions::from_mode(0o000)).unwrap();
     // Nothing is hidden from root.
     if fs::read(&hidden).is_err() {
         desk.fails(&["inspect", "hidden"], 2, "hidden", 802);

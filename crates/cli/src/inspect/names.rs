@@ -85,7 +85,7 @@ fn is_gtin(text: &str) -> bool {
     let digits: Option<Vec<u32>> = text.chars().map(|digit| digit.to_digit(10)).collect();
     digits.is_some_and(|digits| {
         let sum: u32 = digits.iter().zip([3, 1].into_iter().cycle()).map(|(digit, weight)| digit * weight).sum();
-        digits.len() == 14 && sum % 10 == 0
+        digits.len() == 14 && sum.is_multiple_of(10)
     })
 }
 

@@ -38,7 +38,7 @@ pub(crate) fn digest(bytes: &[u8]) -> Result<Node> {
     let mut reader = Reader::new(bytes, Rules::Received);
     reader.array_exact(2)?;
     let algorithm = reader.int()?;
-    let node = Node::bytes("digest", reader.bytes()?).meaning(cose::algorithm(algorithm));
+    let node = Node::leaf("digest", format!("{} {}", cose::algorithm(algorithm), show(reader.bytes()?)));
     reader.end().map(|()| node)
 }
 
@@ -115,11 +115,25 @@ fn commands(bytes: &[u8], name: &str, depth: u8) -> Result<Node> {
                 });
                 Node::new(command(code), format!("{branches} branches"), each.collect::<Result<_>>()?)
             }
+            _ if reader.peek()? == Type::Unsigned => policy(reader.uint()?, command(code)),
             _ => item::node(&mut reader, command(code))?,
         });
     }
     reader.end()?;
     Ok(Node::new(name, format!("{} commands", count / 2), children))
+}
+
+/// The argument of conditions and of most directives: what a device is to report of them. Of a component index it is the
+/// number itself.
+fn policy(bits: u64, name: &str) -> Node {
+    if name == command(12) {
+        return Node::leaf(name, bits.to_string());
+    }
+    Node::leaf(name, "").meaning(match bits {
+        0 => "reports nothing".into(),
+        15 => "reports success and failure, with details".into(),
+        bits => format!("reporting policy {bits}"),
+    })
 }
 
 fn parameters(reader: &mut Reader<'_>, name: &str) -> Result<Node> {

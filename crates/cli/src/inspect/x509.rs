@@ -42,11 +42,15 @@ pub(crate) const fn key_kind(number: u64) -> &'static str {
     }
 }
 
-/// PKCS#8 (RFC 5958) and the older form for elliptic curves (RFC 5915): a version, then an algorithm or the key itself.
+/// PKCS#8 (RFC 5958) and the older forms for elliptic curves (RFC 5915) and RSA (RFC 8017 appendix A.1.2): a version, then
+/// an algorithm and the key, the key itself, or eight numbers.
 fn is_private_key(bytes: &[u8]) -> bool {
     let mut outer = der::Reader::new(bytes);
     let Ok(mut key) = outer.nested(der::SEQUENCE) else { return false };
     let version = key.small();
+    if outer.end().is_ok() && key.peek() == Some(der::INTEGER) {
+        return version == Ok(0) && (0..8).all(|_| key.integer().is_ok());
+    }
     let next = if key.peek() == Some(der::SEQUENCE) { key.read(der::SEQUENCE).is_ok() } else { true };
     outer.end().is_ok() && matches!(version, Ok(0 | 1)) && next && key.read(der::OCTET_STRING).is_ok()
 }

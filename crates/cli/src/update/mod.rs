@@ -12,6 +12,7 @@ use clap::Subcommand;
 /// The order of things: `key` once, `create` for each release, `verify` wherever somebody wants to know what a device will
 /// say to an envelope.
 #[derive(Subcommand)]
+#[command(verbatim_doc_comment)]
 pub(crate) enum Command {
     Key(key::Arguments),
     Create(create::Arguments),
