@@ -29,7 +29,10 @@ use std::path::PathBuf;
 /// DER; COSE messages and keys, SUIT envelopes and trust stores in CBOR; and the records that a device stores, one place
 /// or both. Looking proves nothing: no signature is verified. Private keys are never shown.
 #[derive(Args)]
-#[command(verbatim_doc_comment, after_help = "Examples:\n  aseptic inspect device.pem\n  aseptic inspect pump-7.suit --json")]
+#[command(
+    verbatim_doc_comment,
+    after_help = "Examples:\n  aseptic inspect device.pem\n  aseptic inspect pump-7.suit --json"
+)]
 pub(crate) struct Arguments {
     /// PEM, DER, CBOR or a stored record
     file: PathBuf,
