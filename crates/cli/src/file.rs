@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use aseptic_core::Reason;
+use pem::Pem;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -9,6 +10,9 @@ use std::path::Path;
 
 /// Most bytes of a file: the largest image that an author would sign. Memory is the limit, not a protocol.
 const MOST: u64 = 1 << 30;
+
+/// How a block of a PEM file begins (RFC 7468).
+pub(crate) const PEM_BEGIN: &[u8] = b"-----BEGIN ";
 
 /// Reads a file whole.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
@@ -33,6 +37,13 @@ pub(crate) fn write(path: &Path, bytes: &[u8], force: bool) -> Result<()> {
         replace(path, bytes)
     };
     outcome.map_err(|error| Error::file(path, &error))
+}
+
+/// The blocks of a PEM file; none if one of them is damaged, which the parser alone would pass over.
+pub(crate) fn pem_blocks(bytes: &[u8]) -> Option<Vec<Pem>> {
+    let blocks = pem::parse_many(bytes).ok()?;
+    let begun = bytes.split(|byte| *byte == b'\n').filter(|line| line.starts_with(PEM_BEGIN)).count();
+    (begun == blocks.len()).then_some(blocks)
 }
 
 fn fresh(path: &Path, bytes: &[u8]) -> io::Result<()> {

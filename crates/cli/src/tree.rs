@@ -76,10 +76,13 @@ pub(crate) fn printable(text: &str) -> String {
 /// Bytes for people: at most 32 of them, as text if they are printable.
 pub(crate) fn show(bytes: &[u8]) -> String {
     const MOST: usize = 32;
+    if bytes.is_empty() {
+        return "empty".into();
+    }
     let first = hex(bytes.get(..MOST).unwrap_or(bytes));
     let more = if bytes.len() > MOST { format!("... ({} bytes)", bytes.len()) } else { String::new() };
     match std::str::from_utf8(bytes) {
-        Ok(text) if !text.is_empty() && text.len() <= 80 && !text.chars().any(char::is_control) => {
+        Ok(text) if text.len() <= 80 && !text.chars().any(char::is_control) => {
             format!("\"{text}\" ({first}{more})")
         }
         _ => format!("{first}{more}"),

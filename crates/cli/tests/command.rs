@@ -215,7 +215,13 @@ fn several_authors_sign_and_a_certificate_stands_for_its_key() {
     desk.done(&["update", "key", "--ed25519", "--out", "ed.key"]);
     desk.done(&["update", "create", "7.toml", "--key", "third.key", "--key", "ed.key", "--out", "7.suit"]);
     desk.done(&["update", "verify", "7.suit", "--key", "third.crt"]);
-    desk.done(&["update", "verify", "7.suit", "--key", "stranger.pub", "third.crt"]);
+    desk.done(&["update", "verify", "--key", "stranger.pub", "--key", "third.crt", "7.suit"]);
+    let both = [fs::read(desk.path("stranger.pub")).unwrap(), fs::read(desk.path("third.crt")).unwrap()].concat();
+    desk.put("both.pub", &both);
+    desk.done(&["update", "verify", "7.suit", "--key", "both.pub"]);
+    desk.put("both.pub", &both[..both.len() - 20]);
+    desk.fails(&["update", "verify", "7.suit", "--key", "both.pub"], 1, "both.pub", 221);
+    desk.fails(&["inspect", "both.pub"], 1, "both.pub", 401);
     desk.fails(&["update", "verify", "7.suit", "--key", "stranger.pub"], 1, "7.suit", 311);
 }
 

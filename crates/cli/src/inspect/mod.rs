@@ -86,16 +86,13 @@ fn map(bytes: &[u8]) -> aseptic_core::Result<Option<Node>> {
 
 /// Text with a block in it; OpenSSL puts an explanation before it.
 fn is_pem(bytes: &[u8]) -> bool {
-    const BEGIN: &[u8] = b"-----BEGIN ";
-    bytes.starts_with(BEGIN)
+    bytes.starts_with(file::PEM_BEGIN)
         || (std::str::from_utf8(bytes).is_ok()
-            && bytes
-                .windows(BEGIN.len() + 1)
-                .any(|window| window.split_first().is_some_and(|(first, rest)| *first == b'\n' && rest == BEGIN)))
+            && bytes.split(|byte| *byte == b'\n').any(|line| line.starts_with(file::PEM_BEGIN)))
 }
 
 fn pem(bytes: &[u8]) -> aseptic_core::Result<Node> {
-    let blocks = pem::parse_many(bytes).map_err(|_| Reason::DerMalformed)?;
+    let blocks = file::pem_blocks(bytes).ok_or(Reason::DerMalformed)?;
     let mut children = blocks.iter().map(block).collect::<aseptic_core::Result<Vec<_>>>()?;
     match (children.len(), children.pop()) {
         (_, None) => Err(Reason::DerMalformed),

@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Arguments {
     /// What is released, in TOML
     description: PathBuf,
-    /// Private key of an author, PEM, mode 0600; several sign together
+    /// Private key of an author, PEM, mode 0600; repeated, several sign together
     #[arg(long, value_name = "FILE", required = true)]
     key: Vec<PathBuf>,
     /// Where the envelope goes

@@ -25,8 +25,8 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Arguments {
     /// The envelope
     file: PathBuf,
-    /// Public keys that may author updates: PEM, public key or certificate
-    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    /// Public keys that may author updates: PEM, public keys or certificates; may be repeated
+    #[arg(long, value_name = "FILE", required = true)]
     key: Vec<PathBuf>,
     /// Domain name of the maker of the device
     #[arg(long, value_name = "DOMAIN", requires = "class")]
@@ -129,7 +129,7 @@ fn public_keys(path: &Path) -> Result<Vec<Vec<u8>>> {
         Error::because(path, Reason::KeyInvalid, cause)
             .remedied("Pass a PEM file with a public key or a certificate, P-256 or Ed25519.")
     };
-    let blocks = pem::parse_many(file::read(path)?).map_err(|_| refused("The PEM is damaged."))?;
+    let blocks = file::pem_blocks(&file::read(path)?).ok_or_else(|| refused("The PEM is damaged."))?;
     if blocks.is_empty() {
         return Err(refused("It holds no PEM."));
     }
