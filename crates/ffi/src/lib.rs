@@ -5,6 +5,9 @@
 
 mod abi;
 mod device;
+/// cbindgen:ignore
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod identity;
 mod message;
 mod platform;

@@ -80,8 +80,12 @@ fn no_target_panics_on_mutated_seeds() {
 
 /// Every truncation, and every byte set to each of the values that mean something to an encoding.
 fn systematic(seed: &[u8], run: &mut impl FnMut(&[u8])) {
-    // The seeds of one target are alike; where they are long, every third byte of each does.
-    let step = if seed.len() > 300 { 3 } else { 1 };
+    // The seeds of one target are alike; where they are long, every third byte of each does, and of the longest a hundred.
+    let step = match seed.len() {
+        0..=300 => 1,
+        301..=1200 => 3,
+        length => length / 100,
+    };
     for at in (0..seed.len()).step_by(step) {
         run(&seed[..at]);
         let mut input = seed.to_vec();

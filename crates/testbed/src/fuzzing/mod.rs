@@ -4,11 +4,13 @@
 //! nobody signed, changes what is stored although it refused. The targets under `fuzz/` call these functions; a test of
 //! this package runs them over the seeds, over every small mutation of them and over the stored corpus, on stable Rust.
 
+mod c;
 mod cose;
 mod state;
 mod wire;
 mod x509;
 
+pub use c::c_calls;
 pub use cose::{cose_encrypt, cose_encrypt0, cose_mac0, cose_sign, cose_sign1};
 pub use state::{record, trust_store};
 pub use wire::cbor;
@@ -39,4 +41,5 @@ pub const TARGETS: &[Target] = &[
     Target { name: "certificate_request", run: x509::certificate_request, seeds: x509::certificate_request_seeds },
     Target { name: "certificate_bundle", run: x509::certificate_bundle, seeds: x509::certificate_bundle_seeds },
     Target { name: "est_base64", run: x509::est_base64, seeds: x509::est_base64_seeds },
+    Target { name: "c_calls", run: c::c_calls, seeds: c::c_calls_seeds },
 ];

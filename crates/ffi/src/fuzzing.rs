@@ -1,0 +1,464 @@
+//! The C functions, called in any order with any bytes over a platform that may lie. For fuzzers and tests alone.
+//!
+//! What is promised in C and cannot be checked from Rust without it is checked here: no call ends the program, every status
+//! has its text, an error leaves zeros in its outputs, a refusal changes nothing that is stored.
+
+use crate::*;
+use aseptic_core::Reason;
+use core::ffi::c_void;
+use std::boxed::Box;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::vec::Vec;
+
+/// Reads `data` as a program: each byte a call, the bytes after it its arguments. Gives what each call answered.
+pub fn calls(data: &[u8]) -> Vec<aseptic_status> {
+    let machine = Box::new(RefCell::new(Machine::default()));
+    let mut bench = Bench::new(&machine);
+    let (mut script, mut answers) = (Script(data), Vec::new());
+    for _ in 0..MOST_CALLS {
+        let Some(op) = script.byte() else { break };
+        answers.push(bench.step(op, &mut script));
+    }
+    bench.wipe();
+    answers
+}
+
+/// The numbers of the steps that [`calls`] reads, for writing seeds: `[number, arguments]`.
+pub mod step {
+    /// One byte: `ASEPTIC_USE_...`.
+    pub const SET_USE: u8 = 0;
+    /// One byte of authority, then a blob: two bytes of length, big endian, and the bytes.
+    pub const TRUST_INSTALL: u8 = 1;
+    /// As [`TRUST_INSTALL`].
+    pub const TRUST_UPDATE: u8 = 2;
+    /// No argument.
+    pub const IDENTITY_LOAD: u8 = 3;
+    /// One byte: the room.
+    pub const IDENTITY_NAME: u8 = 4;
+    /// No argument.
+    pub const SENDER_INIT: u8 = 5;
+    /// Class, stream, recipient and body as blobs, two bytes of room.
+    pub const SEAL: u8 = 6;
+    /// A blob: the envelope.
+    pub const BEGIN: u8 = 7;
+    /// No argument.
+    pub const OFFSET: u8 = 8;
+    /// A blob.
+    pub const FEED: u8 = 9;
+    /// No argument.
+    pub const FINISH: u8 = 10;
+    /// No argument.
+    pub const ACTIVATE: u8 = 11;
+    /// No argument.
+    pub const ABANDON: u8 = 12;
+    /// No argument.
+    pub const BOOT: u8 = 13;
+    /// One byte: the migration floor.
+    pub const CONFIRM: u8 = 14;
+    /// One byte of slot and a blob: what now lies there.
+    pub const POKE: u8 = 15;
+    /// One byte: what the platform does to its answers from now on; 0 is the truth.
+    pub const LIE: u8 = 16;
+    /// No argument: all contexts are wiped, the device starts again on what is stored.
+    pub const RESTART: u8 = 17;
+    /// How many there are.
+    pub const COUNT: u8 = 18;
+}
+
+/// The model that the envelopes of the seeds are for.
+pub const VENDOR: [u8; 16] = [0xA1; 16];
+/// See [`VENDOR`].
+pub const CLASS: [u8; 16] = [0xB2; 16];
+
+struct Bench {
+    platform: aseptic_platform,
+    device: Box<aseptic_device>,
+    identity: Box<aseptic_identity>,
+    sender: Box<aseptic_sender>,
+    update: Box<aseptic_update>,
+    machine: *const RefCell<Machine>,
+}
+
+impl Bench {
+    fn new(machine: &RefCell<Machine>) -> Self {
+        let machine = core::ptr::from_ref(machine);
+        // SAFETY: zeros are what the header asks of a context before its first use.
+        let mut bench = unsafe {
+            Self {
+                platform: table(machine.cast_mut().cast()),
+                device: zeroed(),
+                identity: zeroed(),
+                sender: zeroed(),
+                update: zeroed(),
+                machine,
+            }
+        };
+        bench.start();
+        bench
+    }
+
+    fn start(&mut self) {
+        // SAFETY: live memory, and a table whose context outlives it.
+        let status = unsafe { aseptic_device_init(&raw mut *self.device, &raw const self.platform) };
+        assert_eq!(status, ASEPTIC_OK);
+    }
+
+    fn wipe(&mut self) {
+        // SAFETY: live memory, valid contexts or none.
+        unsafe {
+            aseptic_update_wipe(&raw mut *self.update);
+            aseptic_sender_wipe(&raw mut *self.sender);
+            aseptic_identity_wipe(&raw mut *self.identity);
+            aseptic_device_wipe(&raw mut *self.device);
+        }
+    }
+
+    fn machine(&self) -> &RefCell<Machine> {
+        // SAFETY: the machine outlives the bench, and a `RefCell` keeps readers and writers apart.
+        unsafe { &*self.machine }
+    }
+
+    fn step(&mut self, op: u8, script: &mut Script<'_>) -> aseptic_status {
+        let before = self.machine().borrow().stored();
+        let (device, identity) = (&raw mut *self.device, &raw mut *self.identity);
+        let (sender, update) = (&raw mut *self.sender, &raw mut *self.update);
+        // SAFETY: live memory, valid contexts or zeros, slices of live bytes, and buffers apart from all of them.
+        let status = unsafe {
+            match op % step::COUNT {
+                step::SET_USE => aseptic_device_set_use(device, script.small()),
+                step::TRUST_INSTALL => {
+                    let (authority, object) = (script.small(), script.blob());
+                    aseptic_trust_install(device, authority, slice(object), ASEPTIC_PRESENCE_CONFIRMED)
+                }
+                step::TRUST_UPDATE => {
+                    let (authority, object) = (script.small(), script.blob());
+                    aseptic_trust_update(device, authority, slice(object))
+                }
+                step::IDENTITY_LOAD => aseptic_identity_load(device, identity),
+                step::IDENTITY_NAME => {
+                    let room = usize::from(script.small());
+                    output(room, |out| aseptic_identity_name(identity, out))
+                }
+                step::SENDER_INIT => aseptic_sender_init(device, sender),
+                step::SEAL => {
+                    let (message_class, stream, recipient, body) =
+                        (script.small(), script.small(), script.blob(), script.blob());
+                    let message = aseptic_message {
+                        message_class,
+                        stream,
+                        reserved: [0; 6],
+                        recipient: slice(recipient),
+                        content_type: slice(b"text/plain"),
+                        body: slice(body),
+                    };
+                    let room = usize::from(u16::from_be_bytes([script.small(), script.small()]));
+                    output(room, |out| aseptic_message_seal(device, identity, sender, &raw const message, out))
+                }
+                step::BEGIN => {
+                    let model = aseptic_model { vendor: VENDOR, device_class: CLASS, component: slice(b"main") };
+                    aseptic_update_begin(device, slice(script.blob()), &raw const model, update)
+                }
+                step::OFFSET => {
+                    let (mut offset, mut missing) = (7, 7);
+                    let status = aseptic_update_offset(update, &raw mut offset, &raw mut missing);
+                    assert!(status == ASEPTIC_OK || (offset, missing) == (0, 0));
+                    status
+                }
+                step::FEED => aseptic_update_feed(device, update, slice(script.blob())),
+                step::FINISH => aseptic_update_finish(device, update),
+                step::ACTIVATE => aseptic_update_activate(device, update),
+                step::ABANDON => aseptic_update_abandon(device),
+                step::BOOT => {
+                    let mut boot = 7;
+                    let status = aseptic_update_boot(device, &raw mut boot);
+                    assert_eq!(status == ASEPTIC_OK, (1..=5).contains(&boot));
+                    status
+                }
+                step::CONFIRM => aseptic_update_confirm(device, u64::from(script.small())),
+                step::POKE => {
+                    let (slot, blob) = (u16::from(script.small()), script.blob().to_vec());
+                    let mut machine = self.machine().borrow_mut();
+                    machine.slots.insert(slot, blob);
+                    machine.doubtful = true;
+                    return ASEPTIC_OK;
+                }
+                step::LIE => {
+                    let mut machine = self.machine().borrow_mut();
+                    machine.lie = script.small();
+                    machine.doubtful = true;
+                    return ASEPTIC_OK;
+                }
+                _ => {
+                    self.wipe();
+                    self.start();
+                    return ASEPTIC_OK;
+                }
+            }
+        };
+        if status != ASEPTIC_OK {
+            assert!(Reason::from_number(status).is_some(), "{status}");
+            assert!(aseptic_status_cause(status).len != 0 && aseptic_status_blame(status) != 0);
+            let machine = self.machine().borrow();
+            // On a machine that never lied nothing is mended; a transfer of other bytes than were signed is given up.
+            let kept = machine.stored() == before || machine.doubtful || op % step::COUNT == step::FINISH;
+            assert!(kept, "{status} changed what is stored");
+        }
+        status
+    }
+}
+
+/// Calls with a buffer of this room, and checks what an error leaves there.
+fn output(room: usize, call: impl FnOnce(*mut aseptic_buf) -> aseptic_status) -> aseptic_status {
+    let mut bytes = std::vec![0xEE_u8; room.saturating_add(8)];
+    let mut out = aseptic_buf { ptr: bytes.as_mut_ptr(), cap: room, len: 7 };
+    let status = call(&raw mut out);
+    let len = out.len;
+    let (inside, beyond) = bytes.split_at(room);
+    assert!(beyond.iter().all(|byte| *byte == 0xEE), "written beyond the room");
+    match status {
+        ASEPTIC_OK => assert!(len <= room),
+        ASEPTIC_BUFFER_TOO_SMALL => assert!(len > room && inside.iter().all(|byte| *byte == 0)),
+        _ => assert!(len == 0 && inside.iter().all(|byte| *byte == 0)),
+    }
+    status
+}
+
+/// The program, read from the front; missing bytes are zeros.
+struct Script<'d>(&'d [u8]);
+
+impl<'d> Script<'d> {
+    fn byte(&mut self) -> Option<u8> {
+        let (first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(*first)
+    }
+
+    fn small(&mut self) -> u8 {
+        self.byte().unwrap_or(0)
+    }
+
+    fn blob(&mut self) -> &'d [u8] {
+        let length = usize::from(u16::from_be_bytes([self.small(), self.small()]));
+        let (blob, rest) = self.0.split_at(length.min(self.0.len()));
+        self.0 = rest;
+        blob
+    }
+}
+
+/// What the platform keeps.
+#[derive(Default)]
+struct Machine {
+    slots: BTreeMap<u16, Vec<u8>>,
+    counters: BTreeMap<u8, u64>,
+    images: [BTreeMap<u64, u8>; 2],
+    drawn: u8,
+    lie: u8,
+    /// What is stored, or was answered once, may not be what the library wrote.
+    doubtful: bool,
+}
+
+impl Machine {
+    fn stored(&self) -> BTreeMap<u16, Vec<u8>> {
+        self.slots.clone()
+    }
+}
+
+fn slice(bytes: &[u8]) -> aseptic_slice {
+    aseptic_slice { ptr: bytes.as_ptr(), len: bytes.len() }
+}
+
+/// # Safety
+/// Zeros must be a value of `T`.
+unsafe fn zeroed<T>() -> Box<T> {
+    // SAFETY: as the caller promises.
+    Box::new(unsafe { core::mem::zeroed() })
+}
+
+/// # Safety
+/// `ctx` must be the machine of a bench.
+unsafe fn machine<'a>(ctx: *mut c_void) -> core::cell::RefMut<'a, Machine> {
+    // SAFETY: as the caller promises.
+    unsafe { &*ctx.cast::<RefCell<Machine>>() }.borrow_mut()
+}
+
+fn table(ctx: *mut c_void) -> aseptic_platform {
+    aseptic_platform {
+        size: u32::try_from(size_of::<aseptic_platform>()).unwrap_or(0),
+        reserved: 0,
+        ctx,
+        entropy_fill: Some(entropy_fill),
+        clock_now: Some(clock_now),
+        clock_uptime: Some(clock_uptime),
+        store_load: Some(store_load),
+        store_save: Some(store_save),
+        store_erase: Some(store_erase),
+        counter_read: Some(counter_read),
+        counter_advance: Some(counter_advance),
+        counter_hardware: None,
+        key_generate: None,
+        key_public: None,
+        key_sign_digest: None,
+        key_agree: None,
+        key_next: None,
+        key_destroy: None,
+        image_geometry: Some(image_geometry),
+        image_erase: Some(image_erase),
+        image_write: Some(image_write),
+        image_read: Some(image_read),
+        image_running: Some(image_running),
+        image_select: Some(image_select),
+        on_event: None,
+    }
+}
+
+// SAFETY of all functions below: the library passes the context of its table and pointers with their lengths.
+
+unsafe extern "C" fn entropy_fill(ctx: *mut c_void, out: *mut u8, len: usize) -> aseptic_status {
+    // SAFETY: see above.
+    let (mut machine, out) = unsafe { (machine(ctx), core::slice::from_raw_parts_mut(out, len)) };
+    for byte in out {
+        machine.drawn = machine.drawn.wrapping_mul(5).wrapping_add(1);
+        *byte = machine.drawn;
+    }
+    if machine.lie & LIE_FAULT == 0 { ASEPTIC_OK } else { ASEPTIC_PLATFORM_UNAVAILABLE }
+}
+
+unsafe extern "C" fn clock_now(ctx: *mut c_void, seconds: *mut u64, trust: *mut u8) -> aseptic_status {
+    // SAFETY: see above.
+    let wild = unsafe { machine(ctx) }.lie & LIE_VALUE != 0;
+    // SAFETY: see above.
+    unsafe { (*seconds, *trust) = if wild { (u64::MAX, 200) } else { (1_800_000_000, 2) } };
+    ASEPTIC_OK
+}
+
+unsafe extern "C" fn clock_uptime(_: *mut c_void) -> u64 {
+    0
+}
+
+unsafe extern "C" fn store_load(
+    ctx: *mut c_void,
+    slot: u16,
+    out: *mut u8,
+    cap: usize,
+    len: *mut usize,
+) -> aseptic_status {
+    // SAFETY: see above.
+    let machine = unsafe { machine(ctx) };
+    if machine.lie & LIE_LENGTH != 0 {
+        // SAFETY: see above.
+        unsafe { *len = cap.wrapping_add(usize::from(slot)).wrapping_sub(1) };
+        return ASEPTIC_OK;
+    }
+    let Some(blob) = machine.slots.get(&slot) else { return ASEPTIC_PLATFORM_NOT_FOUND };
+    if blob.len() > cap {
+        return ASEPTIC_PLATFORM_FULL;
+    }
+    // SAFETY: see above; the blob fits.
+    unsafe {
+        core::ptr::copy_nonoverlapping(blob.as_ptr(), out, blob.len());
+        *len = blob.len();
+    }
+    ASEPTIC_OK
+}
+
+unsafe extern "C" fn store_save(ctx: *mut c_void, slot: u16, bytes: *const u8, len: usize) -> aseptic_status {
+    // SAFETY: see above.
+    let (mut machine, bytes) = unsafe { (machine(ctx), core::slice::from_raw_parts(bytes, len)) };
+    if machine.lie & LIE_FAULT != 0 {
+        return ASEPTIC_PLATFORM_FULL;
+    }
+    machine.slots.insert(slot, bytes.to_vec());
+    ASEPTIC_OK
+}
+
+unsafe extern "C" fn store_erase(ctx: *mut c_void, slot: u16) -> aseptic_status {
+    // SAFETY: see above.
+    unsafe { machine(ctx) }.slots.remove(&slot);
+    ASEPTIC_OK
+}
+
+unsafe extern "C" fn counter_read(ctx: *mut c_void, counter: u8, value: *mut u64) -> aseptic_status {
+    // SAFETY: see above.
+    let machine = unsafe { machine(ctx) };
+    let wild = machine.lie & LIE_VALUE != 0;
+    // SAFETY: see above.
+    unsafe { *value = if wild { u64::MAX } else { machine.counters.get(&counter).copied().unwrap_or(0) } };
+    ASEPTIC_OK
+}
+
+unsafe extern "C" fn counter_advance(ctx: *mut c_void, counter: u8, value: u64) -> aseptic_status {
+    // SAFETY: see above.
+    let mut machine = unsafe { machine(ctx) };
+    let held = machine.counters.entry(counter).or_default();
+    *held = value.max(*held);
+    ASEPTIC_OK
+}
+
+unsafe extern "C" fn image_geometry(
+    ctx: *mut c_void,
+    _: u8,
+    size: *mut u64,
+    erase: *mut u32,
+    write: *mut u32,
+) -> aseptic_status {
+    // SAFETY: see above.
+    let wild = unsafe { machine(ctx) }.lie & LIE_VALUE != 0;
+    // SAFETY: see above.
+    unsafe { (*size, *erase, *write) = if wild { (u64::MAX, 3, 1 << 31) } else { (16_384, 1024, 8) } };
+    ASEPTIC_OK
+}
+
+unsafe extern "C" fn image_erase(ctx: *mut c_void, slot: u8, offset: u64, len: u64) -> aseptic_status {
+    // SAFETY: see above.
+    let mut machine = unsafe { machine(ctx) };
+    let end = offset.saturating_add(len);
+    if let Some(image) = machine.images.get_mut(usize::from(slot)) {
+        image.retain(|at, _| !(offset..end).contains(at));
+    }
+    ASEPTIC_OK
+}
+
+unsafe extern "C" fn image_write(
+    ctx: *mut c_void,
+    slot: u8,
+    offset: u64,
+    bytes: *const u8,
+    len: usize,
+) -> aseptic_status {
+    // SAFETY: see above.
+    let (mut machine, bytes) = unsafe { (machine(ctx), core::slice::from_raw_parts(bytes, len)) };
+    if machine.lie & LIE_FAULT != 0 {
+        return ASEPTIC_PLATFORM_IO;
+    }
+    if let Some(image) = machine.images.get_mut(usize::from(slot)) {
+        image.extend((offset..).zip(bytes.iter().copied()));
+    }
+    ASEPTIC_OK
+}
+
+unsafe extern "C" fn image_read(ctx: *mut c_void, slot: u8, offset: u64, out: *mut u8, len: usize) -> aseptic_status {
+    // SAFETY: see above.
+    let (machine, out) = unsafe { (machine(ctx), core::slice::from_raw_parts_mut(out, len)) };
+    for (at, byte) in (offset..).zip(out) {
+        *byte = machine.images.get(usize::from(slot)).and_then(|image| image.get(&at)).copied().unwrap_or(0xFF);
+    }
+    ASEPTIC_OK
+}
+
+unsafe extern "C" fn image_running(ctx: *mut c_void, slot: *mut u8) -> aseptic_status {
+    // SAFETY: see above.
+    let wild = unsafe { machine(ctx) }.lie & LIE_VALUE != 0;
+    // SAFETY: see above.
+    unsafe { *slot = if wild { 9 } else { 0 } };
+    ASEPTIC_OK
+}
+
+unsafe extern "C" fn image_select(_: *mut c_void, _: u8, _: u8) -> aseptic_status {
+    ASEPTIC_OK
+}
+
+const MOST_CALLS: u32 = 64;
+const LIE_FAULT: u8 = 1;
+const LIE_LENGTH: u8 = 2;
+const LIE_VALUE: u8 = 4;

@@ -1,0 +1,154 @@
+//! The C functions: programs of calls, among them a whole life of trust and update.
+
+use crate::trust::{KeyPair, signed};
+use aseptic_core::cbor::Writer;
+use aseptic_core::cose::{Headers, sign1};
+use aseptic_core::crypto::{HashAlg, KeyAlg, soft};
+use aseptic_core::trust::{Authority, Entry, Material, Purpose, Purposes, StoreContent};
+use aseptic_ffi::fuzzing::{CLASS, VENDOR, calls, step};
+use aseptic_update::Digest;
+
+/// Calls in any order with any arguments: the checks are made where the calls are.
+pub fn c_calls(data: &[u8]) {
+    let _ = calls(data);
+}
+
+pub(super) fn c_calls_seeds() -> Vec<Vec<u8>> {
+    let author = KeyPair::new(KeyAlg::P256, 6);
+    let image = [0x5A; 200];
+    let [first, second] = [1, 2].map(|version| store(&author, version));
+    let envelope = envelope(&author, &image);
+    let start = [step(step::SET_USE, &[0]), step(step::BOOT, &[])].concat();
+    let trust = [&start[..], &step(step::TRUST_INSTALL, &[&[1][..], &blob(&first)].concat())].concat();
+    let renew = step(step::TRUST_UPDATE, &[&[1][..], &blob(&second)].concat());
+    let begin = [step(step::BEGIN, &blob(&envelope)), step(step::OFFSET, &[])].concat();
+    let half = |part: &[u8]| step(step::FEED, &blob(part));
+    let whole = [
+        &trust[..],
+        &begin,
+        &half(&image[..100]),
+        &step(step::RESTART, &[]),
+        &step(step::SET_USE, &[0]),
+        &begin,
+        &half(&image),
+        &step(step::FINISH, &[]),
+        &step(step::ACTIVATE, &[]),
+        &step(step::BOOT, &[]),
+        &step(step::CONFIRM, &[0]),
+        &step(step::ABANDON, &[]),
+    ]
+    .concat();
+    let message = [&[6, 0][..], &blob(b"record-adapter-1"), &blob(b"MSH|"), &[0x40, 0x00]].concat();
+    let seal = [
+        step(step::SENDER_INIT, &[]),
+        step(step::IDENTITY_LOAD, &[]),
+        step(step::IDENTITY_NAME, &[64]),
+        step(step::SEAL, &message),
+    ]
+    .concat();
+    let seal_nothing = [step(step::RESTART, &[]), seal.clone(), step(step::CONFIRM, &[0])].concat();
+    let poke = step(step::POKE, &[&[4][..], &blob(&first)].concat());
+    vec![
+        whole,
+        [trust.clone(), renew.clone(), renew].concat(),
+        [trust, begin.clone(), half(&[0; 200]), step(step::FINISH, &[]), step(step::ACTIVATE, &[])].concat(),
+        [seal.clone(), step(step::RESTART, &[]), seal.clone()].concat(),
+        [poke, begin, seal].concat(),
+        [1, 2, 4].map(|lie| [step(step::LIE, &[lie]), start.clone(), seal_nothing.clone()].concat()).concat(),
+    ]
+}
+
+fn step(number: u8, arguments: &[u8]) -> Vec<u8> {
+    [&[number][..], arguments].concat()
+}
+
+fn blob(bytes: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(bytes.len()).expect("a short blob");
+    [&length.to_be_bytes()[..], bytes].concat()
+}
+
+fn store(author: &KeyPair, version: u64) -> Vec<u8> {
+    let content = StoreContent {
+        authority: Authority::Manufacturer,
+        version,
+        issued: 1_700_000_000,
+        threshold: 1,
+        signers: &[author.public()],
+        entries: &[Entry {
+            purposes: Purposes::of(&[Purpose::UpdateInstall]),
+            name: b"author",
+            material: Material::Key(author.public()),
+        }],
+        denied: &[],
+    };
+    signed(&content, &[author])
+}
+
+/// A manifest of the profile for the model of the C target, sequence number 7.
+fn envelope(author: &KeyPair, image: &[u8]) -> Vec<u8> {
+    let policy = 15;
+    let parameters = cbor(|w| {
+        w.map(4).int(1).bytes(&VENDOR).int(2).bytes(&CLASS).int(3).bytes(&digest(image));
+        w.int(14).uint(image.len() as u64);
+    });
+    let shared = cbor(|w| {
+        w.array(6).int(20).raw(&parameters).int(1).int(policy).int(2).int(policy);
+    });
+    let common = cbor(|w| {
+        w.map(2).int(2).array(1).array(1).bytes(b"main").int(4).bytes(&shared);
+    });
+    let install = cbor(|w| {
+        w.array(6).int(20).map(1).int(21).text("https://pumps.example/7").int(21).int(policy).int(3).int(policy);
+    });
+    let validate = cbor(|w| {
+        w.array(2).int(3).int(policy);
+    });
+    let manifest = cbor(|w| {
+        w.map(5).int(1).uint(1).int(2).uint(7).int(3).bytes(&common).int(7).bytes(&validate).int(20).bytes(&install);
+    });
+    let digest = digest(&cbor(|w| {
+        w.bytes(&manifest);
+    }));
+    let headers = Headers { kid: Some(&author.thumbprint), ..Headers::default() };
+    let mut block = vec![0; 256];
+    let length = sign1(&author.private, &headers, &digest, true, &[], &mut block).expect("a signature");
+    let wrapper = cbor(|w| {
+        w.array(2).bytes(&digest).bytes(&block[..length]);
+    });
+    cbor(|w| {
+        w.tag(107).map(2).int(2).bytes(&wrapper).int(3).bytes(&manifest);
+    })
+}
+
+fn digest(bytes: &[u8]) -> Vec<u8> {
+    let digest = Digest::of(&soft::suite(), HashAlg::Sha256, &[bytes]).expect("a digest");
+    cbor(|w| digest.write(w))
+}
+
+fn cbor(write: impl Fn(&mut Writer<'_>)) -> Vec<u8> {
+    let mut measure = Writer::new(&mut []);
+    write(&mut measure);
+    let mut out = vec![0; measure.needed()];
+    write(&mut Writer::new(&mut out));
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aseptic_core::Reason;
+
+    /// The seeds lead where they should: the first through a whole update, the second through a succession of trust.
+    #[test]
+    fn the_seeds_live_a_life() {
+        let seeds = c_calls_seeds();
+        let told = |seed: &[u8]| calls(seed).into_iter().map(Reason::from_number).collect::<Vec<_>>();
+        // Nothing was restarted into the new image, so there is nothing to confirm.
+        let mut expected = vec![None; 16];
+        expected[14] = Some(Reason::NoUpdate);
+        assert_eq!(told(&seeds[0]), expected);
+        assert_eq!(told(&seeds[1]), [None, None, None, None, Some(Reason::TrustRollback)]);
+        let tampered = [None, None, None, None, None, None, Some(Reason::ImageMismatch), Some(Reason::Misuse)];
+        assert_eq!(told(&seeds[2]), tampered);
+    }
+}
