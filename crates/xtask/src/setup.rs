@@ -8,10 +8,9 @@ use std::path::PathBuf;
 pub(crate) const BARE_METAL: &str = "thumbv7em-none-eabihf";
 
 /// Debian packages, each with a program that shows whether it is there.
-const DEBIAN: [(&str, &str, &str); 9] = [
+const DEBIAN: [(&str, &str, &str); 8] = [
     ("gcc", "gcc", "--version"),
     ("g++", "g++", "--version"),
-    ("clang", "clang", "--version"),
     ("valgrind", "valgrind", "--version"),
     ("openssl", "openssl", "version"),
     ("curl", "curl", "--version"),
