@@ -6,13 +6,19 @@
 
 mod c;
 mod cose;
+mod identity;
+mod messaging;
 mod state;
+mod update;
 mod wire;
 mod x509;
 
 pub use c::c_calls;
 pub use cose::{cose_encrypt, cose_encrypt0, cose_mac0, cose_sign, cose_sign1};
+pub use identity::{est_answer, identity_records};
+pub use messaging::{message, message_records};
 pub use state::{record, trust_store};
+pub use update::{suit_envelope, suit_manifest, update_records};
 pub use wire::cbor;
 pub use x509::{certificate, certificate_bundle, certificate_request, est_base64};
 
@@ -42,4 +48,11 @@ pub const TARGETS: &[Target] = &[
     Target { name: "certificate_bundle", run: x509::certificate_bundle, seeds: x509::certificate_bundle_seeds },
     Target { name: "est_base64", run: x509::est_base64, seeds: x509::est_base64_seeds },
     Target { name: "c_calls", run: c::c_calls, seeds: c::c_calls_seeds },
+    Target { name: "est_answer", run: identity::est_answer, seeds: identity::est_seeds },
+    Target { name: "identity_records", run: identity::identity_records, seeds: identity::record_seeds },
+    Target { name: "message", run: messaging::message, seeds: messaging::message_seeds },
+    Target { name: "message_records", run: messaging::message_records, seeds: messaging::record_seeds },
+    Target { name: "suit_envelope", run: update::suit_envelope, seeds: update::envelope_seeds },
+    Target { name: "suit_manifest", run: update::suit_manifest, seeds: update::manifest_seeds },
+    Target { name: "update_records", run: update::update_records, seeds: update::record_seeds },
 ];

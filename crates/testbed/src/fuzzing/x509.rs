@@ -7,7 +7,7 @@ use aseptic_certs::der::{self, Writer};
 use aseptic_certs::name::HardwareModuleName;
 use aseptic_certs::{Certificate, Engine, base64, cms, devid, oid};
 use aseptic_core::cose::Signer;
-use aseptic_core::crypto::{KeyAlg, Parts, soft};
+use aseptic_core::crypto::{KeyAlg, Parts, PublicKey, soft};
 use aseptic_core::limits;
 use aseptic_core::time::Time;
 use aseptic_core::trust::{PathEngine, Purpose};
@@ -116,9 +116,18 @@ pub(super) fn est_base64_seeds() -> Vec<Vec<u8>> {
     vec![text, b"Zg==\r\n".to_vec()]
 }
 
-/// The anchor, or a device below it, signed with Ed25519 so that every run makes the same bytes.
+/// The anchor of the seeds.
+pub(super) fn anchor() -> &'static [u8] {
+    &ANCHOR
+}
+
+/// The anchor, or a device below it.
 fn certificate_of(authority: bool) -> Vec<u8> {
-    let key = if authority { &AUTHORITY } else { &DEVICE };
+    certificate_for(if authority { &AUTHORITY } else { &DEVICE }.public(), authority)
+}
+
+/// The anchor, or a device with this key below it, signed with Ed25519 so that every run makes the same bytes.
+pub(super) fn certificate_for(key: PublicKey<'_>, authority: bool) -> Vec<u8> {
     let mut out = vec![0; 2048];
     let mut writer = Writer::new(&mut out);
     writer.nested(der::SEQUENCE, |writer| {
@@ -135,7 +144,7 @@ fn certificate_of(authority: bool) -> Vec<u8> {
             } else {
                 name(writer, oid::SERIAL_NUMBER, "PUMP-0001")
             }
-            let [prefix, point] = key.public().spki();
+            let [prefix, point] = key.spki();
             writer.raw(prefix).raw(point).nested(der::context(3), |writer| {
                 writer.nested(der::SEQUENCE, |writer| extensions(writer, authority));
             });
@@ -205,7 +214,7 @@ fn extensions(writer: &mut Writer<'_>, authority: bool) {
 const ED25519: &[u8] = &[der::OID, 3, 0x2B, 0x65, 0x70];
 const KEY_ID: &[u8] = b"authority key 01";
 /// 1.3.6.1.4.1.32473.1, of the arc for examples (RFC 5612).
-const HARDWARE_TYPE: &[u8] = &[0x2B, 6, 1, 4, 1, 0x81, 0xFD, 0x59, 1];
+pub(super) const HARDWARE_TYPE: &[u8] = &[0x2B, 6, 1, 4, 1, 0x81, 0xFD, 0x59, 1];
 
 #[cfg(test)]
 mod tests {
