@@ -253,7 +253,12 @@ impl Marks {
             return Err(Reason::RecordCorrupt);
         };
         let marks: &[[u8; 8]; STREAMS] = marks.try_into().map_err(|_| Reason::RecordCorrupt)?;
-        Ok(Some(Self { epoch: u64::from_be_bytes(*epoch), next: marks.map(u64::from_be_bytes) }))
+        let next = marks.map(u64::from_be_bytes);
+        // Number 0 is never sent, and no receiver takes it.
+        if next.contains(&0) {
+            return Err(Reason::RecordCorrupt);
+        }
+        Ok(Some(Self { epoch: u64::from_be_bytes(*epoch), next }))
     }
 
     fn save(&self, platform: &Platform<'_>) -> Result<()> {

@@ -6,6 +6,7 @@ mod ward;
 use aseptic_core::Reason;
 use aseptic_core::limits::SEQUENCE_BLOCK;
 use aseptic_core::platform::Fault;
+use aseptic_core::record::{self, Kind};
 use aseptic_core::trust::Purpose;
 use aseptic_messaging::{Direction, Opener, Outgoing, Sender};
 use aseptic_testbed::bench::{At, Bench, Interruption, Log, StoreModel};
@@ -126,6 +127,20 @@ fn two_senders_at_once_and_a_lost_record_never_share_a_number() {
     assert_eq!(fresh.epoch(), 2);
     sent.push(ward.seal(&mut fresh, &device, &ward.pump, &message).unwrap());
     assert_eq!(numbers(&ward, &sent).last(), Some(&(2, 0, 1)));
+}
+
+#[test]
+fn a_record_that_counts_from_zero_is_damaged() {
+    let device = Bench::new(1);
+    // The epoch and a mark for each stream; number 0 is never sent.
+    for zero in 1..=4 {
+        let mut marks = [1_u64; 5];
+        marks[zero] = 0;
+        let payload: Vec<u8> = marks.iter().flat_map(|mark| mark.to_be_bytes()).collect();
+        record::save(&device, Kind::SenderSequence, &payload, &mut [0; 64]).unwrap();
+        let loaded = Sender::load(&device.platform(), Direction::FromDevice);
+        assert_eq!(loaded.unwrap_err(), Reason::RecordCorrupt);
+    }
 }
 
 #[test]
