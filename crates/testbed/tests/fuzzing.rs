@@ -1,9 +1,10 @@
 //! The fuzz targets over their seeds, over mutations of them and over what a fuzzer has stored, without a fuzzer.
 
-use aseptic_testbed::fuzzing::TARGETS;
+use aseptic_testbed::fuzzing::{TARGETS, Target};
 use std::path::Path;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
-use std::{env, fs};
+use std::{env, fs, thread};
 
 /// No target may be missing from the fuzz workspace, and none may be there without its function.
 #[test]
@@ -53,29 +54,41 @@ const TIME: Duration = Duration::from_millis(300);
 
 #[test]
 fn no_target_panics_on_mutated_seeds() {
-    for target in TARGETS {
-        let seeds = (target.seeds)();
-        let mut runs = 0;
-        let mut run = |input: &[u8]| {
-            (target.run)(input);
-            runs += 1;
-        };
-        run(&[]);
-        for seed in &seeds {
-            run(seed);
-            systematic(seed, &mut run);
+    let waiting = Mutex::new(TARGETS.iter());
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                let next = || waiting.lock().unwrap().next();
+                while let Some(target) = next() {
+                    mutated(target);
+                }
+            });
         }
-        let end = Instant::now() + TIME;
-        let mut random = Random(1);
-        while Instant::now() < end {
-            let mut input = random.pick(&seeds).clone();
-            for _ in 0..=random.below(4) {
-                random.mutate(&mut input, &seeds);
-            }
-            run(&input);
-        }
-        println!("{}: {runs} mutated inputs", target.name);
+    });
+}
+
+fn mutated(target: &Target) {
+    let seeds = (target.seeds)();
+    let mut runs = 0;
+    let mut run = |input: &[u8]| {
+        (target.run)(input);
+        runs += 1;
+    };
+    run(&[]);
+    for seed in &seeds {
+        run(seed);
+        systematic(seed, &mut run);
     }
+    let end = Instant::now() + TIME;
+    let mut random = Random(1);
+    while Instant::now() < end {
+        let mut input = random.pick(&seeds).clone();
+        for _ in 0..=random.below(4) {
+            random.mutate(&mut input, &seeds);
+        }
+        run(&input);
+    }
+    println!("{}: {runs} mutated inputs", target.name);
 }
 
 /// Truncations, and bytes set to each of the values that mean something to an encoding: at every byte of a short seed, at
