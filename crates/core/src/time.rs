@@ -69,24 +69,23 @@ impl Time {
 
 /// The time before which it certainly is not, kept over power loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Floor(u64);
+pub struct Floor {
+    seconds: u64,
+    /// What a restart will find, as far as this value knows.
+    stored: u64,
+}
 
 impl Floor {
     /// Reads the floor; a device that never stored one starts at `build_time`, the day its firmware was made.
     pub fn load(platform: &Platform<'_>, build_time: u64) -> Result<Self> {
-        let mut frame = [0; record::frame(8)];
-        let loaded = record::load(platform.store, Kind::TimeFloor, &mut frame)?;
-        let stored = match loaded {
-            Some(payload) => u64::from_be_bytes(payload.try_into().map_err(|_| Reason::RecordCorrupt)?),
-            None => 0,
-        };
-        Ok(Self(stored.max(build_time)))
+        let seconds = stored(platform)?.max(build_time);
+        Ok(Self { seconds, stored: seconds })
     }
 
     /// The floor in seconds since 1970.
     #[must_use]
     pub const fn seconds(self) -> u64 {
-        self.0
+        self.seconds
     }
 
     /// The best statement about now: the clock where it is trusted and not behind the floor, else the floor.
@@ -96,10 +95,10 @@ impl Floor {
     pub fn now(self, platform: &Platform<'_>) -> Time {
         let clock: Time = Clock::now(platform.clock);
         match clock.trust {
-            Trust::Unknown => Time::at_least(self.0),
-            _ if clock.seconds < self.0 => {
+            Trust::Unknown => Time::at_least(self.seconds),
+            _ if clock.seconds < self.seconds => {
                 platform.event(Reason::ClockBehindFloor, clock.seconds);
-                Time::at_least(self.0)
+                Time::at_least(self.seconds)
             }
             _ => clock,
         }
@@ -107,19 +106,33 @@ impl Floor {
 
     /// Raises the floor to `signed`, a time read from evidence that has been verified, and stores it.
     ///
-    /// Steps under [`limits::FLOOR_STEP`] are kept in memory alone to spare the flash; a step over [`limits::FLOOR_LEAP`]
-    /// is refused as poison. After power loss the stored floor is the old one or the new one.
+    /// The flash is spared while the stored floor is less than [`limits::FLOOR_STEP`] behind, however many steps led
+    /// there; a step over [`limits::FLOOR_LEAP`] is refused as poison. After power loss the stored floor is the old one or
+    /// the new one.
     pub fn raise(&mut self, platform: &Platform<'_>, signed: u64) -> Result<()> {
-        let step = signed.saturating_sub(self.0);
-        if step > limits::FLOOR_LEAP {
+        if signed.saturating_sub(self.seconds) > limits::FLOOR_LEAP {
             return Err(Reason::TimeImplausible);
         }
-        if step >= limits::FLOOR_STEP {
-            let mut frame = [0; record::frame(8)];
-            record::save(platform.store, Kind::TimeFloor, &signed.to_be_bytes(), &mut frame)?;
+        if signed.saturating_sub(self.stored) >= limits::FLOOR_STEP {
+            // Another value of this type may have stored a later time since this one was loaded.
+            let stored = stored(platform)?;
+            if signed > stored {
+                let mut frame = [0; record::frame(8)];
+                record::save(platform.store, Kind::TimeFloor, &signed.to_be_bytes(), &mut frame)?;
+            }
+            self.stored = stored.max(signed);
         }
-        self.0 = self.0.max(signed);
+        self.seconds = self.seconds.max(signed);
         Ok(())
+    }
+}
+
+/// The stored floor; 0 if none was stored.
+fn stored(platform: &Platform<'_>) -> Result<u64> {
+    let mut frame = [0; record::frame(8)];
+    match record::load(platform.store, Kind::TimeFloor, &mut frame)? {
+        Some(payload) => Ok(u64::from_be_bytes(payload.try_into().map_err(|_| Reason::RecordCorrupt)?)),
+        None => Ok(0),
     }
 }
 

@@ -299,6 +299,30 @@ fn the_time_floor_never_falls() {
     }
 }
 
+#[test]
+fn a_time_floor_that_rises_hour_by_hour_is_not_lost_with_the_power() {
+    let bench = Bench::new(1);
+    let platform = bench.platform();
+    let mut floor = Floor::load(&platform, 5 * DAY).unwrap();
+    for hour in 1..=240 {
+        floor.raise(&platform, 5 * DAY + hour * 3600).unwrap();
+        let found = Floor::load(&platform, 5 * DAY).unwrap().seconds();
+        assert!(floor.seconds() - found < DAY, "after {hour} hours the flash is {} behind", floor.seconds() - found);
+    }
+    let writes = bench.log().writes.len();
+    assert!(writes <= 2 * 10, "ten days cost {writes} writes");
+}
+
+#[test]
+fn one_value_of_the_time_floor_does_not_lower_what_another_has_stored() {
+    let bench = Bench::new(1);
+    let platform = bench.platform();
+    let mut old = Floor::load(&platform, 5 * DAY).unwrap();
+    Floor::load(&platform, 5 * DAY).unwrap().raise(&platform, 100 * DAY).unwrap();
+    old.raise(&platform, 7 * DAY).unwrap();
+    assert_eq!(Floor::load(&platform, 5 * DAY).unwrap().seconds(), 100 * DAY);
+}
+
 /// CRC-32 (ISO-HDLC) over all but the last four bytes, written into these.
 fn reseal(blob: &mut [u8]) {
     let body = blob.len() - 4;
