@@ -1,7 +1,7 @@
 //! CBOR (RFC 8949) with bounds: a strict reader over received bytes and a writer of deterministic encoding, on cbor4ii.
 //!
 //! The reader refuses indefinite lengths, lengths beyond the input, nesting deeper than [`limits::CBOR_DEPTH`] and maps
-//! longer than [`limits::CBOR_ITEMS`], and never allocates. [`Rules::Deterministic`] also demands the shortest form and
+//! longer than [`limits::CBOR_ITEMS`], never allocates, and takes time in proportion to the input. [`Rules::Deterministic`] also demands the shortest form and
 //! ascending keys (RFC 8949 section 4.2.1); [`Rules::Received`] takes what other implementations send, without doubled keys.
 
 use crate::reason::Reason;
@@ -56,6 +56,8 @@ pub struct Reader<'a> {
     /// The bytes were read before: keys need not be compared again. Comparing them in nested maps each time an outer map
     /// looks for a doubled key would cost the product of their lengths.
     again: bool,
+    /// Items that may still be read again, in all maps of this input together.
+    searches: u32,
 }
 
 impl<'a> dec::Read<'a> for Reader<'a> {
@@ -74,7 +76,7 @@ impl<'a> Reader<'a> {
     /// Starts at the first byte of `input`.
     #[must_use]
     pub const fn new(input: &'a [u8], rules: Rules) -> Self {
-        Self { input, at: 0, rules, again: false }
+        Self { input, at: 0, rules, again: false, searches: limits::CBOR_SEARCHES }
     }
 
     /// The bytes not read yet.
@@ -195,6 +197,9 @@ impl<'a> Reader<'a> {
 
     fn skip(&mut self, depth: u8) -> Result<()> {
         let depth = depth.checked_sub(1).ok_or(Reason::TooLarge)?;
+        if self.again {
+            self.searches = self.searches.checked_sub(1).ok_or(Reason::TooLarge)?;
+        }
         match self.peek()? {
             Type::Unsigned => self.uint().map(drop),
             Type::Negative => self.int().map(drop),
@@ -328,9 +333,10 @@ impl Map {
         Ok(Some(key))
     }
 
-    /// Looks for `key` among the keys before `end`. Quadratic, within [`limits::CBOR_ITEMS`].
-    fn unique(&self, reader: &Reader<'_>, key: Key<'_>, end: usize) -> Result<()> {
-        let mut earlier = Reader { input: reader.input, at: self.first, rules: Rules::Received, again: true };
+    /// Looks for `key` among the keys before `end`. Quadratic, and each value on the way may be large and hold maps that
+    /// were searched before, so all searches of one reader share [`limits::CBOR_SEARCHES`].
+    fn unique(&self, reader: &mut Reader<'_>, key: Key<'_>, end: usize) -> Result<()> {
+        let mut earlier = Reader { at: self.first, again: true, ..reader.clone() };
         while earlier.at < end {
             let other = match earlier.peek()? {
                 Type::Text => Key::Text(earlier.text()?),
@@ -341,6 +347,7 @@ impl Map {
             }
             earlier.raw()?;
         }
+        reader.searches = earlier.searches;
         Ok(())
     }
 }
@@ -537,6 +544,25 @@ mod tests {
             bytes.extend((1..16).flat_map(|key| [key, 0]));
         }
         assert_eq!(skip(&bytes, Rules::Received), Ok(()));
+    }
+
+    #[test]
+    fn large_values_in_nested_maps_are_not_read_again_for_ever() {
+        // Thirteen maps in one another around 65,536 items, each with 255 more keys, each of which makes all that stands
+        // inside be read again: over 200 million items in 80 kilobytes that anybody may send.
+        let mut bytes = [0xB9, 0x01, 0x00, 0x00].repeat(13);
+        bytes.extend([0x99, 0x01, 0x00]);
+        for _ in 0..256 {
+            bytes.extend([0x99, 0x01, 0x00]);
+            bytes.extend([0; 256]);
+        }
+        for _ in 0..13 {
+            bytes.extend((1..256_u16).flat_map(|key| [0x19, 0x01, u8::try_from(key).unwrap(), 0]));
+        }
+        assert_eq!(skip(&bytes, Rules::Received), Err(Reason::TooLarge));
+        let mut flat = std::vec![0xB9, 0x01, 0x00];
+        flat.extend((0..256_u16).flat_map(|key| [0x19, 0x01, u8::try_from(key).unwrap(), 0]));
+        assert_eq!(skip(&flat, Rules::Received), Ok(()), "the longest map of small values");
     }
 
     #[test]

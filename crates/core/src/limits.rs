@@ -6,6 +6,8 @@ pub const SLOT: usize = 8192;
 pub const CBOR_DEPTH: u8 = 16;
 /// Entries of one CBOR map or array. SUIT command sequences are the longest.
 pub const CBOR_ITEMS: usize = 256;
+/// Items of one input that may be read again in search of doubled keys: twice what the longest map of small values needs.
+pub const CBOR_SEARCHES: u32 = 65_536;
 /// Bytes in the protected header of a COSE message.
 pub const COSE_HEADER: usize = 1024;
 /// Signatures of a COSE_Sign, recipients of a COSE_Encrypt. A hospital has a handful of adapters, a maker a handful of keys.
