@@ -73,7 +73,8 @@ pub struct Ticket {
 
 /// A receiver's memory of what it handed over.
 ///
-/// Commands and configuration are handed over at most once: their number is stored before. All other classes are handed
+/// Commands and configuration are handed over at most once, and never after a newer one of their stream: their number is
+/// stored before. A relay can still hold one back, so look at [`Opened::time`] before acting on it. All other classes are handed
 /// over at least once: their number is stored by [`Opener::commit`], which the application calls when it has stored the
 /// body; until then the same message is delivered again. An opener is used from one thread.
 #[derive(Debug)]
@@ -103,7 +104,8 @@ impl Opener {
     /// 4. the key belongs to the device of that name ([`Reason::MessageIdentity`]),
     /// 5. the signed audience names us ([`Reason::MessageNotForUs`]): a message that another recipient passed on ends here,
     /// 6. its class is allowed ([`Reason::MessageClass`]),
-    /// 7. its number is new ([`Reason::MessageReplayed`], [`Reason::MessageTooOld`], [`Reason::SendersFull`]).
+    /// 7. its number is new ([`Reason::MessageReplayed`], [`Reason::MessageTooOld`], [`Reason::SendersFull`]), and that of a
+    ///    command or configuration is above all before it ([`Reason::MessageTooOld`]).
     ///
     /// A refused message changes no state, leaves `out` wiped, and is reported as an event.
     pub fn open<'o>(
@@ -192,8 +194,14 @@ impl Opener {
         let Position { stream, epoch, boot, sequence } = claims.position;
         let place = Place { sender: fingerprint(suite, claims.from.as_bytes())?, stream, epoch, boot };
         let committed = matches!(claims.class, Purpose::Command | Purpose::Configuration);
-        let judgement =
-            if committed { self.take(platform, &place, sequence)? } else { self.windows.judge(&place, sequence)? };
+        let judgement = self.windows.judge(&place, sequence)?;
+        if committed {
+            // Whoever carries messages could hold one back and let an older order undo a newer one.
+            if judgement.order == Order::Late {
+                return Err(Reason::MessageTooOld);
+            }
+            self.take(platform, &place, sequence)?;
+        }
         let ticket = Ticket { place, sequence, committed };
         Ok(Accepted { length, judgement, degraded: peer.degraded(), ticket })
     }

@@ -161,6 +161,24 @@ fn each_attack_of_a_relay_has_its_own_reason() {
 }
 
 #[test]
+fn a_command_or_configuration_that_a_relay_held_back_does_not_undo_a_newer_one() {
+    let (ward, device, bench) = (Ward::new(), Bench::new(1), Bench::new(2));
+    let adapter = &ward.adapters[0];
+    let to = [ward.to(adapter)];
+    let (mut sender, mut opener) = (sender(&device), opener(&bench));
+    for class in [Purpose::Command, Purpose::Configuration] {
+        let mut seal = || ward.seal(&mut sender, &device, &ward.pump, &outgoing(class, &to, BODY)).unwrap();
+        let (old, new, next) = (seal(), seal(), seal());
+        ward.take(&mut opener, &bench, adapter, &new).unwrap();
+        let before = bench.snapshot();
+        assert_eq!(ward.take(&mut opener, &bench, adapter, &old), Err(Reason::MessageTooOld), "{class:?}");
+        assert_eq!(ward.take(&mut opener, &bench, adapter, &new), Err(Reason::MessageReplayed), "{class:?}");
+        assert!(bench.snapshot() == before);
+        ward.take(&mut opener, &bench, adapter, &next).unwrap();
+    }
+}
+
+#[test]
 fn a_device_of_the_ward_cannot_speak_for_another() {
     let (ward, device, bench) = (Ward::new(), Bench::new(1), Bench::new(2));
     let adapter = &ward.adapters[0];
