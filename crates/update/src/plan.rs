@@ -2,7 +2,8 @@
 //!
 //! # Profile 1
 //!
-//! * Manifest version 1, a sequence number not below the floor, exactly one component, which the device must have.
+//! * Manifest version 1, a sequence number not below the floor (at the floor, [`Session::begin`](crate::Session::begin)
+//!   takes a repair alone), exactly one component, which the device must have.
 //! * The shared sequence sets parameters and checks vendor and class; both checks are obligatory.
 //! * Install: one fetch from a URI or from a payload inside the envelope, then image match.
 //! * Validate: image match, of the same digest and size. Invoke: at most one invoke; the boot loader's business.

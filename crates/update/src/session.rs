@@ -1,7 +1,7 @@
 //! The session: bytes stream into the slot that is not running, and power may fail at any of them.
 
 use crate::boot::{self, BootState};
-use crate::journal::{Image, Journal, Stage};
+use crate::journal::{Confirmed, Image, Journal, Stage};
 use crate::medium;
 use crate::plan::Plan;
 use aseptic_core::clinical::Use;
@@ -38,15 +38,19 @@ impl<'s> Session<'s> {
     ///
     /// [`Reason::ClinicalUse`] unless idle, [`Reason::TrialPending`] while the running image is not confirmed (the other
     /// slot is what the device falls back to), [`Reason::UpdateBusy`] if another update is under way or a restart into a
-    /// confirmed image is due, [`Reason::SequenceTooOld`] below the floor, [`Reason::Misuse`] if the plan is for the
-    /// running slot. Those change nothing. Power loss: the journal names this update, or it does not.
+    /// confirmed image is due, [`Reason::SequenceTooOld`] below the floor, or with the number of the confirmed image for
+    /// anything but putting that image back where it was damaged, [`Reason::Misuse`] if the plan is for the running slot. Those change nothing. Power loss: the journal names this update, or it does not.
     pub fn begin(platform: &Platform<'_>, suite: &Suite<'s>, plan: &Plan<'_>, clinical: Use) -> Result<Self> {
         idle(clinical)?;
         let target = plan.target();
         if target.slot == platform.images.running()? {
             return Err(Reason::Misuse);
         }
-        if plan.sequence() < boot::floor(platform)? {
+        let image = Image { slot: target.slot, digest: *plan.digest(), size: plan.size(), sequence: plan.sequence() };
+        // At the floor itself only damage is repaired: two releases of one number cannot be told apart by age, and the
+        // same one over again would cost an erasure and a restart each time somebody sends its envelope.
+        let taken = |confirmed: Confirmed| confirmed.image.sequence == image.sequence && confirmed.image != image;
+        if image.sequence < boot::floor(platform)? || Confirmed::load(platform)?.is_some_and(taken) {
             return Err(Reason::SequenceTooOld);
         }
         match boot::load(platform, suite)? {
@@ -61,7 +65,6 @@ impl<'s> Session<'s> {
         let geometry = shape(platform, target.slot, plan.size())?;
         let engine = suite.hash(plan.digest().alg())?;
         let state = engine.start()?;
-        let image = Image { slot: target.slot, digest: *plan.digest(), size: plan.size(), sequence: plan.sequence() };
         let prefix = medium::digest(engine, &state)?;
         let journal = Journal { stage: Stage::Writing, identity: *plan.identity(), image, offset: 0, prefix };
         // The slot that is about to be erased must not be what boots next, whatever was selected before.

@@ -321,13 +321,12 @@ fn an_older_release_is_refused_by_the_plan_the_session_the_activation_and_the_bo
     let image = program(500, 4);
     let bytes = author.envelope(&Spec::new(&image, 4).encode(), &[]);
     assert_eq!(plan_on(&author, &bench, &bytes).err(), Some(Reason::SequenceTooOld));
-    // Equal is a reinstallation.
-    let bytes = author.envelope(&Spec::new(&image, 5).encode(), &[]);
+    let bytes = author.envelope(&Spec::new(&image, 6).encode(), &[]);
     let plan = plan_on(&author, &bench, &bytes).unwrap();
     let session = Session::begin(&platform, &suite, &plan, Use::Idle).unwrap();
     drop(session);
     let half = bench.clone();
-    platform.counters.advance(Counter::UpdateFloor, 6).unwrap();
+    platform.counters.advance(Counter::UpdateFloor, 7).unwrap();
     assert_eq!(Session::begin(&platform, &suite, &plan, Use::Idle).err(), Some(Reason::SequenceTooOld));
     assert_eq!(Session::resume(&platform, &suite, &plan).err(), Some(Reason::SequenceTooOld));
     let platform = half.platform();
@@ -335,14 +334,46 @@ fn an_older_release_is_refused_by_the_plan_the_session_the_activation_and_the_bo
     session.feed(&platform, &image, Use::Idle).unwrap();
     let staged = session.finish(&platform, Use::Idle).unwrap();
     let armed = half.clone();
-    platform.counters.advance(Counter::UpdateFloor, 6).unwrap();
+    platform.counters.advance(Counter::UpdateFloor, 7).unwrap();
     assert_eq!(staged.activate(&platform, Use::Idle), Err(Reason::SequenceTooOld));
     let platform = armed.platform();
     Staged::load(&platform, &suite).unwrap().activate(&platform, Use::Idle).unwrap();
     armed.reboot();
-    platform.counters.advance(Counter::UpdateFloor, 6).unwrap();
+    platform.counters.advance(Counter::UpdateFloor, 7).unwrap();
     assert_eq!(boot::confirm(&platform, &suite, 0), Err(Reason::SequenceTooOld));
     assert_eq!(boot::verify_at_boot(&platform, &suite), Err(Reason::SequenceTooOld));
+}
+
+// Two builds of one number: neither is older, so whoever can replay the first would undo the second. And the envelope of
+// what runs already, sent again and again, would wear out the flash and restart the device each time.
+#[test]
+fn at_the_floor_nothing_but_the_confirmed_image_is_put_back_and_only_where_it_was_damaged() {
+    let (author, suite) = (Author::new(1), soft::suite());
+    let bench = device();
+    let platform = bench.platform();
+    let (first, second) = (program(500, 6), program(600, 6));
+    stage(&bench, &author, &second, 6, 500).activate(&platform, Use::Idle).unwrap();
+    bench.reboot();
+    boot::confirm(&platform, &suite, 0).unwrap();
+    let before = bench.snapshot();
+    for image in [&first, &second] {
+        let bytes = author.envelope(&Spec::new(image, 6).encode(), &[]);
+        let plan = plan_on(&author, &bench, &bytes).unwrap();
+        assert_eq!(Session::begin(&platform, &suite, &plan, Use::Idle).err(), Some(Reason::SequenceTooOld));
+    }
+    assert_eq!(bench.snapshot(), before);
+
+    // The confirmed image rots and the boot loader runs the other slot.
+    bench.edit(|medium| medium.flash[1].bytes[3] ^= 1);
+    bench.edit(|medium| medium.boot.permanent = ImageSlot::A);
+    bench.reboot();
+    let bytes = author.envelope(&Spec::new(&first, 6).encode(), &[]);
+    let plan = plan_on(&author, &bench, &bytes).unwrap();
+    assert_eq!(Session::begin(&platform, &suite, &plan, Use::Idle).err(), Some(Reason::SequenceTooOld));
+    stage(&bench, &author, &second, 6, 500).activate(&platform, Use::Idle).unwrap();
+    bench.reboot();
+    assert_eq!(platform.images.running(), Ok(ImageSlot::B));
+    assert!(matches!(boot::load(&platform, &suite), Ok(BootState::Confirmed(Some(_)))));
 }
 
 #[test]
