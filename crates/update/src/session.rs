@@ -290,12 +290,17 @@ impl Staged {
 
     /// Selects the image for one trial boot. The restart itself is the application's.
     ///
-    /// [`Reason::ClinicalUse`] unless idle, [`Reason::SequenceTooOld`] if the floor has risen above it meanwhile. After
-    /// power loss the old image boots, or the new one on trial.
+    /// [`Reason::ClinicalUse`] unless idle, [`Reason::SequenceTooOld`] if the floor has risen above it meanwhile,
+    /// [`Reason::NoUpdate`] if the slot was given to another session or the update abandoned meanwhile. After power
+    /// loss the old image boots, or the new one on trial.
     pub fn activate(self, platform: &Platform<'_>, clinical: Use) -> Result<()> {
         idle(clinical)?;
         if self.journal.image.slot == platform.images.running()? {
             return Err(Reason::Misuse);
+        }
+        // Another session may have begun in this slot, or have given the update up, since its bytes were read.
+        if Journal::load(platform)? != Some(self.journal) {
+            return Err(Reason::NoUpdate);
         }
         if self.journal.image.sequence < boot::floor(platform)? {
             return Err(Reason::SequenceTooOld);

@@ -377,6 +377,29 @@ fn at_the_floor_nothing_but_the_confirmed_image_is_put_back_and_only_where_it_wa
 }
 
 #[test]
+fn what_was_staged_is_not_selected_after_its_slot_was_given_away_or_the_update_abandoned() {
+    let (author, suite) = (Author::new(1), soft::suite());
+    let image = program(5000, 6);
+    let bytes = author.envelope(&Spec::new(&image, 6).encode(), &[]);
+    for abandon in [false, true] {
+        let bench = device();
+        let platform = bench.platform();
+        let staged = stage(&bench, &author, &image, 6, 4096);
+        if abandon {
+            Session::abandon(&platform, &suite).unwrap();
+        } else {
+            let plan = plan_on(&author, &bench, &bytes).unwrap();
+            let mut again = Session::begin(&platform, &suite, &plan, Use::Idle).unwrap();
+            again.feed(&platform, &image[..2048], Use::Idle).unwrap();
+        }
+        let before = bench.snapshot();
+        assert_eq!(staged.activate(&platform, Use::Idle), Err(Reason::NoUpdate));
+        assert_eq!(bench.snapshot(), before);
+        assert_eq!(before.boot.trial, None);
+    }
+}
+
+#[test]
 fn neither_an_old_record_nor_a_lost_one_lowers_the_floor() {
     let (author, suite) = (Author::new(1), soft::suite());
     let bench = device();
