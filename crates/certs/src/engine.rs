@@ -70,6 +70,10 @@ impl PathEngine for Engine {
         let name = leaf.device_serial().or_else(|| leaf.common_name()).unwrap_or_default();
         Ok(ValidatedPath { key: leaf.public_key()?, name, validity })
     }
+
+    fn public_key_info<'c>(&self, certificate: &'c [u8]) -> Result<&'c [u8]> {
+        Certificate::parse(certificate).map(|certificate| certificate.spki)
+    }
 }
 
 /// What the purpose asks of key usages.

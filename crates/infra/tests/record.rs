@@ -44,6 +44,10 @@ impl PathEngine for Engine {
         let validity = if now == NOW { Validity::InDate } else { Validity::LongExpired };
         Ok(ValidatedPath { key: PublicKey::new(KeyAlg::P256, key)?, name, validity })
     }
+
+    fn public_key_info<'c>(&self, certificate: &'c [u8]) -> CoreResult<&'c [u8]> {
+        certificate.get(..65).ok_or(Reason::CertificateMalformed)
+    }
 }
 
 struct Party(PrivateKey, Vec<u8>);

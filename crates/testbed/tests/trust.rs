@@ -2,9 +2,10 @@
 
 use aseptic_core::cbor::Writer;
 use aseptic_core::cose::{Headers, Sign1, sign1};
-use aseptic_core::crypto::{KeyAlg, PublicKey, soft};
+use aseptic_core::crypto::{KeyAlg, PublicKey, Suite, soft};
 use aseptic_core::platform::Counter;
 use aseptic_core::record;
+use aseptic_core::time::Time;
 use aseptic_core::trust::*;
 use aseptic_core::{Reason, Result, limits};
 use aseptic_testbed::bench::{Bench, StoreModel};
@@ -394,4 +395,65 @@ fn a_key_that_either_authority_denies_is_refused_whatever_vouches_for_it() {
     let denied = [cast.author.thumbprint];
     update_owner(&bench, &cast.store(2, &by, |content| content.denied = &denied)).unwrap();
     assert_eq!(verdicts(&bench), (Err(Reason::Denied), Err(Reason::Denied)));
+}
+
+/// Takes any chain to any anchor. A certificate is a SEQUENCE of nothing but a SubjectPublicKeyInfo.
+struct Engine;
+
+impl PathEngine for Engine {
+    fn licence(&self) -> danger::EngineLicence {
+        danger::EngineLicence::this_engine_decides_whom_the_device_believes()
+    }
+
+    fn validate<'c>(
+        &self,
+        _: &Suite<'_>,
+        chain: &[&'c [u8]],
+        anchors: &[&[u8]],
+        _: Purpose,
+        _: Time,
+    ) -> Result<ValidatedPath<'c>> {
+        if anchors.is_empty() {
+            return Err(Reason::PathUntrusted);
+        }
+        let key = PublicKey::from_spki(self.public_key_info(chain[0])?)?;
+        Ok(ValidatedPath { key, name: b"pump-1", validity: Validity::InDate })
+    }
+
+    fn public_key_info<'c>(&self, certificate: &'c [u8]) -> Result<&'c [u8]> {
+        certificate.get(2..).ok_or(Reason::CertificateMalformed)
+    }
+}
+
+fn certificate(key: &KeyPair) -> Vec<u8> {
+    let info = key.public().spki().concat();
+    [&[0x30, u8::try_from(info.len()).unwrap()][..], &info].concat()
+}
+
+#[test]
+fn a_denied_authority_vouches_for_nobody_wherever_it_stands_in_a_chain() {
+    let cast = Cast::new();
+    let by = [&cast.a, &cast.b];
+    let [root, middle, leaf] = [7, 8, 9].map(|number| KeyPair::new(KeyAlg::P256, number));
+    let [anchor, issuing, device] = [&root, &middle, &leaf].map(certificate);
+    let anchors = [Entry {
+        purposes: Purposes::of(&[Purpose::Receive, Purpose::Command, Purpose::Telemetry]),
+        name: b"hospital",
+        material: Material::Certificate(&anchor),
+    }];
+    let verdict = |denied: &[[u8; 32]]| {
+        let bench = Bench::new(1);
+        let object = cast.store(1, &by, |content| {
+            (content.entries, content.denied) = (Box::leak(Box::new(anchors)), Vec::from(denied).leak());
+        });
+        install_owner(&bench, &object).unwrap();
+        let mut buffers = TrustBuffers::new();
+        let trust = Trust::load(&bench.platform(), &mut buffers).unwrap();
+        let chain: [&[u8]; 2] = [&device, &issuing];
+        trust.verify_chain(&soft::suite(), &Engine, Purpose::Telemetry, &chain, Time::UNKNOWN).map(drop)
+    };
+    assert_eq!(verdict(&[]), Ok(()));
+    assert_eq!(verdict(&[leaf.thumbprint]), Err(Reason::Denied));
+    assert_eq!(verdict(&[middle.thumbprint]), Err(Reason::Denied));
+    assert_eq!(verdict(&[root.thumbprint]), Err(Reason::PathUntrusted));
 }

@@ -164,6 +164,10 @@ pub trait PathEngine {
         purpose: Purpose,
         now: Time,
     ) -> Result<ValidatedPath<'c>>;
+
+    /// The DER SubjectPublicKeyInfo in a certificate, by which [`Trust`] knows the keys that are denied. A certificate for
+    /// which this fails must not count for a path.
+    fn public_key_info<'c>(&self, certificate: &'c [u8]) -> Result<&'c [u8]>;
 }
 
 /// The verdict: this key has been found to belong to a peer that may do one thing.
@@ -305,7 +309,8 @@ impl<'a> Trust<'a> {
         Err(failure)
     }
 
-    /// Judges the holder of a certificate chain (leaf first). An authentic but expired chain is accepted with a flag, or
+    /// Judges the holder of a certificate chain (leaf first). [`Reason::Denied`] if any certificate of it has a denied key;
+    /// an anchor that has one is no anchor. An authentic but expired chain is accepted with a flag, or
     /// refused, as [`clinical::response`] says for the purpose.
     pub fn verify_chain(
         &self,
@@ -319,16 +324,22 @@ impl<'a> Trust<'a> {
         let mut anchors: [&[u8]; limits::TRUST_ENTRIES] = [&[]; limits::TRUST_ENTRIES];
         let mut count = 0_usize;
         for entry in self.granted(purpose) {
-            if let Material::Certificate(der) = entry.material {
+            if let Material::Certificate(der) = entry.material
+                && !self.denies_certificate(suite, engine, der)?
+            {
                 *anchors.get_mut(count).ok_or(Reason::TooLarge)? = der;
                 count = count.saturating_add(1);
             }
         }
         let anchors = anchors.get(..count).unwrap_or_default();
         let path = engine.validate(suite, chain, anchors, purpose, now)?;
-        let thumbprint = path.key.thumbprint(suite)?;
-        if self.denies(&thumbprint) {
+        if self.denies(&path.key.thumbprint(suite)?) {
             return Err(Reason::Denied);
+        }
+        for certificate in chain {
+            if self.denies_certificate(suite, engine, certificate)? {
+                return Err(Reason::Denied);
+            }
         }
         let failure = match path.validity {
             Validity::InDate => return VerifiedPeer::mint(purpose, path.key, path.name, None),
@@ -359,6 +370,14 @@ impl<'a> Trust<'a> {
     fn granted(&self, purpose: Purpose) -> impl Iterator<Item = &Entry<'a>> {
         let entries = self.stores.iter().flatten().flat_map(TrustStore::entries);
         entries.filter(move |entry| entry.purposes.contains(purpose))
+    }
+
+    /// Whether the key in a certificate is denied. One that has none to be found is on no path.
+    fn denies_certificate(&self, suite: &Suite<'_>, engine: &dyn PathEngine, certificate: &[u8]) -> Result<bool> {
+        match engine.public_key_info(certificate) {
+            Ok(info) => Ok(self.denies(&suite.sha256(&[info])?)),
+            Err(_) => Ok(false),
+        }
     }
 
     /// Whether either authority denies the key: granting is divided between them, refusing is not.
