@@ -457,3 +457,28 @@ fn a_denied_authority_vouches_for_nobody_wherever_it_stands_in_a_chain() {
     assert_eq!(verdict(&[middle.thumbprint]), Err(Reason::Denied));
     assert_eq!(verdict(&[root.thumbprint]), Err(Reason::PathUntrusted));
 }
+
+#[test]
+fn an_anchor_that_cannot_serve_its_purpose_does_not_keep_a_store_from_stranding() {
+    let cast = Cast::new();
+    let by = [&cast.a, &cast.b];
+    let (signs, agrees) = (KeyPair::new(KeyAlg::Ed25519, 10), KeyPair::new(KeyAlg::X25519, 11));
+    let bench = with(StoreModel::Atomic, &[&cast.plain(1)]);
+    let whole = certificate(&cast.adapter);
+    let truncated = &whole[..whole.len() - 1];
+    for (material, serves) in [
+        (Material::Key(signs.public()), false),
+        (Material::Key(agrees.public()), false),
+        (Material::Certificate(b""), false),
+        (Material::Certificate(b"hospital CA"), false),
+        (Material::Certificate(truncated), false),
+        (Material::Certificate(&whole), true),
+    ] {
+        let entries = [Entry { material, ..cast.entries()[0] }];
+        let object = cast.store(2, &by, |content| content.entries = Box::leak(Box::new(entries)));
+        match serves {
+            false => refused(&bench, &object, Reason::TrustWouldStrand),
+            true => update_owner(&bench, &object).unwrap(),
+        }
+    }
+}

@@ -82,6 +82,24 @@ pub struct Entry<'a> {
     pub material: Material<'a>,
 }
 
+impl Entry<'_> {
+    /// The purposes that the material can serve: a key that does not sign can only receive, one that only signs cannot,
+    /// and what is no whole DER SEQUENCE leads to nobody.
+    fn serves(&self) -> Purposes {
+        const RECEIVE: Purposes = Purposes::of(&[Purpose::Receive]);
+        let purposes = self.purposes.bits();
+        match self.material {
+            Material::Key(key) => match key.alg() {
+                KeyAlg::P256 => self.purposes,
+                KeyAlg::Ed25519 => Purposes(purposes & !RECEIVE.bits()),
+                KeyAlg::X25519 => Purposes(purposes & RECEIVE.bits()),
+            },
+            Material::Certificate(der) if is_sequence(der) => self.purposes,
+            Material::Certificate(_) => Purposes::default(),
+        }
+    }
+}
+
 /// What an author puts into a trust store.
 #[derive(Clone, Copy, Debug)]
 pub struct StoreContent<'a> {
@@ -171,7 +189,7 @@ impl<'a> TrustStore<'a> {
     /// All purposes that some entry serves.
     #[must_use]
     pub fn serves(&self) -> Purposes {
-        self.entries().fold(Purposes::default(), |all, entry| all.union(entry.purposes))
+        self.entries().fold(Purposes::default(), |all, entry| all.union(entry.serves()))
     }
 
     pub(super) fn denies(&self, thumbprint: &[u8; 32]) -> bool {
@@ -260,6 +278,17 @@ fn parse(payload: &[u8]) -> Result<TrustStore<'_>> {
         return Err(Reason::TrustMalformed);
     }
     Ok(store)
+}
+
+/// Whether one DER SEQUENCE fills `der` (X.690 section 8.1.3). The rest of a certificate is the matter of an engine.
+fn is_sequence(der: &[u8]) -> bool {
+    let (length, content) = match der {
+        [0x30, short @ 0..=0x7F, content @ ..] => (usize::from(*short), content),
+        [0x30, 0x81, byte, content @ ..] => (usize::from(*byte), content),
+        [0x30, 0x82, high, low, content @ ..] => (usize::from(u16::from_be_bytes([*high, *low])), content),
+        _ => return false,
+    };
+    length == content.len()
 }
 
 fn entry<'a>(reader: &mut Reader<'a>, authority: Authority) -> Result<Entry<'a>> {
