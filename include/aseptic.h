@@ -15,10 +15,11 @@
  * A call out of order answers ASEPTIC_MISUSE and changes nothing. Birth and enrolment have no C functions yet: the identity is
  * written into the store by a program that uses the Rust interface.
  *
- * MEMORY. The caller owns all of it. Contexts are opaque and of fixed size; they must not move or be copied between _init and
- * _wipe. The library allocates nothing and keeps no pointer after a call returns, but those of the platform table.
- * Inputs come first, outputs last. After an error an output buffer is zeroed; after ASEPTIC_BUFFER_TOO_SMALL its `len` says
- * how much is needed. A buffer with `cap` 0 is a size query and changes no state.
+ * MEMORY. The caller owns all of it. Contexts are opaque and of fixed size; zero one before its first use, and do not move or
+ * copy it before its _wipe. The library allocates nothing and keeps no pointer after a call returns, but those of the platform
+ * table. Inputs come first, outputs last, and an output overlaps nothing else that is passed. After an error outputs are
+ * zeroed, contexts that were to be made among them; after ASEPTIC_BUFFER_TOO_SMALL `len` says how much is needed. A buffer
+ * with `cap` 0 is a size query and changes no state. NULL, misaligned, zeroed and wiped arguments answer ASEPTIC_MISUSE.
  *
  * STATUS. 0 is ASEPTIC_OK. Every other number is one reason, the same in the log and in the manual, and is never reused:
  * 1xx platform and records, 2xx formats and cryptography, 3xx trust, 4xx certificates, 5xx identity, 6xx messages, 7xx updates.
@@ -27,8 +28,8 @@
  * VERDICTS. What was verified is an opaque object that the next call asks for. Zeroed memory is never a valid one.
  *
  * THREADS. Two device contexts are independent. One context, with all that was made from it, may be used by one thread at a
- * time. Platform functions are called on the calling thread and must not call the library. Nothing may be called from an
- * interrupt.
+ * time. Platform functions are called on the calling thread and must not call the library; one that does so with a context
+ * in use is answered ASEPTIC_MISUSE. Nothing may be called from an interrupt.
  *
  * POWER LOSS. At any moment. Each function says what holds afterwards; the next start finishes what was interrupted.
  */
