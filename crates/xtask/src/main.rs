@@ -9,6 +9,7 @@ mod header;
 mod interop;
 mod setup;
 mod shell;
+mod source;
 mod test;
 
 use anyhow::Result;
@@ -28,7 +29,7 @@ enum Chore {
     Setup,
     /// Everything that CI runs: format, lints, all tests, C, interop, bare-metal build, fuzz smoke
     Test,
-    /// Check the packages against the dependency rules of the architecture
+    /// Check packages and source against the rules of the architecture
     Dependencies,
     /// Run a published test suite: a line for each failing case, then the counts
     Conformance {

@@ -16,7 +16,7 @@ const DEBIAN: [(&str, &str, &str); 8] = [
     ("curl", "curl", "--version"),
     ("pkg-config", "pkg-config", "--version"),
     ("cmake", "cmake", "--version"),
-    ("python3-venv", "python3", "--version"),
+    ("python3-venv", "python3", "-cimport ensurepip, venv"),
 ];
 
 /// Independent implementations, in a virtual environment below the target folder. pycose and cwt hold cbor2 below 6.

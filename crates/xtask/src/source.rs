@@ -1,0 +1,99 @@
+//! The rules of the architecture that source text shows.
+
+use crate::shell;
+use anyhow::{Context, Result, bail};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Lines of code that `crates/core` stays below: it holds what pillars share and must not become the drawer for everything.
+const CORE: usize = 4000;
+/// Lines of a source file, with all that is in it.
+const FILE: usize = 800;
+/// Packages that a device links. Lints deny these words there too; this also sees what an attribute allows.
+const DEVICE: [&str; 5] = ["core", "certs", "identity", "messaging", "update"];
+const PANICS: [&str; 6] = [".unwrap()", ".expect(", "panic!(", "unreachable!(", "todo!(", "unimplemented!("];
+
+/// Fails with every rule that is broken.
+pub(crate) fn run() -> Result<()> {
+    let mut broken = Vec::new();
+    let mut files = 0;
+    for folder in ["crates", "examples", "fuzz/fuzz_targets"] {
+        for path in sources(&shell::root().join(folder))? {
+            let lines = read(&path)?.lines().count();
+            if lines > FILE {
+                broken.push(format!("{} has {lines} lines, over {FILE}", path.display()));
+            }
+            files += 1;
+        }
+    }
+    let core = DEVICE[0];
+    let mut lines = 0;
+    for package in DEVICE {
+        for path in sources(&shell::root().join("crates").join(package).join("src"))? {
+            let text = read(&path)?;
+            if path.file_name().is_some_and(|name| name == "tests.rs") {
+                continue;
+            }
+            for line in code(&text) {
+                lines += usize::from(package == core);
+                broken.extend(
+                    PANICS
+                        .iter()
+                        .filter(|word| line.contains(**word))
+                        .map(|word| format!("{}: `{word}` in `{}`", path.display(), line.trim())),
+                );
+            }
+        }
+    }
+    if lines >= CORE {
+        broken.push(format!("crates/core has {lines} lines of code, not below {CORE}"));
+    }
+    if !broken.is_empty() {
+        bail!("rules of the source broken:\n  {}", broken.join("\n  "));
+    }
+    println!("source: {files} files below {FILE} lines, {lines} lines of code in core, no panic in device packages");
+    Ok(())
+}
+
+/// The lines of code: without tests, which stand last in a file, comments and blank lines.
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    let end = text.find("#[cfg(test)]\nmod ").or_else(|| text.find("#[cfg(test)]\n#[allow(")).unwrap_or(text.len());
+    let lines = text.get(..end).unwrap_or(text).lines();
+    lines.filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with("//"))
+}
+
+fn sources(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    for entry in entries {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(sources(&path)?);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_source_follows_the_rules() {
+        run().unwrap();
+    }
+
+    #[test]
+    fn comments_blank_lines_and_tests_are_no_code() {
+        let text = "//! Docs.\n\nuse a;\n    // why\nfn f() {}\n\n#[cfg(test)]\nmod tests {\n    fn g() {}\n}\n";
+        assert_eq!(code(text).collect::<Vec<_>>(), ["use a;", "fn f() {}"]);
+        let text = "fn f() {}\n#[cfg(test)]\n#[allow(x)]\nmod tests {}\n";
+        assert_eq!(code(text).count(), 1);
+    }
+}
