@@ -256,28 +256,33 @@ impl Platform<'_> {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Absent;
 
-impl Entropy for Absent {
-    fn fill(&self, _: &mut [u8]) -> Outcome<()> {
-        Err(Fault::Unavailable)
-    }
+macro_rules! unavailable {
+    ($($name:ident: $($method:ident($($argument:ty),*) -> $value:ty),+;)+) => {$(
+        impl $name for Absent {$(
+            fn $method(&self, $(_: $argument),*) -> Outcome<$value> {
+                Err(Fault::Unavailable)
+            }
+        )+}
+    )+};
 }
+
+#[rustfmt::skip]
+unavailable! {
+    Entropy: fill(&mut [u8]) -> ();
+    Store: load(Slot, &mut [u8]) -> usize, save(Slot, &[u8]) -> (), erase(Slot) -> ();
+    Keys: generate(KeyId, KeyPolicy) -> (), public(KeyId, &mut [u8]) -> (KeyPolicy, usize),
+        sign(KeyId, SignInput<'_>, &mut [u8]) -> Progress<usize>, agree(KeyId, &[u8], &mut Secret<32>) -> (),
+        next(KeyId) -> Option<KeyId>, destroy(KeyId) -> ();
+    Images: geometry(ImageSlot) -> Geometry, erase(ImageSlot, u64, u64) -> (), write(ImageSlot, u64, &[u8]) -> (),
+        read(ImageSlot, u64, &mut [u8]) -> (), running() -> ImageSlot, select(ImageSlot, BootMode) -> ();
+}
+
 impl Clock for Absent {
     fn now(&self) -> Time {
         Time::UNKNOWN
     }
     fn uptime(&self) -> u64 {
         0
-    }
-}
-impl Store for Absent {
-    fn load(&self, _: Slot, _: &mut [u8]) -> Outcome<usize> {
-        Err(Fault::Unavailable)
-    }
-    fn save(&self, _: Slot, _: &[u8]) -> Outcome<()> {
-        Err(Fault::Unavailable)
-    }
-    fn erase(&self, _: Slot) -> Outcome<()> {
-        Err(Fault::Unavailable)
     }
 }
 impl Counters for Absent {
@@ -289,46 +294,6 @@ impl Counters for Absent {
     }
     fn strength(&self) -> Strength {
         Strength::FlashOnly
-    }
-}
-impl Keys for Absent {
-    fn generate(&self, _: KeyId, _: KeyPolicy) -> Outcome<()> {
-        Err(Fault::Unavailable)
-    }
-    fn public(&self, _: KeyId, _: &mut [u8]) -> Outcome<(KeyPolicy, usize)> {
-        Err(Fault::Unavailable)
-    }
-    fn sign(&self, _: KeyId, _: SignInput<'_>, _: &mut [u8]) -> Outcome<Progress<usize>> {
-        Err(Fault::Unavailable)
-    }
-    fn agree(&self, _: KeyId, _: &[u8], _: &mut Secret<32>) -> Outcome<()> {
-        Err(Fault::Unavailable)
-    }
-    fn next(&self, _: KeyId) -> Outcome<Option<KeyId>> {
-        Err(Fault::Unavailable)
-    }
-    fn destroy(&self, _: KeyId) -> Outcome<()> {
-        Err(Fault::Unavailable)
-    }
-}
-impl Images for Absent {
-    fn geometry(&self, _: ImageSlot) -> Outcome<Geometry> {
-        Err(Fault::Unavailable)
-    }
-    fn erase(&self, _: ImageSlot, _: u64, _: u64) -> Outcome<()> {
-        Err(Fault::Unavailable)
-    }
-    fn write(&self, _: ImageSlot, _: u64, _: &[u8]) -> Outcome<()> {
-        Err(Fault::Unavailable)
-    }
-    fn read(&self, _: ImageSlot, _: u64, _: &mut [u8]) -> Outcome<()> {
-        Err(Fault::Unavailable)
-    }
-    fn running(&self) -> Outcome<ImageSlot> {
-        Err(Fault::Unavailable)
-    }
-    fn select(&self, _: ImageSlot, _: BootMode) -> Outcome<()> {
-        Err(Fault::Unavailable)
     }
 }
 impl Events for Absent {
