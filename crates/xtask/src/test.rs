@@ -17,7 +17,7 @@ pub(crate) fn run() -> Result<()> {
         ("lints", lints),
         ("dependencies", dependencies::run),
         ("header", || header::run(true)),
-        ("tests", || shell::run(shell::cargo().args(["test", "--workspace"]))),
+        ("tests", || shell::run(shell::cargo().args(["test", "--workspace", "--", "--show-output"]))),
         ("bare metal", bare_metal),
         ("c", c::run),
         ("interop", interop::run),
