@@ -68,21 +68,6 @@
 #define ASEPTIC_USE_EMERGENCY 3
 
 /**
- * Trust store of the maker of the device.
- */
-#define ASEPTIC_MANUFACTURER 1
-
-/**
- * Trust store of the hospital or person that runs the device.
- */
-#define ASEPTIC_OWNER 2
-
-/**
- * A person stands at the device and confirmed; never pass it for anything that came over a network.
- */
-#define ASEPTIC_PRESENCE_CONFIRMED 1347568979
-
-/**
  * Class of observations.
  */
 #define ASEPTIC_TELEMETRY 6
@@ -101,6 +86,21 @@
  * Rises when a program built against an older header would no longer run.
  */
 #define ASEPTIC_ABI_VERSION 1
+
+/**
+ * Trust store of the maker of the device.
+ */
+#define ASEPTIC_MANUFACTURER 1
+
+/**
+ * Trust store of the hospital or person that runs the device.
+ */
+#define ASEPTIC_OWNER 2
+
+/**
+ * A person stands at the device and confirmed; never pass it for anything that came over a network.
+ */
+#define ASEPTIC_PRESENCE_CONFIRMED 1347568979
 
 /**
  * The confirmed image runs.
@@ -256,20 +256,6 @@ typedef struct {
 } aseptic_platform;
 
 /**
- * Bytes to read. `ptr` may be NULL only where `len` is 0.
- */
-typedef struct {
-  /**
-   * First byte.
-   */
-  const uint8_t *ptr;
-  /**
-   * Number of bytes.
-   */
-  size_t len;
-} aseptic_slice;
-
-/**
  * The identity that the owner gave to this device, loaded. Opaque.
  */
 typedef struct {
@@ -300,6 +286,20 @@ typedef struct {
 typedef struct {
   uint64_t _opaque[16];
 } aseptic_sender;
+
+/**
+ * Bytes to read. `ptr` may be NULL only where `len` is 0.
+ */
+typedef struct {
+  /**
+   * First byte.
+   */
+  const uint8_t *ptr;
+  /**
+   * Number of bytes.
+   */
+  size_t len;
+} aseptic_slice;
 
 /**
  * What is sent.
@@ -956,28 +956,9 @@ aseptic_status aseptic_device_set_use(aseptic_device *device,
                                       uint8_t clinical_use);
 
 /**
- * Installs the first trust store of `authority` (`ASEPTIC_MANUFACTURER`, `ASEPTIC_OWNER`) from a signed object, by a person at
- * the device: `presence` must be `ASEPTIC_PRESENCE_CONFIRMED`.
- *
- * Ownership: `object` is read during the call. Errors: TRUST_EXISTS, TRUST_MALFORMED, TRUST_THRESHOLD, TRUST_PURPOSE,
- * PUBLISHED_TEST_KEY; nothing is stored then. Threads: as for all calls on a device. Power loss: installed or not.
+ * Defined by the program: puts the device into its safe state and does not return.
  */
-ASEPTIC_MUST_USE
-aseptic_status aseptic_trust_install(aseptic_device *device,
-                                     uint8_t authority,
-                                     aseptic_slice object,
-                                     uint32_t presence);
-
-/**
- * Replaces the trust store of `authority` by a newer one that its keys have signed.
- *
- * Ownership: `object` is read during the call. Errors: TRUST_MISSING, TRUST_ROLLBACK, TRUST_SKIPPED, TRUST_THRESHOLD,
- * TRUST_WOULD_STRAND, TRUST_PURPOSE; nothing changes then. Threads: as for all calls on a device. Power loss: old or new.
- */
-ASEPTIC_MUST_USE
-aseptic_status aseptic_trust_update(aseptic_device *device,
-                                    uint8_t authority,
-                                    aseptic_slice object);
+extern void aseptic_fault(void);
 
 /**
  * Loads the local identity of the device, the one it signs messages with.
@@ -1058,14 +1039,16 @@ uint32_t aseptic_abi_version(void);
 aseptic_slice aseptic_version(void);
 
 /**
- * What a status means, in one sentence of UTF-8 without a final zero; empty for a number that is none.
+ * What a status means, in one sentence of UTF-8 without a final zero; empty for a number that is none, and in a
+ * library that was built without its texts (feature `text`), as firmware is.
  *
  * Ownership: static. Errors: none. Threads: any. Power loss: nothing is stored.
  */
 aseptic_slice aseptic_status_cause(aseptic_status status);
 
 /**
- * What to do about a status, in one sentence of UTF-8 without a final zero; empty for a number that is none.
+ * What to do about a status, in one sentence of UTF-8 without a final zero; empty for a number that is none, and in a
+ * library that was built without its texts (feature `text`), as firmware is.
  *
  * Ownership: static. Errors: none. Threads: any. Power loss: nothing is stored.
  */
@@ -1080,8 +1063,32 @@ aseptic_slice aseptic_status_remedy(aseptic_status status);
 uint8_t aseptic_status_blame(aseptic_status status);
 
 /**
- * Verifies the SUIT envelope and begins its update, or goes on with it where a power loss interrupted it;
- * `aseptic_update_offset` says at which byte of the image.
+ * Installs the first trust store of `authority` (`ASEPTIC_MANUFACTURER`, `ASEPTIC_OWNER`) from a signed object, by a person at
+ * the device: `presence` must be `ASEPTIC_PRESENCE_CONFIRMED`.
+ *
+ * Ownership: `object` is read during the call. Errors: TRUST_EXISTS, TRUST_MALFORMED, TRUST_THRESHOLD, TRUST_PURPOSE,
+ * PUBLISHED_TEST_KEY; nothing is stored then. Threads: as for all calls on a device. Power loss: installed or not.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_trust_install(aseptic_device *device,
+                                     uint8_t authority,
+                                     aseptic_slice object,
+                                     uint32_t presence);
+
+/**
+ * Replaces the trust store of `authority` by a newer one that its keys have signed.
+ *
+ * Ownership: `object` is read during the call. Errors: TRUST_MISSING, TRUST_ROLLBACK, TRUST_SKIPPED, TRUST_THRESHOLD,
+ * TRUST_WOULD_STRAND, TRUST_PURPOSE; nothing changes then. Threads: as for all calls on a device. Power loss: old or new.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_trust_update(aseptic_device *device,
+                                    uint8_t authority,
+                                    aseptic_slice object);
+
+/**
+ * Verifies the SUIT envelope and begins its update, or goes on with it where a power loss interrupted it. Call
+ * `aseptic_update_step` until nothing is left to do; then `aseptic_update_offset` says which byte of the image is wanted.
  *
  * Ownership: `envelope` and `model` are read during the call; `update` must not move until `aseptic_update_wipe`. Errors:
  * MANIFEST_UNSIGNED, MANIFEST_DIGEST, SIGNATURE_INVALID, UNKNOWN_SIGNER, WRONG_VENDOR, WRONG_CLASS, WRONG_COMPONENT,
@@ -1094,6 +1101,22 @@ aseptic_status aseptic_update_begin(aseptic_device *device,
                                     aseptic_slice envelope,
                                     const aseptic_model *model,
                                     aseptic_update *update);
+
+/**
+ * Does a bounded part of what is to be done before the next bytes or the activation: erases at most one block, or reads
+ * and hashes at most 4,096 bytes. `more` becomes 1 while something is left, else 0.
+ *
+ * After `aseptic_update_begin` it reads again what was written before a power loss; after `aseptic_update_finish` it erases the
+ * rest of the slot and reads the whole image back.
+ *
+ * Ownership: `more` is the caller's. Errors: MISUSE for an update that is over, CLINICAL_USE unless the device is idle: nothing has
+ * happened then. SLOT_MISMATCH if the medium does not hold what was written, those of the platform: begin again. Threads: as
+ * for all calls on a device. Power loss: the image is staged, or the transfer goes on where it was.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_update_step(aseptic_device *device,
+                                   aseptic_update *update,
+                                   uint8_t *more);
 
 /**
  * Writes the number of the next byte of the image that is wanted, and how many are still missing.
@@ -1119,13 +1142,16 @@ aseptic_status aseptic_update_feed(aseptic_device *device,
                                    aseptic_slice bytes);
 
 /**
- * Ends the transfer: reads the whole image back from the medium and compares it with what was signed.
+ * Ends the transfer and compares what came with what was signed. Call `aseptic_update_step` until nothing is left to do: it
+ * reads the whole image back from the medium.
  *
- * Ownership: none. Errors: CLINICAL_USE unless the device is idle: nothing has happened then.
- * IMAGE_MISMATCH, SLOT_MISMATCH: begin again. Threads: as for all calls on a
- * device. Power loss: the image is staged, or the transfer goes on where it was.
+ * Ownership: none. Errors: MISUSE while `aseptic_update_step` has more to do, CLINICAL_USE unless the device is idle: nothing has
+ * happened then. IMAGE_MISMATCH: begin again. Threads: as for all calls on a device. Power loss: the transfer goes on where
+ * it was.
  */
-ASEPTIC_MUST_USE aseptic_status aseptic_update_finish(aseptic_device *device, aseptic_update *update);
+ASEPTIC_MUST_USE
+aseptic_status aseptic_update_finish(aseptic_device *device,
+                                     aseptic_update *update);
 
 /**
  * Selects the staged image for one trial boot. The restart itself is the program's.

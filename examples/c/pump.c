@@ -95,6 +95,17 @@ static aseptic_status stream(aseptic_device *device, aseptic_update *update, FIL
     }
 }
 
+/* Reads back what lies in the slot. A pump with other work would do that between two steps. */
+static aseptic_status steps(aseptic_device *device, aseptic_update *update)
+{
+    aseptic_status status = ASEPTIC_OK;
+    uint8_t more = 1;
+    while (status == ASEPTIC_OK && more != 0) {
+        status = aseptic_update_step(device, update, &more);
+    }
+    return status;
+}
+
 static int take_update(aseptic_device *device, const char *envelope_path, const char *image_path)
 {
     static uint8_t envelope[ENVELOPE_SIZE];
@@ -106,10 +117,16 @@ static int take_update(aseptic_device *device, const char *envelope_path, const 
         aseptic_slice bytes = { envelope, fread(envelope, 1, sizeof envelope, file) };
         status = aseptic_update_begin(device, bytes, &MODEL, &update);
         if (status == ASEPTIC_OK) {
+            status = steps(device, &update);
+        }
+        if (status == ASEPTIC_OK) {
             status = stream(device, &update, image);
         }
         if (status == ASEPTIC_OK) {
             status = aseptic_update_finish(device, &update);
+        }
+        if (status == ASEPTIC_OK) {
+            status = steps(device, &update);
         }
         if (status == ASEPTIC_OK) {
             status = aseptic_update_activate(device, &update);

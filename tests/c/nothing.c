@@ -52,6 +52,7 @@ static void refuse(aseptic_device *d, aseptic_identity *i, aseptic_sender *s, as
     CHECK(aseptic_message_seal(d, i, s, &message, &out) == ASEPTIC_MISUSE);
     CHECK(out.len == 0 && zeroed(room, sizeof room));
     CHECK(aseptic_update_begin(d, bytes, &model, u) == ASEPTIC_MISUSE);
+    CHECK(aseptic_update_step(d, u, &boot) == ASEPTIC_MISUSE && boot == 0);
     CHECK(aseptic_update_offset(u, &offset, &missing) == ASEPTIC_MISUSE);
     CHECK(offset == 0 && missing == 0);
     CHECK(aseptic_update_feed(d, u, bytes) == ASEPTIC_MISUSE);

@@ -38,6 +38,7 @@ static void out_of_order(void)
     CHECK(aseptic_identity_name(&identity, &out) == ASEPTIC_MISUSE);
     CHECK(aseptic_message_seal(&device, &identity, &sender, &message, &out) == ASEPTIC_MISUSE);
     CHECK(aseptic_trust_update(&device, ASEPTIC_OWNER, bytes) == ASEPTIC_TRUST_MISSING);
+    CHECK(aseptic_update_step(&device, &update, &boot) == ASEPTIC_MISUSE && boot == 0);
     CHECK(aseptic_update_offset(&update, &offset, &missing) == ASEPTIC_MISUSE);
     CHECK(aseptic_update_feed(&device, &update, bytes) == ASEPTIC_MISUSE);
     CHECK(aseptic_update_finish(&device, &update) == ASEPTIC_MISUSE);

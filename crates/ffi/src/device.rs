@@ -1,12 +1,13 @@
 //! The root object: platform, suite, what the bedside is doing.
 
-use crate::abi::{Context, aseptic_slice, aseptic_status, call, make, state, wipe};
+use crate::abi::{Context, aseptic_status, call, make, state, wipe};
+use crate::crypto;
 use crate::platform::{Table, aseptic_platform};
 use aseptic_core::clinical::Use;
-use aseptic_core::crypto::{Suite, soft};
+use aseptic_core::crypto::Suite;
 use aseptic_core::platform::{Absent, Images, Keys, Platform};
-use aseptic_core::trust::{self, Authority, PhysicalPresence, Trust, TrustBuffers};
-use aseptic_core::{Reason, Result, limits};
+use aseptic_core::trust::{Trust, TrustBuffers};
+use aseptic_core::{Result, limits};
 
 /// Idle: no patient depends on the device now.
 pub const ASEPTIC_USE_IDLE: u8 = 0;
@@ -16,14 +17,6 @@ pub const ASEPTIC_USE_IN_USE: u8 = 1;
 pub const ASEPTIC_USE_ALARM: u8 = 2;
 /// Emergency operation.
 pub const ASEPTIC_USE_EMERGENCY: u8 = 3;
-
-/// Trust store of the maker of the device.
-pub const ASEPTIC_MANUFACTURER: u8 = 1;
-/// Trust store of the hospital or person that runs the device.
-pub const ASEPTIC_OWNER: u8 = 2;
-
-/// A person stands at the device and confirmed; never pass it for anything that came over a network.
-pub const ASEPTIC_PRESENCE_CONFIRMED: u32 = 0x5052_4553;
 
 /// The root object: platform and trust of one device, in the caller's memory. Opaque.
 #[repr(C)]
@@ -56,14 +49,17 @@ impl Device {
     /// Runs `body` with the device's platform and suite.
     pub(crate) fn with<T>(&mut self, body: impl FnOnce(Parts<'_>) -> Result<T>) -> Result<T> {
         let table = &self.table;
-        let software = soft::StoredKeys { store: table, entropy: table };
-        let keys: &dyn Keys = if table.has_keys() { table } else { &software };
+        #[cfg(all(feature = "device", feature = "soft"))]
+        let software = &aseptic_core::crypto::soft::StoredKeys { store: table, entropy: table };
+        #[cfg(not(all(feature = "device", feature = "soft")))]
+        let software = &Absent;
+        let keys: &dyn Keys = if table.has_keys() { table } else { software };
         let images: &dyn Images = if table.has_images() { table } else { &Absent };
         let platform =
             Platform { entropy: table, clock: table, store: table, counters: table, keys, images, events: table };
         body(Parts {
             platform,
-            suite: soft::suite(),
+            suite: crypto::suite(),
             clinical: self.clinical,
             trust: &mut self.trust,
             scratch: &mut self.scratch,
@@ -126,58 +122,4 @@ pub unsafe extern "C" fn aseptic_device_set_use(device: *mut aseptic_device, cli
         unsafe { state(device) }?.clinical = Use::from_u8(clinical_use);
         Ok(())
     })
-}
-
-/// Installs the first trust store of `authority` (`ASEPTIC_MANUFACTURER`, `ASEPTIC_OWNER`) from a signed object, by a person at
-/// the device: `presence` must be `ASEPTIC_PRESENCE_CONFIRMED`.
-///
-/// Ownership: `object` is read during the call. Errors: TRUST_EXISTS, TRUST_MALFORMED, TRUST_THRESHOLD, TRUST_PURPOSE,
-/// PUBLISHED_TEST_KEY; nothing is stored then. Threads: as for all calls on a device. Power loss: installed or not.
-#[must_use]
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn aseptic_trust_install(
-    device: *mut aseptic_device,
-    authority: u8,
-    object: aseptic_slice,
-    presence: u32,
-) -> aseptic_status {
-    call(|| {
-        // SAFETY: as the caller promises.
-        let (mut device, object) = unsafe { (state(device)?, object.bytes()?) };
-        if presence != ASEPTIC_PRESENCE_CONFIRMED {
-            return Err(Reason::Misuse);
-        }
-        let authority = authority_from(authority)?;
-        device.with(|parts| {
-            let presence = PhysicalPresence::confirmed_at_the_device();
-            trust::install(&parts.platform, &parts.suite, authority, object, presence, parts.scratch)
-        })
-    })
-}
-
-/// Replaces the trust store of `authority` by a newer one that its keys have signed.
-///
-/// Ownership: `object` is read during the call. Errors: TRUST_MISSING, TRUST_ROLLBACK, TRUST_SKIPPED, TRUST_THRESHOLD,
-/// TRUST_WOULD_STRAND, TRUST_PURPOSE; nothing changes then. Threads: as for all calls on a device. Power loss: old or new.
-#[must_use]
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn aseptic_trust_update(
-    device: *mut aseptic_device,
-    authority: u8,
-    object: aseptic_slice,
-) -> aseptic_status {
-    call(|| {
-        // SAFETY: as the caller promises.
-        let (mut device, object) = unsafe { (state(device)?, object.bytes()?) };
-        let authority = authority_from(authority)?;
-        device.with(|parts| trust::update(&parts.platform, &parts.suite, authority, object, parts.scratch))
-    })
-}
-
-fn authority_from(number: u8) -> Result<Authority> {
-    match number {
-        ASEPTIC_MANUFACTURER => Ok(Authority::Manufacturer),
-        ASEPTIC_OWNER => Ok(Authority::Owner),
-        _ => Err(Reason::Misuse),
-    }
 }

@@ -62,8 +62,10 @@ pub mod step {
     pub const LIE: u8 = 16;
     /// No argument: all contexts are wiped, the device starts again on what is stored.
     pub const RESTART: u8 = 17;
+    /// No argument.
+    pub const STEP: u8 = 18;
     /// How many there are.
-    pub const COUNT: u8 = 18;
+    pub const COUNT: u8 = 19;
 }
 
 /// The model that the envelopes of the seeds are for.
@@ -166,6 +168,12 @@ impl Bench {
                     status
                 }
                 step::FEED => aseptic_update_feed(device, update, slice(script.blob())),
+                step::STEP => {
+                    let mut more = 7;
+                    let status = aseptic_update_step(device, update, &raw mut more);
+                    assert!(more == 0 || (status == ASEPTIC_OK && more == 1));
+                    status
+                }
                 step::FINISH => aseptic_update_finish(device, update),
                 step::ACTIVATE => aseptic_update_activate(device, update),
                 step::ABANDON => aseptic_update_abandon(device),

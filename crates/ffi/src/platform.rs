@@ -1,8 +1,9 @@
 //! The platform as a table of C functions.
 
 use crate::abi::{ASEPTIC_OK, aseptic_status, input};
+use crate::crypto;
 use aseptic_core::Reason;
-use aseptic_core::crypto::{HashAlg, KeyAlg, Message, soft};
+use aseptic_core::crypto::{HashAlg, KeyAlg, Message};
 use aseptic_core::platform::{
     BootMode, Clock, Counter, Counters, Entropy, Event, Events, Fault, Geometry, ImageSlot, Images, KeyId, KeyPolicy,
     KeyUse, Keys, Outcome, Progress, SignInput, Slot, Store, Strength,
@@ -372,6 +373,6 @@ impl Events for Table {
 
 /// Firmware key stores sign digests, so that no message has to cross the table in one piece.
 fn sha256(message: &mut dyn Message) -> Outcome<[u8; 32]> {
-    let digest = soft::suite().digest(HashAlg::Sha256, message).map_err(|_| Fault::Io)?;
+    let digest = crypto::suite().digest(HashAlg::Sha256, message).map_err(|_| Fault::Io)?;
     digest.first_chunk().copied().ok_or(Fault::Io)
 }

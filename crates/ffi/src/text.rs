@@ -22,20 +22,22 @@ pub extern "C" fn aseptic_version() -> aseptic_slice {
     text(env!("CARGO_PKG_VERSION"))
 }
 
-/// What a status means, in one sentence of UTF-8 without a final zero; empty for a number that is none.
+/// What a status means, in one sentence of UTF-8 without a final zero; empty for a number that is none, and in a
+/// library that was built without its texts (feature `text`), as firmware is.
 ///
 /// Ownership: static. Errors: none. Threads: any. Power loss: nothing is stored.
 #[unsafe(no_mangle)]
 pub extern "C" fn aseptic_status_cause(status: aseptic_status) -> aseptic_slice {
-    text(Reason::from_number(status).map_or("", Reason::cause))
+    text(sentences(status).0)
 }
 
-/// What to do about a status, in one sentence of UTF-8 without a final zero; empty for a number that is none.
+/// What to do about a status, in one sentence of UTF-8 without a final zero; empty for a number that is none, and in a
+/// library that was built without its texts (feature `text`), as firmware is.
 ///
 /// Ownership: static. Errors: none. Threads: any. Power loss: nothing is stored.
 #[unsafe(no_mangle)]
 pub extern "C" fn aseptic_status_remedy(status: aseptic_status) -> aseptic_slice {
-    text(Reason::from_number(status).map_or("", Reason::remedy))
+    text(sentences(status).1)
 }
 
 /// Who must act on a status: 0 nobody (`ASEPTIC_OK`), 1 the maker of the bytes, 2 the device, 3 the calling program, 4 nobody yet:
@@ -49,4 +51,14 @@ pub extern "C" fn aseptic_status_blame(status: aseptic_status) -> u8 {
 
 const fn text(text: &'static str) -> aseptic_slice {
     aseptic_slice { ptr: text.as_ptr(), len: text.len() }
+}
+
+/// Cause and remedy.
+fn sentences(status: aseptic_status) -> (&'static str, &'static str) {
+    #[cfg(feature = "text")]
+    if let Some(reason) = Reason::from_number(status) {
+        return (reason.cause(), reason.remedy());
+    }
+    let _ = status;
+    ("", "")
 }

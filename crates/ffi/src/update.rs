@@ -3,9 +3,8 @@
 use crate::abi::{Context, aseptic_slice, aseptic_status, call, input, make, output, state, wipe};
 use crate::device::aseptic_device;
 use ::aseptic_update::boot::{self, BootState};
-use ::aseptic_update::{Device, Envelope, Session, Staged, Target};
+use ::aseptic_update::{Device, Envelope, Next, ReadBack, Resume, Session, Staged, Target};
 use aseptic_core::clinical::Use;
-use aseptic_core::crypto::soft;
 use aseptic_core::{Reason, Result};
 
 /// The confirmed image runs.
@@ -43,15 +42,16 @@ impl Context for aseptic_update {
 }
 
 /// Each stage is left for the next one; what fails in between leaves `Over`.
-#[expect(clippy::large_enum_variant, reason = "it lives in caller memory of one size")]
 pub(crate) enum Stage {
-    Receiving(Session<'static>),
+    Resuming(Resume),
+    Receiving(Session),
+    ReadingBack(ReadBack),
     Staged(Staged),
     Over,
 }
 
-/// Verifies the SUIT envelope and begins its update, or goes on with it where a power loss interrupted it;
-/// `aseptic_update_offset` says at which byte of the image.
+/// Verifies the SUIT envelope and begins its update, or goes on with it where a power loss interrupted it. Call
+/// `aseptic_update_step` until nothing is left to do; then `aseptic_update_offset` says which byte of the image is wanted.
 ///
 /// Ownership: `envelope` and `model` are read during the call; `update` must not move until `aseptic_update_wipe`. Errors:
 /// MANIFEST_UNSIGNED, MANIFEST_DIGEST, SIGNATURE_INVALID, UNKNOWN_SIGNER, WRONG_VENDOR, WRONG_CLASS, WRONG_COMPONENT,
@@ -73,20 +73,62 @@ pub unsafe extern "C" fn aseptic_update_begin(
             let model = input(model)?;
             let component = [model.component.bytes()?];
             let ours = Device { vendor: model.vendor, class: model.device_class, component: &component };
-            let session = device.with(|parts| {
+            device.with(|parts| {
                 let clinical = parts.clinical;
                 let (platform, suite, trust) = parts.load_trust()?;
                 let authentic = Envelope::parse(envelope)?.authenticate(&trust, &suite)?;
                 let plan = authentic.plan(&suite, &ours, boot::floor(&platform)?, Target::of(&platform)?)?;
                 idle(clinical)?;
-                match Session::resume(&platform, &soft::suite(), &plan) {
-                    Err(Reason::NoUpdate) => Session::begin(&platform, &soft::suite(), &plan, clinical),
-                    resumed => resumed,
+                match Resume::new(&platform, &suite, &plan) {
+                    Err(Reason::NoUpdate) => Session::begin(&platform, &suite, &plan, clinical).map(Stage::Receiving),
+                    resume => resume.map(Stage::Resuming),
                 }
-            })?;
-            Ok(Stage::Receiving(session))
+            })
         })
     }
+}
+
+/// Does a bounded part of what is to be done before the next bytes or the activation: erases at most one block, or reads
+/// and hashes at most 4,096 bytes. `more` becomes 1 while something is left, else 0.
+///
+/// After `aseptic_update_begin` it reads again what was written before a power loss; after `aseptic_update_finish` it erases the
+/// rest of the slot and reads the whole image back.
+///
+/// Ownership: `more` is the caller's. Errors: MISUSE for an update that is over, CLINICAL_USE unless the device is idle: nothing has
+/// happened then. SLOT_MISMATCH if the medium does not hold what was written, those of the platform: begin again. Threads: as
+/// for all calls on a device. Power loss: the image is staged, or the transfer goes on where it was.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_update_step(
+    device: *mut aseptic_device,
+    update: *mut aseptic_update,
+    more: *mut u8,
+) -> aseptic_status {
+    call(|| {
+        // SAFETY: as the caller promises.
+        let more = unsafe { output(more)? };
+        *more = 0;
+        // SAFETY: as the caller promises.
+        let (mut device, mut update) = unsafe { (state(device)?, state(update)?) };
+        device.with(|parts| {
+            idle(parts.clinical)?;
+            let stage = match core::mem::replace(&mut *update, Stage::Over) {
+                Stage::Resuming(resume) => match resume.step(&parts.platform, &parts.suite)? {
+                    Next::More(resume) => Stage::Resuming(resume),
+                    Next::Done(session) => Stage::Receiving(session),
+                },
+                Stage::ReadingBack(check) => match check.step(&parts.platform, &parts.suite, parts.clinical)? {
+                    Next::More(check) => Stage::ReadingBack(check),
+                    Next::Done(staged) => Stage::Staged(staged),
+                },
+                Stage::Over => return Err(Reason::Misuse),
+                done => done,
+            };
+            *more = u8::from(matches!(stage, Stage::Resuming(_) | Stage::ReadingBack(_)));
+            *update = stage;
+            Ok(())
+        })
+    })
 }
 
 /// Writes the number of the next byte of the image that is wanted, and how many are still missing.
@@ -131,15 +173,16 @@ pub unsafe extern "C" fn aseptic_update_feed(
         // SAFETY: as the caller promises.
         let (mut device, mut update, bytes) = unsafe { (state(device)?, state(update)?, bytes.bytes()?) };
         let session = receiving(&mut update)?;
-        device.with(|parts| session.feed(&parts.platform, bytes, parts.clinical))
+        device.with(|parts| session.feed(&parts.platform, &parts.suite, bytes, parts.clinical))
     })
 }
 
-/// Ends the transfer: reads the whole image back from the medium and compares it with what was signed.
+/// Ends the transfer and compares what came with what was signed. Call `aseptic_update_step` until nothing is left to do: it
+/// reads the whole image back from the medium.
 ///
-/// Ownership: none. Errors: CLINICAL_USE unless the device is idle: nothing has happened then.
-/// IMAGE_MISMATCH, SLOT_MISMATCH: begin again. Threads: as for all calls on a
-/// device. Power loss: the image is staged, or the transfer goes on where it was.
+/// Ownership: none. Errors: MISUSE while `aseptic_update_step` has more to do, CLINICAL_USE unless the device is idle: nothing has
+/// happened then. IMAGE_MISMATCH: begin again. Threads: as for all calls on a device. Power loss: the transfer goes on where
+/// it was.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn aseptic_update_finish(
@@ -154,7 +197,9 @@ pub unsafe extern "C" fn aseptic_update_finish(
         let Stage::Receiving(session) = core::mem::replace(&mut *update, Stage::Over) else {
             return Err(Reason::Misuse);
         };
-        *update = Stage::Staged(device.with(|parts| session.finish(&parts.platform, parts.clinical))?);
+        *update = Stage::ReadingBack(
+            device.with(|parts| ReadBack::new(session, &parts.platform, &parts.suite, parts.clinical))?,
+        );
         Ok(())
     })
 }
@@ -250,9 +295,9 @@ fn idle(clinical: Use) -> Result<()> {
     if clinical.allows_disruption() { Ok(()) } else { Err(Reason::ClinicalUse) }
 }
 
-fn receiving(update: &mut Stage) -> Result<&mut Session<'static>> {
+fn receiving(update: &mut Stage) -> Result<&mut Session> {
     match update {
         Stage::Receiving(session) => Ok(session),
-        Stage::Staged(_) | Stage::Over => Err(Reason::Misuse),
+        _ => Err(Reason::Misuse),
     }
 }

@@ -308,10 +308,10 @@ pub fn install(pump: &Files, envelope: &[u8], image: &[u8], clinical: Use) -> Re
     let start = usize::try_from(session.offset()).unwrap_or(usize::MAX);
     let rest = image.get(start..).unwrap_or_default();
     for piece in rest.chunks(4096) {
-        session.feed(platform, piece, clinical)?;
+        session.feed(platform, suite, piece, clinical)?;
     }
     if session.missing() == 0 {
-        session.finish(platform, clinical)?.activate(platform, clinical)?;
+        session.finish(platform, suite, clinical)?.activate(platform, clinical)?;
     }
     Ok(rest.len())
 }

@@ -49,9 +49,9 @@
 //!     let mut piece = [0; 4096];
 //!     while session.missing() > 0 {
 //!         let length = fetch(plan.uri(), session.offset(), &mut piece)?;
-//!         session.feed(platform, piece.get(..length).ok_or(Reason::Internal)?, clinical)?;
+//!         session.feed(platform, suite, piece.get(..length).ok_or(Reason::Internal)?, clinical)?;
 //!     }
-//!     session.finish(platform, clinical)?.activate(platform, clinical)?;
+//!     session.finish(platform, suite, clinical)?.activate(platform, clinical)?;
 //!     Ok(true)
 //! }
 //! ```
@@ -76,4 +76,4 @@ mod session;
 pub use digest::Digest;
 pub use envelope::{Authentic, Envelope};
 pub use plan::{Device, Plan, Target};
-pub use session::{Session, Staged};
+pub use session::{Next, ReadBack, Resume, STEP, Session, Staged};

@@ -9,18 +9,19 @@ use aseptic_core::{Reason, Result};
 /// Bytes read at once; on the stack.
 const PIECE: usize = 1024;
 
-/// Takes the first `length` bytes of the slot, as read from the medium, into `state`.
+/// Takes `length` bytes of the slot from `start` on, as read from the medium, into `state`.
 pub(crate) fn hash(
     platform: &Platform<'_>,
     slot: ImageSlot,
+    start: u64,
     length: u64,
     hash: &dyn Hash,
     state: &mut HashState,
 ) -> Result<()> {
     let mut piece = [0; PIECE];
-    let mut at = 0_u64;
-    while at < length {
-        let left = length.saturating_sub(at);
+    let (mut at, end) = (start, start.saturating_add(length));
+    while at < end {
+        let left = end.saturating_sub(at);
         let size = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
         let part = piece.get_mut(..size).ok_or(Reason::Internal)?;
         platform.images.read(slot, at, part)?;
@@ -44,6 +45,6 @@ pub(crate) fn holds(platform: &Platform<'_>, suite: &Suite<'_>, image: &Image) -
     }
     let engine = suite.hash(image.digest.alg())?;
     let mut state = engine.start()?;
-    hash(platform, image.slot, image.size, engine, &mut state)?;
+    hash(platform, image.slot, 0, image.size, engine, &mut state)?;
     Ok(digest(engine, &state)? == image.digest)
 }

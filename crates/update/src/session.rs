@@ -1,5 +1,9 @@
 //! The session: bytes stream into the slot that is not running, and power may fail at any of them.
 
+mod steps;
+
+pub use steps::{Next, ReadBack, Resume, STEP};
+
 use crate::boot::{self, BootState};
 use crate::journal::{Confirmed, Image, Journal, Stage};
 use crate::medium;
@@ -16,12 +20,12 @@ const WRITE_SIZE: usize = 32;
 
 /// An image on its way into its slot. Uses one buffer of the largest write unit, whatever the size of the image.
 ///
-/// After any error but [`Reason::ClinicalUse`] and [`Reason::ImageMismatch`] of [`Session::feed`] the session is over;
-/// [`Session::resume`] makes a new one. Dropping it loses nothing that the journal holds.
-pub struct Session<'s> {
+/// It keeps the running hash and no reference: every call is to be given the suite it began with. After any error but
+/// [`Reason::ClinicalUse`] and [`Reason::ImageMismatch`] of [`Session::feed`] the session is over; [`Session::resume`]
+/// makes a new one. Dropping it loses nothing that the journal holds.
+pub struct Session {
     journal: Journal,
     geometry: Geometry,
-    engine: &'s dyn Hash,
     state: HashState,
     /// Bytes taken in.
     offset: u64,
@@ -33,14 +37,14 @@ pub struct Session<'s> {
     broken: bool,
 }
 
-impl<'s> Session<'s> {
+impl Session {
     /// Starts from the first byte.
     ///
     /// [`Reason::ClinicalUse`] unless idle, [`Reason::TrialPending`] while the running image is not confirmed (the other
     /// slot is what the device falls back to), [`Reason::UpdateBusy`] if another update is under way or a restart into a
     /// confirmed image is due, [`Reason::SequenceTooOld`] below the floor, or with the number of the confirmed image for
     /// anything but putting that image back where it was damaged, [`Reason::Misuse`] if the plan is for the running slot. Those change nothing. Power loss: the journal names this update, or it does not.
-    pub fn begin(platform: &Platform<'_>, suite: &Suite<'s>, plan: &Plan<'_>, clinical: Use) -> Result<Self> {
+    pub fn begin(platform: &Platform<'_>, suite: &Suite<'_>, plan: &Plan<'_>, clinical: Use) -> Result<Self> {
         idle(clinical)?;
         let target = plan.target();
         if target.slot == platform.images.running()? {
@@ -70,38 +74,22 @@ impl<'s> Session<'s> {
         // The slot that is about to be erased must not be what boots next, whatever was selected before.
         platform.images.select(target.slot.other(), BootMode::Permanent)?;
         journal.save(platform)?;
-        Ok(Self::new(journal, geometry, engine, state))
+        Ok(Self::new(journal, geometry, state))
     }
 
     /// Goes on after a power loss or an error: re-reads from the medium what the journal says is there, and starts at the
     /// byte that [`Session::offset`] then gives. Where the medium holds something else, that is 0.
     ///
     /// [`Reason::NoUpdate`] if the journal knows of no update (or one that was tried already), [`Reason::UpdateBusy`] if
-    /// of another one.
-    pub fn resume(platform: &Platform<'_>, suite: &Suite<'s>, plan: &Plan<'_>) -> Result<Self> {
-        let mut journal = Journal::load(platform)?.ok_or(Reason::NoUpdate)?;
-        if journal.identity != *plan.identity() {
-            return Err(Reason::UpdateBusy);
+    /// of another one. Takes as long as hashing all that is there; [`Resume`] does the same in steps.
+    pub fn resume(platform: &Platform<'_>, suite: &Suite<'_>, plan: &Plan<'_>) -> Result<Self> {
+        let mut resume = Resume::new(platform, suite, plan)?;
+        loop {
+            resume = match resume.step(platform, suite)? {
+                Next::More(resume) => resume,
+                Next::Done(session) => return Ok(session),
+            };
         }
-        let (slot, image) = (platform.images.running()?.other(), journal.image);
-        let same = image.slot == slot && image.digest == *plan.digest() && image.size == plan.size();
-        if journal.stage == Stage::Activated || !same || journal.offset > image.size {
-            return Err(Reason::NoUpdate);
-        }
-        if image.sequence < boot::floor(platform)? {
-            return Err(Reason::SequenceTooOld);
-        }
-        let geometry = shape(platform, slot, image.size)?;
-        let engine = suite.hash(image.digest.alg())?;
-        let mut state = engine.start()?;
-        medium::hash(platform, slot, journal.offset, engine, &mut state)?;
-        if medium::digest(engine, &state)? != journal.prefix {
-            platform.event(Reason::SlotMismatch, journal.offset);
-            state = engine.start()?;
-            journal = Journal { stage: Stage::Writing, offset: 0, prefix: medium::digest(engine, &state)?, ..journal };
-            journal.save(platform)?;
-        }
-        Ok(Self::new(journal, geometry, engine, state))
     }
 
     /// Forgets the update under way. The running image and the floor stay; what is in the other slot is never booted.
@@ -134,7 +122,7 @@ impl<'s> Session<'s> {
     /// [`Reason::ClinicalUse`] unless idle and [`Reason::ImageMismatch`] for bytes beyond the size that was signed: nothing
     /// has happened then and the session goes on. Erases ahead block by block, writes whole units, and notes in the
     /// journal how far it is.
-    pub fn feed(&mut self, platform: &Platform<'_>, chunk: &[u8], clinical: Use) -> Result<()> {
+    pub fn feed(&mut self, platform: &Platform<'_>, suite: &Suite<'_>, chunk: &[u8], clinical: Use) -> Result<()> {
         idle(clinical)?;
         if self.broken {
             return Err(Reason::Misuse);
@@ -142,6 +130,7 @@ impl<'s> Session<'s> {
         if u64::try_from(chunk.len()).map_or(true, |length| length > self.missing()) {
             return Err(Reason::ImageMismatch);
         }
+        let engine = suite.hash(self.journal.image.digest.alg())?;
         self.broken = true;
         let mut rest = chunk;
         while !rest.is_empty() {
@@ -150,11 +139,11 @@ impl<'s> Session<'s> {
             let room = usize::try_from(boundary.saturating_sub(self.offset)).unwrap_or(usize::MAX);
             let (part, later) = rest.split_at(room.min(rest.len()));
             rest = later;
-            self.engine.update(&mut self.state, part)?;
+            engine.update(&mut self.state, part)?;
             self.write(platform, part)?;
             self.offset = self.offset.saturating_add(u64::try_from(part.len()).map_err(|_| Reason::Internal)?);
             if self.offset == boundary {
-                self.note(platform, Stage::Writing)?;
+                self.note(platform, engine, Stage::Writing)?;
             }
         }
         self.broken = false;
@@ -166,36 +155,22 @@ impl<'s> Session<'s> {
     /// [`Reason::ImageMismatch`] if bytes are missing (the session may be resumed) or are other bytes than were signed,
     /// [`Reason::SlotMismatch`] if the medium does not hold what was written; both of the latter forget the update, and the
     /// next one starts from the first byte. After power loss the journal says that the image is staged, or how far it came.
-    pub fn finish(mut self, platform: &Platform<'_>, clinical: Use) -> Result<Staged> {
-        idle(clinical)?;
-        if self.broken {
-            return Err(Reason::Misuse);
+    /// Takes as long as erasing and reading the slot; [`ReadBack`] does the same in steps.
+    pub fn finish(self, platform: &Platform<'_>, suite: &Suite<'_>, clinical: Use) -> Result<Staged> {
+        let mut check = ReadBack::new(self, platform, suite, clinical)?;
+        loop {
+            check = match check.step(platform, suite, clinical)? {
+                Next::More(check) => check,
+                Next::Done(staged) => return Ok(staged),
+            };
         }
-        if self.missing() != 0 {
-            return Err(Reason::ImageMismatch);
-        }
-        let image = self.journal.image;
-        if medium::digest(self.engine, &self.state)? != image.digest {
-            Journal::erase(platform)?;
-            return Err(Reason::ImageMismatch);
-        }
-        self.flush(platform)?;
-        self.erase_to(platform, self.geometry.size)?;
-        let mut state = self.engine.start()?;
-        medium::hash(platform, image.slot, image.size, self.engine, &mut state)?;
-        if medium::digest(self.engine, &state)? != image.digest {
-            Journal::erase(platform)?;
-            return Err(Reason::SlotMismatch);
-        }
-        self.note(platform, Stage::Staged)?;
-        Ok(Staged { journal: self.journal })
     }
 
-    fn new(journal: Journal, geometry: Geometry, engine: &'s dyn Hash, state: HashState) -> Self {
+    fn new(journal: Journal, geometry: Geometry, state: HashState) -> Self {
         // A checkpoint lies at the border of an erase block, or at the end of the image, whose block is erased already.
         let erased = round_up(journal.offset, u64::from(geometry.erase_size));
         let (offset, carry) = (journal.offset, [0; WRITE_SIZE]);
-        Self { journal, geometry, engine, state, offset, carry, carried: 0, erased, broken: false }
+        Self { journal, geometry, state, offset, carry, carried: 0, erased, broken: false }
     }
 
     /// Writes the whole units of what is carried and `part`, and carries the rest.
@@ -256,8 +231,8 @@ impl<'s> Session<'s> {
         Ok(())
     }
 
-    fn note(&mut self, platform: &Platform<'_>, stage: Stage) -> Result<()> {
-        let prefix = medium::digest(self.engine, &self.state)?;
+    fn note(&mut self, platform: &Platform<'_>, engine: &dyn Hash, stage: Stage) -> Result<()> {
+        let prefix = medium::digest(engine, &self.state)?;
         self.journal = Journal { stage, offset: self.offset, prefix, ..self.journal };
         self.journal.save(platform)
     }
@@ -275,11 +250,13 @@ impl Staged {
     /// [`Reason::NoUpdate`] if none is staged, [`Reason::SlotMismatch`] if the medium does not hold it any more. An image
     /// whose trial ended without confirmation counts as staged: to try it again is the application's decision.
     pub fn load(platform: &Platform<'_>, suite: &Suite<'_>) -> Result<Self> {
-        let journal = Journal::load(platform)?.ok_or(Reason::NoUpdate)?;
-        if journal.stage == Stage::Writing || journal.image.slot == platform.images.running()? {
-            return Err(Reason::NoUpdate);
+        let mut check = ReadBack::staged(platform, suite)?;
+        loop {
+            check = match check.step(platform, suite, Use::InUse)? {
+                Next::More(check) => check,
+                Next::Done(staged) => return Ok(staged),
+            };
         }
-        if medium::holds(platform, suite, &journal.image)? { Ok(Self { journal }) } else { Err(Reason::SlotMismatch) }
     }
 
     /// The image.

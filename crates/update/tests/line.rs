@@ -36,9 +36,9 @@ fn stage(bench: &Bench, author: &Author, image: &[u8], sequence: u64, piece: usi
     let plan = plan_on(author, bench, &bytes).unwrap();
     let mut session = Session::begin(&platform, &suite, &plan, Use::Idle).unwrap();
     for chunk in image.chunks(piece) {
-        session.feed(&platform, chunk, Use::Idle).unwrap();
+        session.feed(&platform, &suite, chunk, Use::Idle).unwrap();
     }
-    session.finish(&platform, Use::Idle).unwrap()
+    session.finish(&platform, &suite, Use::Idle).unwrap()
 }
 
 fn slot_holds(bench: &Bench, slot: ImageSlot, image: &[u8]) {
@@ -116,21 +116,21 @@ fn nothing_is_erased_selected_or_written_while_a_patient_depends_on_the_device()
         assert_eq!(bench.snapshot(), before);
     }
     let mut session = Session::begin(&platform, &suite, &plan, Use::Idle).unwrap();
-    session.feed(&platform, &image[..5000], Use::Idle).unwrap();
+    session.feed(&platform, &suite, &image[..5000], Use::Idle).unwrap();
     for busy in BUSY {
         let before = bench.snapshot();
-        assert_eq!(session.feed(&platform, &image[5000..], busy), Err(Reason::ClinicalUse));
+        assert_eq!(session.feed(&platform, &suite, &image[5000..], busy), Err(Reason::ClinicalUse));
         assert_eq!(bench.snapshot(), before);
     }
-    session.feed(&platform, &image[5000..], Use::Idle).unwrap();
+    session.feed(&platform, &suite, &image[5000..], Use::Idle).unwrap();
     let before = bench.snapshot();
-    assert_eq!(session.finish(&platform, Use::InUse).err(), Some(Reason::ClinicalUse));
+    assert_eq!(session.finish(&platform, &suite, Use::InUse).err(), Some(Reason::ClinicalUse));
     assert_eq!(bench.snapshot(), before);
     // Refusing to finish costs no byte: the journal goes on from its last entry.
     let mut session = Session::resume(&platform, &suite, &plan).unwrap();
     let at = session.offset() as usize;
-    session.feed(&platform, &image[at..], Use::Idle).unwrap();
-    session.finish(&platform, Use::Idle).unwrap();
+    session.feed(&platform, &suite, &image[at..], Use::Idle).unwrap();
+    session.finish(&platform, &suite, Use::Idle).unwrap();
     for busy in BUSY {
         let before = bench.snapshot();
         let staged = Staged::load(&platform, &suite).unwrap();
@@ -184,8 +184,8 @@ fn a_changed_image_is_refused_and_the_next_transfer_starts_anew() {
         let mut session = Session::begin(&platform, &suite, &plan, Use::Idle).unwrap();
         let mut changed = image.clone();
         changed[bit / 8] ^= 1 << (bit % 8);
-        session.feed(&platform, &changed, Use::Idle).unwrap();
-        assert_eq!(session.finish(&platform, Use::Idle).err(), Some(Reason::ImageMismatch));
+        session.feed(&platform, &suite, &changed, Use::Idle).unwrap();
+        assert_eq!(session.finish(&platform, &suite, Use::Idle).err(), Some(Reason::ImageMismatch));
         let after = bench.snapshot();
         assert_eq!((after.boot, after.counters), (before.boot, before.counters));
         assert_eq!(after.flash[0], before.flash[0]);
@@ -205,11 +205,11 @@ fn bytes_beyond_the_signed_size_and_missing_ones_are_refused() {
     let bytes = author.envelope(&Spec::new(&image, 6).encode(), &[]);
     let plan = plan_on(&author, &bench, &bytes).unwrap();
     let mut session = Session::begin(&platform, &suite, &plan, Use::Idle).unwrap();
-    session.feed(&platform, &image[..299], Use::Idle).unwrap();
+    session.feed(&platform, &suite, &image[..299], Use::Idle).unwrap();
     let before = bench.snapshot();
-    assert_eq!(session.feed(&platform, &[image[299], 0], Use::Idle), Err(Reason::ImageMismatch));
+    assert_eq!(session.feed(&platform, &suite, &[image[299], 0], Use::Idle), Err(Reason::ImageMismatch));
     assert_eq!(bench.snapshot(), before);
-    assert_eq!(session.finish(&platform, Use::Idle).err(), Some(Reason::ImageMismatch));
+    assert_eq!(session.finish(&platform, &suite, Use::Idle).err(), Some(Reason::ImageMismatch));
     assert_eq!(Session::resume(&platform, &suite, &plan).unwrap().missing(), 300);
 }
 
@@ -226,9 +226,9 @@ fn a_slot_that_changes_behind_the_librarys_back_is_never_selected() {
         let platform = bench.platform();
         let plan = plan_on(&author, &bench, &bytes).unwrap();
         let mut session = Session::begin(&platform, &suite, &plan, Use::Idle).unwrap();
-        session.feed(&platform, &image, Use::Idle).unwrap();
+        session.feed(&platform, &suite, &image, Use::Idle).unwrap();
         damage(&bench, at);
-        assert_eq!(session.finish(&platform, Use::Idle).err(), Some(Reason::SlotMismatch));
+        assert_eq!(session.finish(&platform, &suite, Use::Idle).err(), Some(Reason::SlotMismatch));
         // Between staging and activation, with a restart in between.
         let bench = device();
         let platform = bench.platform();
@@ -256,7 +256,7 @@ fn a_transfer_goes_on_where_the_medium_really_is() {
     let bytes = author.envelope(&Spec::new(&image, 6).encode(), &[]);
     let plan = plan_on(&author, &bench, &bytes).unwrap();
     let mut session = Session::begin(&platform, &suite, &plan, Use::Idle).unwrap();
-    session.feed(&platform, &image[..200_000], Use::Idle).unwrap();
+    session.feed(&platform, &suite, &image[..200_000], Use::Idle).unwrap();
     drop(session);
     bench.restart();
     let session = Session::resume(&platform, &suite, &plan).unwrap();
@@ -269,8 +269,8 @@ fn a_transfer_goes_on_where_the_medium_really_is() {
     assert!(bench.events().iter().any(|event| event.reason == Reason::SlotMismatch));
     let platform = whole.platform();
     let mut session = Session::resume(&platform, &suite, &plan).unwrap();
-    session.feed(&platform, &image[3 * 65_536..], Use::Idle).unwrap();
-    session.finish(&platform, Use::Idle).unwrap();
+    session.feed(&platform, &suite, &image[3 * 65_536..], Use::Idle).unwrap();
+    session.finish(&platform, &suite, Use::Idle).unwrap();
     slot_holds(&whole, ImageSlot::B, &image);
 }
 
@@ -331,8 +331,8 @@ fn an_older_release_is_refused_by_the_plan_the_session_the_activation_and_the_bo
     assert_eq!(Session::resume(&platform, &suite, &plan).err(), Some(Reason::SequenceTooOld));
     let platform = half.platform();
     let mut session = Session::resume(&platform, &suite, &plan).unwrap();
-    session.feed(&platform, &image, Use::Idle).unwrap();
-    let staged = session.finish(&platform, Use::Idle).unwrap();
+    session.feed(&platform, &suite, &image, Use::Idle).unwrap();
+    let staged = session.finish(&platform, &suite, Use::Idle).unwrap();
     let armed = half.clone();
     platform.counters.advance(Counter::UpdateFloor, 7).unwrap();
     assert_eq!(staged.activate(&platform, Use::Idle), Err(Reason::SequenceTooOld));
@@ -390,7 +390,7 @@ fn what_was_staged_is_not_selected_after_its_slot_was_given_away_or_the_update_a
         } else {
             let plan = plan_on(&author, &bench, &bytes).unwrap();
             let mut again = Session::begin(&platform, &suite, &plan, Use::Idle).unwrap();
-            again.feed(&platform, &image[..2048], Use::Idle).unwrap();
+            again.feed(&platform, &suite, &image[..2048], Use::Idle).unwrap();
         }
         let before = bench.snapshot();
         assert_eq!(staged.activate(&platform, Use::Idle), Err(Reason::NoUpdate));

@@ -79,9 +79,9 @@ impl Line {
         };
         let at = session.offset() as usize;
         for chunk in self.new[at..].chunks(self.piece) {
-            session.feed(&platform, chunk, Use::Idle)?;
+            session.feed(&platform, &suite, chunk, Use::Idle)?;
         }
-        session.finish(&platform, Use::Idle)
+        session.finish(&platform, &suite, Use::Idle)
     }
 
     /// Old or new, whole, and able to get to the new one.

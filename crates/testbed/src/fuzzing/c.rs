@@ -21,7 +21,9 @@ pub(super) fn c_calls_seeds() -> Vec<Vec<u8>> {
     let start = [step(step::SET_USE, &[0]), step(step::BOOT, &[])].concat();
     let trust = [&start[..], &step(step::TRUST_INSTALL, &[&[1][..], &blob(&first)].concat())].concat();
     let renew = step(step::TRUST_UPDATE, &[&[1][..], &blob(&second)].concat());
-    let begin = [step(step::BEGIN, &blob(&envelope)), step(step::OFFSET, &[])].concat();
+    let steps = [step::STEP; 32];
+    let begin = [&step(step::BEGIN, &blob(&envelope)), &steps[..3], &step(step::OFFSET, &[])].concat();
+    let finish = [&step(step::FINISH, &[])[..], &steps].concat();
     let half = |part: &[u8]| step(step::FEED, &blob(part));
     let whole = [
         &trust[..],
@@ -31,7 +33,7 @@ pub(super) fn c_calls_seeds() -> Vec<Vec<u8>> {
         &step(step::SET_USE, &[0]),
         &begin,
         &half(&image),
-        &step(step::FINISH, &[]),
+        &finish,
         &step(step::ACTIVATE, &[]),
         &step(step::BOOT, &[]),
         &step(step::CONFIRM, &[0]),
@@ -51,7 +53,15 @@ pub(super) fn c_calls_seeds() -> Vec<Vec<u8>> {
     vec![
         whole,
         [trust.clone(), renew.clone(), renew].concat(),
-        [trust, begin.clone(), half(&[0; 200]), step(step::FINISH, &[]), step(step::ACTIVATE, &[])].concat(),
+        [
+            trust,
+            begin.clone(),
+            half(&[0; 200]),
+            step(step::FINISH, &[]),
+            step(step::STEP, &[]),
+            step(step::ACTIVATE, &[]),
+        ]
+        .concat(),
         [seal.clone(), step(step::RESTART, &[]), seal.clone()].concat(),
         [poke, begin, seal].concat(),
         [1, 2, 4].map(|lie| [step(step::LIE, &[lie]), start.clone(), seal_nothing.clone()].concat()).concat(),
@@ -144,11 +154,13 @@ mod tests {
         let seeds = c_calls_seeds();
         let told = |seed: &[u8]| calls(seed).into_iter().map(Reason::from_number).collect::<Vec<_>>();
         // Nothing was restarted into the new image, so there is nothing to confirm.
-        let mut expected = vec![None; 16];
-        expected[14] = Some(Reason::NoUpdate);
+        let mut expected = vec![None; 54];
+        expected[52] = Some(Reason::NoUpdate);
         assert_eq!(told(&seeds[0]), expected);
         assert_eq!(told(&seeds[1]), [None, None, None, None, Some(Reason::TrustRollback)]);
-        let tampered = [None, None, None, None, None, None, Some(Reason::ImageMismatch), Some(Reason::Misuse)];
+        let mut tampered = vec![None; 9];
+        tampered.push(Some(Reason::ImageMismatch));
+        tampered.extend([Some(Reason::Misuse); 2]);
         assert_eq!(told(&seeds[2]), tampered);
     }
 }

@@ -77,7 +77,9 @@ pub fn update_records(data: &[u8]) {
     let plan = envelope.plan(&suite, &DEVICE, FLOOR, target(&bench)).expect("a seed");
     if let Ok(mut session) = Session::resume(&platform, &suite, &plan) {
         let rest = usize::try_from(session.offset()).ok().and_then(|offset| IMAGE.get(offset..)).expect("an offset");
-        if session.feed(&platform, rest, Use::Idle).is_ok() && session.finish(&platform, Use::Idle).is_ok() {
+        if session.feed(&platform, &suite, rest, Use::Idle).is_ok()
+            && session.finish(&platform, &suite, Use::Idle).is_ok()
+        {
             assert!(bench.snapshot().flash[1].bytes.starts_with(IMAGE), "staged is what the slot holds");
         }
     }
@@ -99,8 +101,8 @@ fn install(bench: &Bench, bytes: &[u8]) -> bool {
     assert!(plan.sequence() >= FLOOR && plan.size() <= SLOT.size && plan.uri().len() <= limits::URI);
     let mut session = Session::begin(&platform, &suite, &plan, Use::Idle).expect("a device that is idle");
     let image = plan.payload().unwrap_or(IMAGE);
-    if session.feed(&platform, image, Use::Idle).is_ok()
-        && let Ok(staged) = session.finish(&platform, Use::Idle)
+    if session.feed(&platform, &suite, image, Use::Idle).is_ok()
+        && let Ok(staged) = session.finish(&platform, &suite, Use::Idle)
     {
         assert_eq!(staged.image().digest, Digest::of(&suite, plan.digest().alg(), &[image]).expect("a digest"));
     }

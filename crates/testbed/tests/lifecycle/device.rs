@@ -315,9 +315,9 @@ fn transfer(platform: &Platform<'_>, world: &World, envelope: &[u8], image: &[u8
         };
         let rest = usize::try_from(session.offset()).ok().and_then(|at| image.get(at..)).ok_or(Reason::Internal)?;
         for piece in rest.chunks(PIECE) {
-            session.feed(platform, piece, Use::Idle)?;
+            session.feed(platform, &world.suite, piece, Use::Idle)?;
         }
-        session.finish(platform, Use::Idle)
+        session.finish(platform, &world.suite, Use::Idle)
     })
 }
 

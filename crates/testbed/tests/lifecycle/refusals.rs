@@ -315,8 +315,8 @@ fn updates(world: &World, ledger: &Ledger) {
     let feed = |bytes: &[u8], clinical| {
         with_plan(&platform, world, good, |plan| {
             let mut session = Session::begin(&platform, suite, plan, Use::Idle)?;
-            bytes.chunks(4096).try_for_each(|piece| session.feed(&platform, piece, Use::Idle))?;
-            session.finish(&platform, clinical)
+            bytes.chunks(4096).try_for_each(|piece| session.feed(&platform, suite, piece, Use::Idle))?;
+            session.finish(&platform, suite, clinical)
         })
     };
     let changed = hostile::flip(image, 4 * image.len());

@@ -1,0 +1,68 @@
+//! Whom the device believes.
+
+use crate::abi::{aseptic_slice, aseptic_status, call, state};
+use crate::device::aseptic_device;
+use aseptic_core::trust::{self, Authority, PhysicalPresence};
+use aseptic_core::{Reason, Result};
+
+/// Trust store of the maker of the device.
+pub const ASEPTIC_MANUFACTURER: u8 = 1;
+/// Trust store of the hospital or person that runs the device.
+pub const ASEPTIC_OWNER: u8 = 2;
+
+/// A person stands at the device and confirmed; never pass it for anything that came over a network.
+pub const ASEPTIC_PRESENCE_CONFIRMED: u32 = 0x5052_4553;
+
+/// Installs the first trust store of `authority` (`ASEPTIC_MANUFACTURER`, `ASEPTIC_OWNER`) from a signed object, by a person at
+/// the device: `presence` must be `ASEPTIC_PRESENCE_CONFIRMED`.
+///
+/// Ownership: `object` is read during the call. Errors: TRUST_EXISTS, TRUST_MALFORMED, TRUST_THRESHOLD, TRUST_PURPOSE,
+/// PUBLISHED_TEST_KEY; nothing is stored then. Threads: as for all calls on a device. Power loss: installed or not.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_trust_install(
+    device: *mut aseptic_device,
+    authority: u8,
+    object: aseptic_slice,
+    presence: u32,
+) -> aseptic_status {
+    call(|| {
+        // SAFETY: as the caller promises.
+        let (mut device, object) = unsafe { (state(device)?, object.bytes()?) };
+        if presence != ASEPTIC_PRESENCE_CONFIRMED {
+            return Err(Reason::Misuse);
+        }
+        let authority = authority_from(authority)?;
+        device.with(|parts| {
+            let presence = PhysicalPresence::confirmed_at_the_device();
+            trust::install(&parts.platform, &parts.suite, authority, object, presence, parts.scratch)
+        })
+    })
+}
+
+/// Replaces the trust store of `authority` by a newer one that its keys have signed.
+///
+/// Ownership: `object` is read during the call. Errors: TRUST_MISSING, TRUST_ROLLBACK, TRUST_SKIPPED, TRUST_THRESHOLD,
+/// TRUST_WOULD_STRAND, TRUST_PURPOSE; nothing changes then. Threads: as for all calls on a device. Power loss: old or new.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_trust_update(
+    device: *mut aseptic_device,
+    authority: u8,
+    object: aseptic_slice,
+) -> aseptic_status {
+    call(|| {
+        // SAFETY: as the caller promises.
+        let (mut device, object) = unsafe { (state(device)?, object.bytes()?) };
+        let authority = authority_from(authority)?;
+        device.with(|parts| trust::update(&parts.platform, &parts.suite, authority, object, parts.scratch))
+    })
+}
+
+fn authority_from(number: u8) -> Result<Authority> {
+    match number {
+        ASEPTIC_MANUFACTURER => Ok(Authority::Manufacturer),
+        ASEPTIC_OWNER => Ok(Authority::Owner),
+        _ => Err(Reason::Misuse),
+    }
+}
