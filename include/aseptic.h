@@ -956,7 +956,10 @@ aseptic_status aseptic_device_set_use(aseptic_device *device,
                                       uint8_t clinical_use);
 
 /**
- * Defined by the program: puts the device into its safe state and does not return.
+ * Defined by the program, on bare metal: puts the device into its safe state and does not return. Called should the
+ * library find itself in a state that its authors ruled out; nothing of it may be called any more.
+ *
+ * Ownership: none. Errors: none. Threads: the calling one. Power loss: whatever is stored is whole.
  */
 extern void aseptic_fault(void);
 
