@@ -42,7 +42,7 @@ impl Files {
 
     fn raise(&self, counter: Counter, to: u64) -> Result<()> {
         // Two threads must not step it back between reading and writing.
-        let _one_at_a_time = super::held(&self.counting);
+        let _one_at_a_time = super::held(&self.changing);
         if to <= self.value(counter)? {
             return Ok(());
         }

@@ -3,14 +3,18 @@
 //! A file is replaced whole: written under a temporary name, flushed to the medium, renamed, and the folder flushed. So
 //! after a power loss a name leads to the old content or to the new one. What a cut leaves under temporary names is
 //! removed at the next start.
+//!
+//! Whoever may write into the folder could put a link or a pipe under a name that is going to be used, so that the library
+//! overwrites a file elsewhere or waits for ever. So nothing but regular files in the folder itself is opened.
 
 use crate::{Error, Result};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 #[cfg(unix)]
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 
 const TEMPORARY: &str = "new";
 
@@ -45,12 +49,15 @@ pub(super) type Gate = Box<dyn Fn(Step, &Path) -> Verdict + Send + Sync>;
 pub(super) struct Disk {
     folder: PathBuf,
     gate: Gate,
+    /// Two threads must not meet under one temporary name.
+    replacing: Mutex<()>,
 }
 
 impl Disk {
-    /// Opens the folder, making it (mode 0700) where it is missing; the folder above it must exist.
+    /// Opens the folder, making it (mode 0700) where it is missing; the folder above it must exist. One that others than
+    /// its owner may write is refused.
     pub(super) fn open(folder: &Path, gate: Gate) -> Result<Self> {
-        let disk = Self { folder: folder.to_path_buf(), gate };
+        let disk = Self { folder: folder.to_path_buf(), gate, replacing: Mutex::new(()) };
         if !folder.exists() {
             let mut builder = DirBuilder::new();
             #[cfg(unix)]
@@ -60,6 +67,7 @@ impl Disk {
             let above = folder.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
             disk.sync_named(above)?;
         }
+        disk.step(Step::Read, folder, || keeps_others_out(folder))?;
         Ok(disk)
     }
 
@@ -89,15 +97,20 @@ impl Disk {
         self.step(Step::Read, &path, || {
             let mut bytes = Vec::new();
             let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-            File::open(&path)?.take(most).read_to_end(&mut bytes)?;
+            open(OpenOptions::new().read(true), &path)?.take(most).read_to_end(&mut bytes)?;
             if bytes.len() > limit { Err(io::ErrorKind::InvalidData.into()) } else { Ok(bytes) }
         })
     }
 
     /// Replaces a file.
     pub(super) fn replace(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let _one_at_a_time = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
         let (path, temporary) = (self.path(name), self.path(&format!("{name}.{TEMPORARY}")));
-        let mut file = self.step(Step::Create, &temporary, || private(true).truncate(true).open(&temporary))?;
+        let mut file = self.step(Step::Create, &temporary, || {
+            // What a failed call left there, or somebody put there, is not written into.
+            remove_if_there(&temporary)?;
+            private(true).create_new(true).open(&temporary)
+        })?;
         self.write(&mut file, &temporary, bytes)?;
         self.step(Step::Sync, &temporary, || file.sync_all())?;
         drop(file);
@@ -108,21 +121,23 @@ impl Disk {
     /// Removes a file; removing what is not there succeeds.
     pub(super) fn remove(&self, name: &str) -> Result<()> {
         let path = self.path(name);
-        let removed = self.step(Step::Remove, &path, || match fs::remove_file(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            other => other.map(|()| true),
-        })?;
+        let removed = self.step(Step::Remove, &path, || remove_if_there(&path))?;
         if removed { self.sync_folder() } else { Ok(()) }
     }
 
-    /// Overwrites a file with zeros and removes it.
+    /// Overwrites a file with zeros and removes it; of anything but a file, such as a link, the name is removed alone.
     ///
     /// Where the medium rewrites in place that leaves nothing; flash media and copying file systems may keep the old
     /// blocks, which is why keys are encrypted.
     pub(super) fn shred(&self, name: &str) -> Result<()> {
         let path = self.path(name);
-        match self.step(Step::Open, &path, || OpenOptions::new().write(true).open(&path)) {
-            Ok(mut file) => {
+        let is_file = || fs::symlink_metadata(&path).map(|found| found.is_file());
+        let opened = self.step(Step::Open, &path, || {
+            if is_file()? { open(OpenOptions::new().write(true), &path).map(Some) } else { Ok(None) }
+        });
+        match opened {
+            Ok(None) => {}
+            Ok(Some(mut file)) => {
                 let length = self.step(Step::Read, &path, || file.metadata()).map(|data| data.len())?;
                 let zeros = vec![0; usize::try_from(length.min(SHRED)).unwrap_or_default()];
                 self.write(&mut file, &path, &zeros)?;
@@ -143,7 +158,7 @@ impl Disk {
     /// Opens a file for reading and writing in place, making it where it is missing.
     pub(super) fn in_place(&self, name: &str) -> Result<File> {
         let path = self.path(name);
-        self.step(Step::Open, &path, || private(true).read(true).open(&path))
+        self.step(Step::Open, &path, || open(private(true).read(true), &path))
     }
 
     pub(super) fn read_at(&self, file: &mut File, name: &str, offset: u64, out: &mut [u8]) -> Result<()> {
@@ -162,7 +177,7 @@ impl Disk {
     /// Adds to the end of a file and gives its length.
     pub(super) fn append(&self, name: &str, bytes: &[u8]) -> Result<u64> {
         let path = self.path(name);
-        let mut file = self.step(Step::Open, &path, || private(false).append(true).open(&path))?;
+        let mut file = self.step(Step::Open, &path, || open(private(false).append(true), &path))?;
         self.write(&mut file, &path, bytes)?;
         self.step(Step::Read, &path, || file.metadata()).map(|data| data.len())
     }
@@ -202,6 +217,33 @@ impl Disk {
         }
         .map_err(|error| Error::file(path, error))
     }
+}
+
+/// Opens a regular file that stands under this very name. A pipe does not make it wait.
+fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    #[cfg(unix)]
+    options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    let file = options.open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidData.into()) }
+}
+
+/// Whether there was anything to remove.
+fn remove_if_there(path: &Path) -> io::Result<bool> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        other => other.map(|()| true),
+    }
+}
+
+#[cfg(unix)]
+fn keeps_others_out(folder: &Path) -> io::Result<()> {
+    let mode = fs::metadata(folder)?.permissions().mode();
+    if mode & 0o022 == 0 { Ok(()) } else { Err(io::ErrorKind::PermissionDenied.into()) }
+}
+
+#[cfg(not(unix))]
+fn keeps_others_out(_: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 /// Files are for their owner alone.

@@ -51,6 +51,8 @@ impl Keys for Files {
 
 impl Files {
     fn make(&self, id: KeyId, policy: KeyPolicy) -> Result<()> {
+        // Of two threads that want the same id one gets it.
+        let _one_at_a_time = super::held(&self.changing);
         let name = name(id);
         let fits = match policy.usage {
             KeyUse::Sign => policy.alg.signs().is_some(),

@@ -5,7 +5,7 @@
 //! ```text
 //! lock             held while the folder is in use; a second process is turned away
 //! vault            salt, and proof that the storage secret is the right one
-//! slot-0002        a blob of the library, as it is
+//! slot-0002        a blob of the library, readable, authenticated
 //! counter-1        sealed, value in the clear
 //! key-00000001     sealed, private key encrypted; algorithm and use in the clear
 //! boot             sealed, what the boot loader is to do
@@ -17,10 +17,13 @@
 //! renamed, folder flushed. Image bytes are flushed before the next slot, counter or boot choice is saved, so that nothing
 //! durable ever speaks of bytes that are not. The log is not flushed: a power cut may cost its last lines.
 //!
-//! **Secret.** Whoever has the files but not the secret can read neither key nor forge a sealed file. Where the secret
-//! comes from is the integrator's part: a TPM, a secure element, fuses, a file on other media.
+//! **Secret.** Whoever has the files but not the secret can neither read a key nor forge a slot, a counter, a key or the
+//! boot choice; he can put older ones back, and change images and log. Where the secret comes from is the integrator's
+//! part: a TPM, a secure element, fuses, a file on other media.
 //!
-//! **Threads.** A [`Files`] may be shared between threads; calls that touch images or the log wait for each other.
+//! **Folder.** A folder that others than its owner may write is refused, and links in it are not followed.
+//!
+//! **Threads.** A [`Files`] may be shared between threads; calls that write wait for each other.
 
 mod counters;
 mod disk;
@@ -38,6 +41,7 @@ use aseptic_core::Reason;
 use aseptic_core::crypto::Suite;
 use aseptic_core::platform::{Absent, Clock, Entropy, Fault, Geometry, Outcome, Platform};
 use disk::{Disk, Gate, Verdict};
+use events::Log;
 use images::ImageFiles;
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -67,8 +71,8 @@ pub struct Files {
     entropy: Box<dyn Entropy + Send + Sync>,
     clock: Box<dyn Clock + Send + Sync>,
     images: Option<Mutex<ImageFiles>>,
-    counting: Mutex<()>,
-    log: Mutex<()>,
+    changing: Mutex<()>,
+    log: Mutex<Log>,
     last: Mutex<Option<Error>>,
     // Last, so that the lock is released after everything else.
     _lock: File,
@@ -167,8 +171,8 @@ impl Options {
     ///
     /// `secret` has at least [`SECRET`] bytes, random ones: it is not a password. Refused are a shorter one
     /// ([`Reason::SecretTooShort`]), another one than the folder was made with ([`Reason::SecretWrong`]), a folder that
-    /// another process works on ([`Reason::FolderBusy`]), and image slots of another shape than before
-    /// ([`Reason::Misuse`]).
+    /// others than its owner may write ([`Reason::FileDenied`]) or another process works on ([`Reason::FolderBusy`]), and
+    /// image slots of another shape than before ([`Reason::Misuse`]).
     pub fn open(self, folder: impl AsRef<Path>, secret: &[u8]) -> Result<Files> {
         if secret.len() < SECRET {
             return Err(Reason::SecretTooShort.into());
@@ -192,8 +196,8 @@ impl Options {
             entropy: self.entropy,
             clock: self.clock,
             images,
-            counting: Mutex::new(()),
-            log: Mutex::new(()),
+            changing: Mutex::new(()),
+            log: Mutex::default(),
             last: Mutex::new(None),
             _lock: lock,
         })

@@ -7,6 +7,7 @@ use aseptic_core::platform::{
     BootMode, Counter, Counters, Event, Events, ImageSlot, Images, KeyId, KeyPolicy, KeyUse, Keys, SignInput, Slot,
     Store, Strength,
 };
+use aseptic_core::record::{self, Kind};
 use aseptic_core::secret::Secret;
 use aseptic_core::time::{Floor, Time};
 use std::fs;
@@ -190,11 +191,18 @@ fn the_secret_opens_the_folder_and_no_other_does() {
 }
 
 #[test]
-fn a_lost_salt_is_not_replaced_while_keys_depend_on_it() {
-    let folder = folder();
-    open(&folder).generate(KeyId(1), SIGN).unwrap();
-    fs::remove_file(folder.path().join("vault")).unwrap();
-    assert_eq!(refused(Files::open(folder.path(), &SECRET)), Reason::FileMissing);
+fn a_lost_salt_is_not_replaced_while_something_depends_on_it() {
+    let makers: [&dyn Fn(&Files); 3] = [
+        &|files| files.generate(KeyId(1), SIGN).unwrap(),
+        &|files| files.save(Slot(2), b"a record").unwrap(),
+        &|files| files.advance(Counter::UpdateFloor, 1).unwrap(),
+    ];
+    for make in makers {
+        let folder = folder();
+        make(&Files::open(folder.path(), &SECRET).unwrap());
+        fs::remove_file(folder.path().join("vault")).unwrap();
+        assert_eq!(refused(Files::open(folder.path(), &SECRET)), Reason::FileMissing);
+    }
 }
 
 #[test]
@@ -248,7 +256,9 @@ fn every_flipped_bit_and_every_truncation_of_a_sealed_file_is_corruption() {
     let files = open(&folder);
     files.generate(KeyId(1), SIGN).unwrap();
     files.advance(Counter::UpdateFloor, 77).unwrap();
-    let checks: [(&str, &dyn Fn() -> Outcome<()>); 3] = [
+    files.save(Slot(2), b"a record").unwrap();
+    let checks: [(&str, &dyn Fn() -> Outcome<()>); 4] = [
+        ("slot-0002", &|| load(&files, Slot(2)).map(drop)),
         ("key-00000001", &|| sign(&files, KeyId(1)).map(drop)),
         ("counter-1", &|| Counters::read(&files, Counter::UpdateFloor).map(drop)),
         ("boot", &|| files.running().map(drop)),
@@ -269,7 +279,7 @@ fn every_flipped_bit_and_every_truncation_of_a_sealed_file_is_corruption() {
             assert_eq!(check(), Err(Fault::Corrupt), "{name} cut at {end}");
             cases += 1;
         }
-        fs::write(&path, [&whole[..], &[0; 200]].concat()).unwrap();
+        fs::write(&path, [&whole[..], &[0; 9000]].concat()).unwrap();
         assert_eq!(check(), Err(Fault::Corrupt));
         fs::write(&path, whole).unwrap();
         check().unwrap();
@@ -463,13 +473,15 @@ fn missing_and_misplaced_files_are_told_with_their_path() {
     assert_eq!(files.save(Slot(2), b"x"), Err(Fault::Corrupt));
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn a_medium_without_room_is_told() {
-    // Everything written to this device fails for want of room.
     let folder = folder();
-    let files = open(&folder);
-    std::os::unix::fs::symlink("/dev/full", folder.path().join("slot-0002.new")).unwrap();
+    drop(open(&folder));
+    let gate: Gate = Box::new(|step, _| match step {
+        Step::Write => Verdict::Tear(ErrorKind::StorageFull.into()),
+        _ => Verdict::Pass,
+    });
+    let files = Options::new().gate(gate).open(folder.path(), &SECRET).unwrap();
     assert_eq!(files.save(Slot(2), b"x"), Err(Fault::Full));
     assert_eq!(files.last_error().unwrap().reason(), Reason::DiskFull);
     assert_eq!(load(&files, Slot(2)), Err(Fault::NotFound));
@@ -579,4 +591,137 @@ fn files_may_be_shared_between_threads() {
         }
     });
     assert_eq!(Counters::read(&files, Counter::UpdateFloor), Ok(79));
+}
+
+/// Somebody has the folder, for a moment, and not the secret.
+#[test]
+fn whoever_lacks_the_secret_cannot_plant_a_record() {
+    let folder = folder();
+    let files = open(&folder);
+    let mut frame = [0; 256];
+    record::save(&files, Kind::TrustOwner, b"the hospital", &mut frame).unwrap();
+
+    // A record of the attacker's own making, whole in itself, with a higher sequence number.
+    let other = tempfile::tempdir().unwrap();
+    let theirs = Files::open(other.path(), &[9; 32]).unwrap();
+    for content in [&b"somebody"[..], b"else", b"entirely"] {
+        record::save(&theirs, Kind::TrustOwner, content, &mut frame).unwrap();
+    }
+    let mut bare = vec![0; 256];
+    let length = theirs.load(Kind::TrustOwner.slots()[0], &mut bare).unwrap();
+    bare.truncate(length);
+
+    let [first, second] = Kind::TrustOwner.slots().map(|slot| format!("slot-{:04x}", slot.0));
+    let ours = [&first, &second].map(|name| fs::read(folder.path().join(name)).unwrap());
+    for planted in [fs::read(other.path().join(&first)).unwrap(), bare] {
+        for name in [&first, &second] {
+            fs::write(folder.path().join(name), &planted).unwrap();
+        }
+        assert_eq!(record::load(&files, Kind::TrustOwner, &mut frame), Err(Reason::RecordCorrupt));
+        // One that is left as it was wins, whatever stands beside it.
+        fs::write(folder.path().join(&first), &ours[0]).unwrap();
+        assert_eq!(record::load(&files, Kind::TrustOwner, &mut frame), Ok(Some(&b"the hospital"[..])));
+    }
+    // Nor does one record pass for another.
+    fs::write(folder.path().join("slot-0008"), &ours[1]).unwrap();
+    assert_eq!(load(&files, Slot(8)), Err(Fault::Corrupt));
+}
+
+#[cfg(unix)]
+#[test]
+fn links_lead_nowhere() {
+    use std::os::unix::fs::symlink;
+    let (folder, elsewhere) = (folder(), folder());
+    let victim = elsewhere.path().join("passwd");
+    let precious = b"root:x:0:0".as_slice();
+    fs::write(&victim, precious).unwrap();
+    drop(open(&folder));
+    let untouched = |when: &str| assert_eq!(fs::read(&victim).unwrap(), precious, "{when}");
+
+    // What a start clears away.
+    symlink(&victim, folder.path().join("slot-0002.new")).unwrap();
+    let files = open(&folder);
+    untouched("sweeping temporary files");
+    // What is written under a temporary name.
+    symlink(&victim, folder.path().join("slot-0002.new")).unwrap();
+    files.save(Slot(2), b"blob").unwrap();
+    untouched("replacing a file");
+    assert_eq!(load(&files, Slot(2)).unwrap(), b"blob");
+    // What is destroyed, read, and added to.
+    symlink(&victim, folder.path().join("key-00000007")).unwrap();
+    files.destroy(KeyId(7)).unwrap();
+    untouched("destroying a key");
+    symlink(&victim, folder.path().join("slot-0004")).unwrap();
+    assert!(load(&files, Slot(4)).is_err());
+    symlink(&victim, folder.path().join("events")).unwrap();
+    files.on_event(Event { reason: Reason::Misuse, detail: 0 });
+    untouched("writing the log");
+    drop(files);
+    for name in ["image-b", "lock"] {
+        fs::remove_file(folder.path().join(name)).unwrap();
+        symlink(&victim, folder.path().join(name)).unwrap();
+        assert!(Options::new().images(GEOMETRY).open(folder.path(), &SECRET).is_err(), "{name}");
+        untouched(name);
+        fs::remove_file(folder.path().join(name)).unwrap();
+    }
+    // What never ends, and what has no end to read from.
+    let pipe = folder.path().join("slot-0006");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    assert_eq!(load(&open(&folder), Slot(6)), Err(Fault::Corrupt));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_others_may_write_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = folder();
+    drop(open(&folder));
+    for (mode, expected) in [(0o770, false), (0o707, false), (0o722, false), (0o755, true), (0o700, true)] {
+        fs::set_permissions(folder.path(), PermissionsExt::from_mode(mode)).unwrap();
+        let opened = Files::open(folder.path(), &SECRET).map(drop).map_err(|error| error.reason());
+        assert_eq!(opened, if expected { Ok(()) } else { Err(Reason::FileDenied) }, "{mode:o}");
+    }
+}
+
+#[test]
+fn one_of_many_threads_makes_a_key_and_a_slot_is_never_torn() {
+    let folder = folder();
+    let files = Files::open(folder.path(), &SECRET).unwrap();
+    for round in 1..20 {
+        let made: usize = std::thread::scope(|scope| {
+            let tries: Vec<_> =
+                (0..4).map(|_| scope.spawn(|| usize::from(files.generate(KeyId(round), SIGN).is_ok()))).collect();
+            tries.into_iter().map(|tried| tried.join().unwrap()).sum()
+        });
+        assert_eq!(made, 1, "round {round}");
+    }
+    std::thread::scope(|scope| {
+        for thread in 1..5_u8 {
+            let files = &files;
+            scope.spawn(move || {
+                for _ in 0..20 {
+                    files.save(Slot(2), &vec![thread; 1000 * usize::from(thread)]).unwrap();
+                    let blob = load(files, Slot(2)).unwrap();
+                    assert_eq!(blob, vec![blob[0]; 1000 * usize::from(blob[0])]);
+                }
+            });
+        }
+    });
+}
+
+/// Whoever can send garbage can cause events; that must not push out of the log what it should show.
+#[test]
+fn a_flood_of_one_event_does_not_wash_out_the_others() {
+    let folder = folder();
+    let files = open(&folder);
+    files.on_event(Event { reason: Reason::TrustRollback, detail: 4711 });
+    for detail in 0..100_000 {
+        files.on_event(Event { reason: Reason::DecryptFailed, detail });
+    }
+    files.on_event(Event { reason: Reason::Misuse, detail: 0 });
+    let log = fs::read_to_string(folder.path().join("events")).unwrap();
+    assert!(log.lines().next().unwrap().ends_with("TrustRollback 4711"), "{log}");
+    assert!(log.lines().last().unwrap().ends_with("Misuse 0"));
+    assert!(log.contains("DecryptFailed 65535 x65536\n"), "{log}");
+    assert!(log.lines().count() < 40, "{}", log.lines().count());
 }

@@ -1,5 +1,7 @@
 //! What is kept under the storage secret: authenticated always, encrypted where it must not be read.
 //!
+//! Sealed, for what is written now and then:
+//!
 //! ```text
 //! header     in the clear, authenticated
 //! nonce      12 bytes, random with each write
@@ -7,27 +9,40 @@
 //! tag        16 bytes
 //! ```
 //!
-//! The cipher's key is HKDF-SHA-256 of the secret with the random salt of the folder, so the same secret may serve many
-//! folders. Whoever lacks the secret can neither read nor forge a sealed file, nor pass one off under another name; he can
-//! put back an older file of the same name, against which software alone has no means.
+//! Marked, for what is written with every message (random nonces are good for 2^32 files, a mark for any number):
+//!
+//! ```text
+//! body       in the clear, authenticated
+//! mark       32 bytes, HMAC-SHA-256 of file name and body
+//! ```
+//!
+//! Both keys are HKDF-SHA-256 of the secret with the random salt of the folder, so the same secret may serve many folders.
+//! Whoever lacks the secret can neither read what is encrypted nor forge a file, nor pass one off under another name; he
+//! can put back an older file of the same name, against which software alone has no means.
 
 use super::disk::Disk;
 use crate::{Error, Result};
 use aseptic_core::Reason;
-use aseptic_core::crypto::{AeadAlg, HashAlg, NONCE, Suite, TAG, random};
+use aseptic_core::crypto::{AeadAlg, HashAlg, NONCE, Parts, Suite, TAG, random};
 use aseptic_core::platform::Entropy;
-use aseptic_core::secret::Secret;
+use aseptic_core::secret::{self, Secret};
 
 const NAME: &str = "vault";
 const MAGIC: &[u8; 5] = b"aVlt\x01";
 const SALT: usize = 32;
+/// Files that nobody can read again without the salt.
+const DEPENDENT: [&str; 4] = ["key-", "slot-", "counter-", "boot"];
 
 /// Bytes of randomness that a storage secret must have at least.
 pub const SECRET: usize = 32;
 
+/// Bytes of a mark.
+pub(super) const MARK: usize = 32;
+
 pub(super) struct Vault {
     suite: Suite<'static>,
     key: Secret<32>,
+    marks: Secret<32>,
 }
 
 impl Vault {
@@ -42,8 +57,8 @@ impl Vault {
             let vault = Self::derive(suite, secret, salt)?;
             vault.open_sealed(NAME, &file, MAGIC.len() + SALT).map_err(|_| Reason::SecretWrong)?;
             Ok(vault)
-        } else if disk.names()?.iter().any(|name| name.starts_with("key-")) {
-            // A fresh salt would make these keys unreadable for good.
+        } else if disk.names()?.iter().any(|name| DEPENDENT.iter().any(|kind| name.starts_with(kind))) {
+            // A fresh salt would make these files unreadable for good.
             Err(Error::file(&disk.path(NAME), std::io::ErrorKind::NotFound.into()))
         } else {
             let mut header = MAGIC.to_vec();
@@ -57,9 +72,11 @@ impl Vault {
     }
 
     fn derive(suite: Suite<'static>, secret: &[u8], salt: &[u8]) -> Result<Self> {
-        let mut key = Secret::zeroed();
-        suite.kdf(HashAlg::Sha256)?.derive(salt, secret, &[b"aseptic files 1"], key.expose_mut())?;
-        Ok(Self { suite, key })
+        let (mut key, mut marks) = (Secret::zeroed(), Secret::zeroed());
+        let kdf = suite.kdf(HashAlg::Sha256)?;
+        kdf.derive(salt, secret, &[b"aseptic files 1"], key.expose_mut())?;
+        kdf.derive(salt, secret, &[b"aseptic files 1 marks"], marks.expose_mut())?;
+        Ok(Self { suite, key, marks })
     }
 
     /// The content of the file `name`.
@@ -94,5 +111,27 @@ impl Vault {
             .open(self.key.expose(), nonce, &aad, &mut body, tag)
             .map_err(|_| Reason::FileCorrupt)?;
         Ok(body)
+    }
+
+    /// The content of the file `name` with a body that may be read.
+    pub(super) fn mark(&self, name: &str, body: &[u8]) -> Result<Vec<u8>> {
+        Ok([body, &self.mark_of(name, body)?].concat())
+    }
+
+    /// The body of the marked file `name`. [`Reason::FileCorrupt`] unless it is as marked.
+    pub(super) fn open_marked(&self, name: &str, mut file: Vec<u8>) -> Result<Vec<u8>> {
+        let (body, mark) = file.split_last_chunk::<MARK>().ok_or(Reason::FileCorrupt)?;
+        if !secret::equal(&self.mark_of(name, body)?, mark) {
+            return Err(Reason::FileCorrupt.into());
+        }
+        file.truncate(file.len() - MARK);
+        Ok(file)
+    }
+
+    fn mark_of(&self, name: &str, body: &[u8]) -> Result<[u8; MARK]> {
+        let mut mark = [0; MARK];
+        let mut content = Parts(&[name.as_bytes(), &[0], body]);
+        self.suite.mac(HashAlg::Sha256)?.mac(self.marks.expose(), &mut content, &mut mark)?;
+        Ok(mark)
     }
 }
