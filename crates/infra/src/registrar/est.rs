@@ -13,6 +13,8 @@ use aseptic_core::{Reason, limits};
 pub(super) const BODY: usize = 2 * limits::CERTIFICATE;
 /// Seconds before now from which a certificate is valid, so that a device whose clock is a little behind can use it.
 const BACKDATED: u64 = 300;
+/// Characters of the method and operation in an audit line.
+const OPERATION: usize = 64;
 const PREFIX: &str = "/.well-known/est/";
 const BUNDLE: &str = "application/pkcs7-mime";
 const CERTS_ONLY: &str = "application/pkcs7-mime; smime-type=certs-only";
@@ -24,7 +26,8 @@ pub(super) struct Request<'a> {
     pub(super) method: &'a str,
     pub(super) path: &'a str,
     pub(super) content_type: Option<&'a str>,
-    pub(super) body: &'a [u8],
+    /// The body, or why there is none.
+    pub(super) body: aseptic_core::Result<&'a [u8]>,
 }
 
 /// The answer to it.
@@ -57,13 +60,19 @@ pub(super) fn answer(registrar: &Registrar, device: &Device, request: &Request<'
     let operation = request.path.strip_prefix(PREFIX).unwrap_or(request.path);
     let mut audit = Audit {
         at: registrar.clock.now().seconds,
+        from: device.from,
         device: Some(String::from_utf8_lossy(device.peer.name()).into_owned()),
-        operation: format!("{} {operation}", request.method),
+        operation: format!("{} {operation}", request.method).chars().take(OPERATION).collect(),
         status: None,
         reason: device.peer.degraded(),
         thumbprint: None,
     };
     let answer = match (operation, request.method) {
+        _ if request.body.is_err() => {
+            let reason = request.body.err().unwrap_or(Reason::Internal);
+            audit.reason = Some(reason);
+            Answer::refusal(if reason == Reason::TooLarge { 413 } else { 400 }, reason)
+        }
         _ if !request.path.starts_with(PREFIX) => Answer::text(404, "There is nothing here but /.well-known/est/."),
         ("cacerts", "GET") => ca_certificates(registrar),
         ("simpleenroll", "POST") => enrol(registrar, device, request, &mut audit),
@@ -96,7 +105,8 @@ fn enrol(registrar: &Registrar, device: &Device, request: &Request<'_>, audit: &
         return refuse(415, Reason::HttpMalformed);
     }
     let mut der = [0; BODY];
-    let decoded = base64::decode(request.body, &mut der).map(|length| der.get(..length).unwrap_or_default());
+    let decoded = request.body.and_then(|body| base64::decode(body, &mut der));
+    let decoded = decoded.map(|length| der.get(..length).unwrap_or_default());
     let sound = decoded.and_then(|der| Ok((der, sound_request(registrar, der)?)));
     let (der, (csr, key, thumbprint)) = match sound {
         Ok(sound) => sound,
@@ -119,7 +129,7 @@ fn enrol(registrar: &Registrar, device: &Device, request: &Request<'_>, audit: &
     if device.peer.key().is_ok_and(|birth| birth == key) {
         return refuse(403, Reason::KeyWrongUse);
     }
-    match (registrar.policy)(&Applicant { serial, thumbprint: &thumbprint }) {
+    match (registrar.policy)(&Applicant { serial, thumbprint: &thumbprint, degraded: device.peer.degraded() }) {
         Decision::Issue => {}
         Decision::Wait { seconds } => {
             audit.reason = Some(Reason::EstPending);

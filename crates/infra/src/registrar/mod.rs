@@ -1,6 +1,7 @@
 //! The hospital's registrar: an EST server (RFC 7030) over mutual TLS 1.3.
 //!
-//! A device comes with its birth certificate; the maker's trust store says which are genuine. It gets the hospital's CA
+//! A device comes with its birth certificate (IEEE 802.1AR, and no other certificate of its maker); the maker's trust store
+//! says which are genuine. It gets the hospital's CA
 //! certificates (`cacerts`) and a local certificate for its new key (`simpleenroll`), if its request is signed by that
 //! key, names the same device as the birth certificate, and the hospital's policy agrees. Each decision is told to an
 //! audit hook.
@@ -35,6 +36,7 @@
 mod est;
 mod serve;
 mod tls;
+mod visitors;
 
 pub use serve::Handle;
 
@@ -46,7 +48,7 @@ use aseptic_core::platform::Clock;
 use aseptic_core::trust::VerifiedPeer;
 use aseptic_hosted::os::OsClock;
 use std::fmt;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 /// A device that asks for a certificate. It has proven to own its birth key and the new one.
@@ -56,6 +58,8 @@ pub struct Applicant<'a> {
     pub serial: &'a str,
     /// SHA-256 of the new key's SubjectPublicKeyInfo.
     pub thumbprint: &'a [u8; 32],
+    /// Why its birth certificate was accepted only with a flag, if so: an authority above it has expired.
+    pub degraded: Option<Reason>,
 }
 
 /// What the hospital's policy says.
@@ -77,9 +81,12 @@ pub enum Decision {
 pub struct Audit {
     /// Seconds since 1970.
     pub at: u64,
+    /// Where the connection came from.
+    pub from: SocketAddr,
     /// The serial number of the authenticated device; none where nobody authenticated.
     pub device: Option<String>,
-    /// What was asked for: `handshake`, or the method and operation.
+    /// What was asked for: `handshake`, `connection` (one too many from an address), or the method and operation, cut off
+    /// after 64 characters.
     pub operation: String,
     /// The HTTP status of the answer; none where it did not come to one.
     pub status: Option<u16>,
@@ -92,6 +99,7 @@ pub struct Audit {
 /// An authenticated device at the other end.
 #[derive(Debug)]
 struct Device {
+    from: SocketAddr,
     peer: VerifiedPeer,
     /// The unique device identifier that its birth certificate proves.
     udi: Option<String>,
@@ -173,10 +181,27 @@ impl fmt::Debug for Registrar {
     }
 }
 
+/// Whatever a peer sends, it begins no field and no line of its own.
+fn plain(f: &mut fmt::Formatter<'_>, character: char) -> fmt::Result {
+    if character.is_ascii_graphic() && character != '\\' {
+        write!(f, "{character}")
+    } else {
+        write!(f, "{}", character.escape_unicode())
+    }
+}
+
 impl fmt::Display for Audit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let device = self.device.as_deref().unwrap_or("-");
-        write!(f, "{} device={} op={}", self.at, device.escape_debug(), self.operation.escape_debug())?;
+        write!(f, "{} from={} device=", self.at, self.from)?;
+        self.device.as_deref().unwrap_or("-").chars().try_for_each(|character| plain(f, character))?;
+        f.write_str(" op=")?;
+        // One space stands between method and operation, and none in either.
+        let (method, operation) = self.operation.split_once(' ').unwrap_or((&self.operation, ""));
+        method.chars().try_for_each(|character| plain(f, character))?;
+        if !operation.is_empty() {
+            f.write_str(" ")?;
+            operation.chars().try_for_each(|character| plain(f, character))?;
+        }
         if let Some(status) = self.status {
             write!(f, " status={status}")?;
         }

@@ -1,6 +1,7 @@
 //! The server's thread: connections, their limits, and an orderly end.
 
 use super::est::{self, Answer};
+use super::visitors::{Entry, Visitors};
 use super::{Audit, Device, Registrar, tls};
 use crate::{Error, Result};
 use aseptic_core::Reason;
@@ -23,6 +24,9 @@ use tokio_rustls::TlsAcceptor;
 
 /// Connections at once; more wait in the listener's queue.
 const CONNECTIONS: usize = 64;
+/// Connections at once from one address, so that whoever opens many and says nothing keeps only himself out. Devices
+/// behind one address translator are closed and try again.
+const PER_ADDRESS: usize = 8;
 /// A handshake takes two flights.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// A request head, or a pause between two requests.
@@ -97,6 +101,7 @@ async fn run(
     mut stopped: oneshot::Receiver<()>,
 ) {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let visitors = Visitors::new(PER_ADDRESS);
     // Every connection holds a receiver; when the last is gone, all is done.
     let (farewell, stopping) = watch::channel(());
     loop {
@@ -110,15 +115,24 @@ async fn run(
             _ = &mut stopped => break,
             next = next => next,
         };
-        let Ok((stream, _)) = accepted else {
+        let Ok((stream, from)) = accepted else {
             // Out of file descriptors, or a peer that left at once: give others time to finish.
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
+        let place = match visitors.enter(from.ip()) {
+            Entry::Place(place) => place,
+            Entry::Full { first } => {
+                if first {
+                    refused(&registrar, from, "connection", Reason::TooLarge);
+                }
+                continue;
+            }
+        };
         let (registrar, acceptor, stopping) = (Arc::clone(&registrar), acceptor.clone(), stopping.clone());
         tokio::spawn(async move {
-            let _ = timeout(CONNECTION, connection(registrar, stream, acceptor, stopping)).await;
-            drop(permit);
+            let _ = timeout(CONNECTION, connection(registrar, stream, from, acceptor, stopping)).await;
+            drop((permit, place));
         });
     }
     drop(listener);
@@ -131,6 +145,7 @@ async fn run(
 async fn connection(
     registrar: Arc<Registrar>,
     stream: TcpStream,
+    from: SocketAddr,
     acceptor: TlsAcceptor,
     mut stopping: watch::Receiver<()>,
 ) {
@@ -140,13 +155,13 @@ async fn connection(
     };
     let stream = match handshake {
         Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return refused(&registrar, tls::reason(&error)),
-        Err(_) => return refused(&registrar, Reason::NetworkFailed),
+        Ok(Err(error)) => return refused(&registrar, from, "handshake", tls::reason(&error)),
+        Err(_) => return refused(&registrar, from, "handshake", Reason::NetworkFailed),
     };
     let shown = stream.get_ref().1.peer_certificates().unwrap_or_default();
     let device = match tls::device(&registrar.trust, &*registrar.clock, shown) {
-        Ok(device) => Arc::new(device),
-        Err(reason) => return refused(&registrar, reason),
+        Ok((peer, udi)) => Arc::new(Device { from, peer, udi }),
+        Err(reason) => return refused(&registrar, from, "handshake", reason),
     };
     let service = service_fn(move |request| answer(Arc::clone(&registrar), Arc::clone(&device), request));
     let mut http = hyper::server::conn::http1::Builder::new();
@@ -162,11 +177,12 @@ async fn connection(
     }
 }
 
-fn refused(registrar: &Registrar, reason: Reason) {
+fn refused(registrar: &Registrar, from: SocketAddr, operation: &str, reason: Reason) {
     registrar.tell(&Audit {
         at: registrar.clock.now().seconds,
+        from,
         device: None,
-        operation: "handshake".into(),
+        operation: operation.into(),
         status: None,
         reason: Some(reason),
         thumbprint: None,
@@ -179,20 +195,18 @@ async fn answer(
     request: Request<Incoming>,
 ) -> std::result::Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
-    let answer = match Limited::new(body, est::BODY).collect().await {
-        Ok(body) => {
-            let request = est::Request {
-                method: head.method.as_str(),
-                path: head.uri.path(),
-                content_type: head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()),
-                body: &body.to_bytes(),
-            };
-            est::answer(&registrar, &device, &request)
-        }
-        Err(error) if error.is::<LengthLimitError>() => Answer::text(413, "The request is too large."),
-        Err(_) => Answer::text(400, "The request ended early."),
+    let body = match Limited::new(body, est::BODY).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Reason::TooLarge),
+        Err(_) => Err(Reason::NetworkFailed),
     };
-    Ok(response(answer))
+    let request = est::Request {
+        method: head.method.as_str(),
+        path: head.uri.path(),
+        content_type: head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()),
+        body: body.as_deref().map_err(|reason| *reason),
+    };
+    Ok(response(est::answer(&registrar, &device, &request)))
 }
 
 fn response(answer: Answer) -> Response<Full<Bytes>> {

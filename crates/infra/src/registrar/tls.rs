@@ -1,12 +1,11 @@
 //! TLS 1.3 with a birth certificate on the other side: rustls, with the path validation of the devices behind it.
 
-use super::Device;
 use crate::ca::Chain;
 use crate::trust::ServerTrust;
 use crate::{AuthorityKey, Error, Result};
-use aseptic_certs::{Certificate, Engine};
+use aseptic_certs::{Certificate, Engine, devid};
 use aseptic_core::platform::Clock;
-use aseptic_core::trust::Purpose;
+use aseptic_core::trust::{Purpose, VerifiedPeer};
 use aseptic_core::{Reason, limits};
 use aseptic_hosted::channel;
 use rustls::client::danger::HandshakeSignatureValid;
@@ -42,18 +41,22 @@ pub(super) fn server(
 }
 
 /// The verdict on the certificates that a device showed, and the UDI in the first of them.
+///
+/// A maker signs more than births with one root. Only what follows IEEE 802.1AR names a device by its serial number; of any
+/// other certificate the name is whatever its owner was called.
 pub(super) fn device(
     trust: &ServerTrust,
     clock: &dyn Clock,
     shown: &[CertificateDer<'_>],
-) -> aseptic_core::Result<Device> {
+) -> aseptic_core::Result<(VerifiedPeer, Option<String>)> {
     if shown.len() > limits::CHAIN {
         return Err(Reason::PathTooLong);
     }
     let chain: Vec<&[u8]> = shown.iter().map(|der| &**der).collect();
     let peer = trust.with(|stores| stores.verify_chain(trust.suite(), &Engine, Purpose::Birth, &chain, clock.now()))?;
     let birth = Certificate::parse(chain.first().ok_or(Reason::PeerAnonymous)?)?;
-    Ok(Device { peer, udi: birth.uri().map(str::to_owned) })
+    devid::check_birth(&birth)?;
+    Ok((peer, birth.uri().map(str::to_owned)))
 }
 
 /// The reason behind a failed handshake: ours, if it was the certificate.
