@@ -9,6 +9,8 @@ use aseptic_core::{Reason, Result};
 const MAGIC: &[u8] = b"aRec";
 const HEAD: usize = 12;
 const CHECK: usize = 4;
+/// What `aseptic_hosted::files` puts behind each blob.
+const MARK: usize = 32;
 
 /// Whether the bytes begin as a record does.
 pub(crate) fn is_one(bytes: &[u8]) -> bool {
@@ -20,6 +22,13 @@ pub(crate) fn node(bytes: &[u8]) -> Result<Node> {
     let (first, rest) = place(bytes)?;
     if rest.is_empty() {
         return Ok(first);
+    }
+    if let Ok(mark) = <&[u8; MARK]>::try_from(rest) {
+        let mark =
+            Node::bytes("mark", mark).meaning("HMAC-SHA-256 under the storage secret of the folder; not checked");
+        return Ok(
+            Node::new("record", "in a file", vec![first, mark]).meaning("one of the two places, as a folder has it")
+        );
     }
     let (second, rest) = place(rest)?;
     if !rest.is_empty() {

@@ -126,6 +126,17 @@ fn show(bytes: &[u8]) {
     }
 }
 
+/// A slot of a hosted device is such a file.
+#[test]
+fn the_mark_behind_a_record_in_a_folder_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = aseptic_hosted::files::Files::open(folder.path().join("device"), &[7; 32]).unwrap();
+    aseptic_core::record::save(&files, Kind::SenderSequence, &[0; 16], &mut [0; 64]).unwrap();
+    let slot = format!("device/slot-{:04x}", Kind::SenderSequence.slots()[0].0);
+    let text = look(&std::fs::read(folder.path().join(slot)).unwrap()).unwrap().unwrap().text();
+    assert!(text.contains("HMAC-SHA-256 under the storage secret"), "{text}");
+}
+
 #[test]
 fn no_truncation_and_no_flipped_bit_of_anything_is_a_panic() {
     let mut inputs = 0;
