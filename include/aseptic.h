@@ -11,7 +11,7 @@
  *   trust     aseptic_trust_install once per authority, by a person at the device; aseptic_trust_update ever after
  *   identity  aseptic_identity_load at every start and after each enrolment
  *   message   aseptic_sender_init at every start; aseptic_message_seal for each message
- *   update    aseptic_update_boot at every start and _confirm after a self-test; _begin, _feed, _finish, _activate for a new one
+ *   update    aseptic_boot_state at every start, aseptic_boot_confirm after a self-test; aseptic_update_begin to _activate for a new one
  * A call out of order answers ASEPTIC_MISUSE and changes nothing. Birth and enrolment have no C functions yet: the identity is
  * written into the store by a program that uses the Rust interface.
  *
@@ -1192,8 +1192,8 @@ aseptic_status aseptic_update_abandon(aseptic_device *device);
  * it again.
  */
 ASEPTIC_MUST_USE
-aseptic_status aseptic_update_boot(aseptic_device *device,
-                                   uint8_t *boot);
+aseptic_status aseptic_boot_state(aseptic_device *device,
+                                  uint8_t *boot);
 
 /**
  * Keeps the image that runs on trial; from now on nothing older is accepted. `migration_floor` is the lowest sequence number
@@ -1203,8 +1203,8 @@ aseptic_status aseptic_update_boot(aseptic_device *device,
  * device. Power loss: on trial still, or confirmed.
  */
 ASEPTIC_MUST_USE
-aseptic_status aseptic_update_confirm(aseptic_device *device,
-                                      uint64_t migration_floor);
+aseptic_status aseptic_boot_confirm(aseptic_device *device,
+                                    uint64_t migration_floor);
 
 #ifdef __cplusplus
 }  // extern "C"

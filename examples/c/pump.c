@@ -150,12 +150,12 @@ static int boot(aseptic_device *device)
 {
     static const char *const WHAT[] = { "unknown", "confirmed", "on trial", "reverted", "restart needed", "fallback" };
     uint8_t state;
-    aseptic_status status = aseptic_update_boot(device, &state);
+    aseptic_status status = aseptic_boot_state(device, &state);
     if (status == ASEPTIC_OK) {
         (void)printf("running image: %s\n", WHAT[state <= ASEPTIC_BOOT_FALLBACK ? state : 0]);
         /* The self-test of the pump belongs here: an image that fails it is not kept. */
         if (state == ASEPTIC_BOOT_TRIAL) {
-            status = aseptic_update_confirm(device, 0);
+            status = aseptic_boot_confirm(device, 0);
         }
     }
     return status == ASEPTIC_OK ? 0 : refused("boot", status);

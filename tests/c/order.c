@@ -17,7 +17,7 @@ static void call_back(void)
     uint8_t boot = 7;
     entered++;
     memory.before = NULL;
-    CHECK(aseptic_update_boot(&device, &boot) == ASEPTIC_MISUSE && boot == 0);
+    CHECK(aseptic_boot_state(&device, &boot) == ASEPTIC_MISUSE && boot == 0);
     CHECK(aseptic_device_set_use(&device, ASEPTIC_USE_IDLE) == ASEPTIC_MISUSE);
     aseptic_device_wipe(&device);
     memory.before = call_back;
@@ -43,8 +43,8 @@ static void out_of_order(void)
     CHECK(aseptic_update_feed(&device, &update, bytes) == ASEPTIC_MISUSE);
     CHECK(aseptic_update_finish(&device, &update) == ASEPTIC_MISUSE);
     CHECK(aseptic_update_activate(&device, &update) == ASEPTIC_MISUSE);
-    CHECK(aseptic_update_confirm(&device, 0) == ASEPTIC_NO_UPDATE);
-    CHECK(aseptic_update_boot(&device, &boot) == ASEPTIC_OK && boot == ASEPTIC_BOOT_CONFIRMED);
+    CHECK(aseptic_boot_confirm(&device, 0) == ASEPTIC_NO_UPDATE);
+    CHECK(aseptic_boot_state(&device, &boot) == ASEPTIC_OK && boot == ASEPTIC_BOOT_CONFIRMED);
     /* A device that was not told is in use; a number that is none counts as an emergency. */
     for (unsigned use = 1; use < 256; use++) {
         CHECK(aseptic_device_set_use(&device, (uint8_t)use) == ASEPTIC_OK);
@@ -61,10 +61,10 @@ static void failing_platform(void)
         uint8_t boot = 7;
         memory.fault = faults[i];
         aseptic_status told = faults[i] > 0 && faults[i] < 200 ? faults[i] : ASEPTIC_PLATFORM_IO;
-        CHECK(aseptic_update_boot(&device, &boot) == told && boot == 0);
+        CHECK(aseptic_boot_state(&device, &boot) == told && boot == 0);
         CHECK(aseptic_identity_load(&device, &identity) != ASEPTIC_OK);
         CHECK(aseptic_sender_init(&device, &sender) != ASEPTIC_OK);
-        CHECK(aseptic_update_confirm(&device, 0) != ASEPTIC_OK);
+        CHECK(aseptic_boot_confirm(&device, 0) != ASEPTIC_OK);
     }
     memory.fault = ASEPTIC_OK;
     CHECK(memory.changes == 0);

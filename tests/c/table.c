@@ -103,7 +103,7 @@ int main(void)
     CHECK(with(&other) == ASEPTIC_OK);
     uint8_t boot = 7;
     CHECK(aseptic_device_init(&device, &other) == ASEPTIC_OK);
-    CHECK(aseptic_update_boot(&device, &boot) == ASEPTIC_PLATFORM_UNAVAILABLE && boot == 0);
+    CHECK(aseptic_boot_state(&device, &boot) == ASEPTIC_PLATFORM_UNAVAILABLE && boot == 0);
     aseptic_device_wipe(&device);
 
     /* A table of another size is not read beyond its size: the memory behind this one is not the program's. */
@@ -127,7 +127,7 @@ int main(void)
     other = ram_platform(&memory);
     CHECK(aseptic_device_init(&device, &other) == ASEPTIC_OK);
     (void)memset(&other, 0xA5, sizeof other);
-    CHECK(aseptic_update_boot(&device, &boot) == ASEPTIC_OK && boot == ASEPTIC_BOOT_CONFIRMED);
+    CHECK(aseptic_boot_state(&device, &boot) == ASEPTIC_OK && boot == ASEPTIC_BOOT_CONFIRMED);
     aseptic_device_wipe(&device);
     (void)printf("the table is checked entry by entry\n");
     return 0;

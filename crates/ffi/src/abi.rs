@@ -149,27 +149,39 @@ pub(crate) unsafe fn fill(
     })
 }
 
-/// A context in caller memory: `State` lives inside the opaque words of `Self`, behind a mark that says so.
+/// A context in caller memory: `State` lives inside the opaque words of `Self`, behind a mark that says so, and `Room` after it.
 ///
 /// C aligns the words to 8 bytes; a state that wants more lies at the first fitting address inside, which stays the same
 /// because a context must not move. Zeroed memory carries no mark, so it is never a valid context or verdict.
 pub(crate) trait Context: Sized {
     /// What lives inside.
     type State;
+    /// Working memory beside it. It begins as zeros where it lies and is never moved, so that none of it is ever on the stack.
+    type Room: Zeroed;
     /// Tells this type of context from the others and from random memory.
     const MARK: u64;
 
     /// Proves at compile time that the state fits, wherever the words begin.
     const FITS: () = assert!(
-        size_of::<Marked<Self::State>>() + align_of::<Marked<Self::State>>() <= size_of::<Self>() + align_of::<Self>(),
+        size_of::<Marked<Self>>() + align_of::<Marked<Self>>() <= size_of::<Self>() + align_of::<Self>(),
         "the opaque words are too few"
     );
 }
 
+/// Memory that may begin as zeros.
+///
+/// # Safety
+/// All zeros must be a value of the type.
+pub(crate) unsafe trait Zeroed {}
+
+// SAFETY: there is nothing in it.
+unsafe impl Zeroed for () {}
+
 #[repr(C)]
-pub(crate) struct Marked<S> {
+pub(crate) struct Marked<C: Context> {
     mark: u64,
-    state: S,
+    state: C::State,
+    room: C::Room,
 }
 
 /// A context in use. It carries no mark for as long as this lives, so that a platform function that calls the library back
@@ -177,6 +189,14 @@ pub(crate) struct Marked<S> {
 pub(crate) struct Held<'a, C: Context> {
     mark: *mut u64,
     state: &'a mut C::State,
+    room: &'a mut C::Room,
+}
+
+impl<C: Context> Held<'_, C> {
+    /// The state and the working memory beside it.
+    pub(crate) fn parts(&mut self) -> (&mut C::State, &mut C::Room) {
+        (self.state, self.room)
+    }
 }
 
 impl<C: Context> Deref for Held<'_, C> {
@@ -211,8 +231,12 @@ pub(crate) unsafe fn make<C: Context>(context: *mut C, build: impl FnOnce() -> R
         // SAFETY: aligned by `place`, writable as the caller promises; zeros are as good as any other opaque words.
         unsafe { context.write_bytes(0, 1) };
         let state = build()?;
-        // SAFETY: inside the context by `FITS`, aligned by `place`; what was there is no context any more.
-        unsafe { marked.write(Marked { mark: C::MARK, state }) };
+        // SAFETY: inside the context by `FITS`, aligned by `place`; what was there is no context any more, and the room is
+        // zeros, which are a value of it.
+        unsafe {
+            (&raw mut (*marked).state).write(state);
+            (&raw mut (*marked).mark).write(C::MARK);
+        }
         Ok(())
     })
 }
@@ -232,8 +256,8 @@ pub(crate) unsafe fn state<'a, C: Context>(context: *mut C) -> Result<Held<'a, C
     }
     // SAFETY: as above.
     unsafe { mark.write(0) };
-    // SAFETY: the mark said that `make` wrote a state here, and with the mark gone nobody else gets at it.
-    Ok(Held { mark, state: unsafe { &mut (*marked).state } })
+    // SAFETY: the mark said that `make` wrote a state here and zeroed the room, and with the mark gone nobody else gets at them.
+    Ok(unsafe { Held { mark, state: &mut (*marked).state, room: &mut (*marked).room } })
 }
 
 /// Ends a context: drops its state and wipes all its words. Does nothing to memory that holds none, or that is in use.
@@ -254,13 +278,13 @@ pub(crate) unsafe fn wipe<C: Context>(context: *mut C) {
 }
 
 /// Where in the context its state lies.
-fn place<C: Context>(context: *mut C) -> Result<*mut Marked<C::State>> {
+fn place<C: Context>(context: *mut C) -> Result<*mut Marked<C>> {
     if context.is_null() || !context.is_aligned() {
         return Err(Reason::Misuse);
     }
     let first = context.cast::<u8>();
-    let offset = first.align_offset(align_of::<Marked<C::State>>());
-    if offset > size_of::<C>().saturating_sub(size_of::<Marked<C::State>>()) {
+    let offset = first.align_offset(align_of::<Marked<C>>());
+    if offset > size_of::<C>().saturating_sub(size_of::<Marked<C>>()) {
         return Err(Reason::Internal);
     }
     Ok(first.wrapping_add(offset).cast())

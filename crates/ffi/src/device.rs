@@ -1,6 +1,6 @@
 //! The root object: platform, suite, what the bedside is doing.
 
-use crate::abi::{Context, aseptic_status, call, make, state, wipe};
+use crate::abi::{Context, Held, Zeroed, aseptic_status, call, make, state, wipe};
 use crate::crypto;
 use crate::platform::{Table, aseptic_platform};
 use aseptic_core::clinical::Use;
@@ -26,15 +26,24 @@ pub struct aseptic_device {
 
 impl Context for aseptic_device {
     type State = Device;
+    type Room = Memory;
     const MARK: u64 = 0x6473_6574_7069_6301;
 }
 
 pub(crate) struct Device {
     table: Table,
-    trust: TrustBuffers,
-    scratch: [u8; limits::TRUST_STORE],
     clinical: Use,
 }
+
+/// What the calls of a device work in.
+#[repr(C)]
+pub(crate) struct Memory {
+    trust: TrustBuffers,
+    scratch: [u8; limits::TRUST_STORE],
+}
+
+// SAFETY: bytes alone.
+unsafe impl Zeroed for Memory {}
 
 /// What a call works with, put together afresh each time so that nothing points into itself.
 pub(crate) struct Parts<'d> {
@@ -45,10 +54,11 @@ pub(crate) struct Parts<'d> {
     pub(crate) scratch: &'d mut [u8; limits::TRUST_STORE],
 }
 
-impl Device {
+impl Held<'_, aseptic_device> {
     /// Runs `body` with the device's platform and suite.
     pub(crate) fn with<T>(&mut self, body: impl FnOnce(Parts<'_>) -> Result<T>) -> Result<T> {
-        let table = &self.table;
+        let (Device { table, clinical }, memory) = self.parts();
+        let table = &*table;
         #[cfg(all(feature = "device", feature = "soft"))]
         let software = &aseptic_core::crypto::soft::StoredKeys { store: table, entropy: table };
         #[cfg(not(all(feature = "device", feature = "soft")))]
@@ -60,9 +70,9 @@ impl Device {
         body(Parts {
             platform,
             suite: crypto::suite(),
-            clinical: self.clinical,
-            trust: &mut self.trust,
-            scratch: &mut self.scratch,
+            clinical: *clinical,
+            trust: &mut memory.trust,
+            scratch: &mut memory.scratch,
         })
     }
 }
@@ -87,16 +97,7 @@ pub unsafe extern "C" fn aseptic_device_init(
     platform: *const aseptic_platform,
 ) -> aseptic_status {
     // SAFETY: NULL or writable memory of the type, as the caller promises.
-    unsafe {
-        make(device, || {
-            Ok(Device {
-                table: Table::read(platform)?,
-                trust: TrustBuffers::new(),
-                scratch: [0; limits::TRUST_STORE],
-                clinical: Use::InUse,
-            })
-        })
-    }
+    unsafe { make(device, || Ok(Device { table: Table::read(platform)?, clinical: Use::InUse })) }
 }
 
 /// Ends `device` and wipes its memory. Does nothing to NULL or to memory that holds no device; may be called twice.

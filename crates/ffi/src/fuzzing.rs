@@ -179,11 +179,11 @@ impl Bench {
                 step::ABANDON => aseptic_update_abandon(device),
                 step::BOOT => {
                     let mut boot = 7;
-                    let status = aseptic_update_boot(device, &raw mut boot);
+                    let status = aseptic_boot_state(device, &raw mut boot);
                     assert_eq!(status == ASEPTIC_OK, (1..=5).contains(&boot));
                     status
                 }
-                step::CONFIRM => aseptic_update_confirm(device, u64::from(script.small())),
+                step::CONFIRM => aseptic_boot_confirm(device, u64::from(script.small())),
                 step::POKE => {
                     let (slot, blob) = (u16::from(script.small()), script.blob().to_vec());
                     let mut machine = self.machine().borrow_mut();

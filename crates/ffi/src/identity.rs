@@ -18,6 +18,7 @@ pub struct aseptic_identity {
 
 impl Context for aseptic_identity {
     type State = Loaded;
+    type Room = ();
     const MARK: u64 = 0x6473_6574_7069_6302;
 }
 

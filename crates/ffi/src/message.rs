@@ -42,6 +42,7 @@ pub struct aseptic_sender {
 
 impl Context for aseptic_sender {
     type State = Sender;
+    type Room = ();
     const MARK: u64 = 0x6473_6574_7069_6303;
 }
 

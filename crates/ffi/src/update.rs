@@ -38,6 +38,7 @@ pub struct aseptic_update {
 
 impl Context for aseptic_update {
     type State = Stage;
+    type Room = ();
     const MARK: u64 = 0x6473_6574_7069_6304;
 }
 
@@ -258,7 +259,7 @@ pub unsafe extern "C" fn aseptic_update_abandon(device: *mut aseptic_device) -> 
 /// it again.
 #[must_use]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn aseptic_update_boot(device: *mut aseptic_device, boot: *mut u8) -> aseptic_status {
+pub unsafe extern "C" fn aseptic_boot_state(device: *mut aseptic_device, boot: *mut u8) -> aseptic_status {
     call(|| {
         // SAFETY: as the caller promises.
         let boot = unsafe { output(boot)? };
@@ -283,7 +284,7 @@ pub unsafe extern "C" fn aseptic_update_boot(device: *mut aseptic_device, boot: 
 /// device. Power loss: on trial still, or confirmed.
 #[must_use]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn aseptic_update_confirm(device: *mut aseptic_device, migration_floor: u64) -> aseptic_status {
+pub unsafe extern "C" fn aseptic_boot_confirm(device: *mut aseptic_device, migration_floor: u64) -> aseptic_status {
     call(|| {
         // SAFETY: as the caller promises.
         let mut device = unsafe { state(device)? };
