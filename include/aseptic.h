@@ -1185,6 +1185,19 @@ ASEPTIC_MUST_USE
 aseptic_status aseptic_update_abandon(aseptic_device *device);
 
 /**
+ * For a boot loader: the slot that may run now, 0 or 1. Reads and hashes the image that the selection of the table names
+ * (`image_running`); it runs if it is the confirmed one or the one activated for trial and not below the floor, else the
+ * other slot runs on the same terms. `slot` becomes 255 with an error: run nothing then.
+ *
+ * Ownership: `slot` is the caller's. Errors: PLATFORM_NOT_FOUND on a device that was never provisioned, SEQUENCE_TOO_OLD or
+ * SLOT_MISMATCH if neither slot may run, those of the platform. Threads: as for all calls on a device. Power loss: nothing is
+ * stored; call it again.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_boot_verify(aseptic_device *device,
+                                   uint8_t *slot);
+
+/**
  * Finds out what runs, once after each start, and completes a confirmation that was interrupted: `boot` becomes one of
  * `ASEPTIC_BOOT_...`, or 0 with an error.
  *

@@ -62,6 +62,7 @@ static void refuse(aseptic_device *d, aseptic_identity *i, aseptic_sender *s, as
     CHECK(aseptic_boot_state(d, &boot) == ASEPTIC_MISUSE);
     CHECK(boot == 0);
     CHECK(aseptic_boot_confirm(d, 0) == ASEPTIC_MISUSE);
+    CHECK(aseptic_boot_verify(d, &boot) == ASEPTIC_MISUSE && boot == 255);
     aseptic_update_wipe(u);
     aseptic_sender_wipe(s);
     aseptic_identity_wipe(i);
@@ -111,6 +112,7 @@ static void refuse_arguments(void)
     CHECK(aseptic_update_offset(&update, &number, &number) == ASEPTIC_MISUSE);
     CHECK(aseptic_update_offset(&update, ODD(uint64_t), &number) == ASEPTIC_MISUSE);
     CHECK(aseptic_boot_state(&device, NULL) == ASEPTIC_MISUSE);
+    CHECK(aseptic_boot_verify(&device, NULL) == ASEPTIC_MISUSE);
     CHECK(zeroed(&identity, sizeof identity) && zeroed(&sender, sizeof sender) && zeroed(&update, sizeof update));
 }
 

@@ -48,7 +48,7 @@ pub use trust::{
 };
 pub use update::{
     ASEPTIC_BOOT_CONFIRMED, ASEPTIC_BOOT_FALLBACK, ASEPTIC_BOOT_RESTART, ASEPTIC_BOOT_REVERTED, ASEPTIC_BOOT_TRIAL,
-    aseptic_boot_confirm, aseptic_boot_state, aseptic_model, aseptic_update, aseptic_update_abandon,
-    aseptic_update_activate, aseptic_update_begin, aseptic_update_feed, aseptic_update_finish, aseptic_update_offset,
-    aseptic_update_step, aseptic_update_wipe,
+    aseptic_boot_confirm, aseptic_boot_state, aseptic_boot_verify, aseptic_model, aseptic_update,
+    aseptic_update_abandon, aseptic_update_activate, aseptic_update_begin, aseptic_update_feed, aseptic_update_finish,
+    aseptic_update_offset, aseptic_update_step, aseptic_update_wipe,
 };

@@ -18,6 +18,9 @@ pub const ASEPTIC_BOOT_RESTART: u8 = 4;
 /// The confirmed image is damaged and the other one runs; install again.
 pub const ASEPTIC_BOOT_FALLBACK: u8 = 5;
 
+/// No slot may run; neither 0 nor 1, so that an error overlooked boots nothing.
+const NO_SLOT: u8 = 255;
+
 /// What this device is, as far as updates must fit it.
 #[derive(Clone, Copy)]
 #[repr(C)]
@@ -249,6 +252,27 @@ pub unsafe extern "C" fn aseptic_update_abandon(device: *mut aseptic_device) -> 
         // SAFETY: as the caller promises.
         let mut device = unsafe { state(device)? };
         device.with(|parts| Session::abandon(&parts.platform, &parts.suite))
+    })
+}
+
+/// For a boot loader: the slot that may run now, 0 or 1. Reads and hashes the image that the selection of the table names
+/// (`image_running`); it runs if it is the confirmed one or the one activated for trial and not below the floor, else the
+/// other slot runs on the same terms. `slot` becomes 255 with an error: run nothing then.
+///
+/// Ownership: `slot` is the caller's. Errors: PLATFORM_NOT_FOUND on a device that was never provisioned, SEQUENCE_TOO_OLD or
+/// SLOT_MISMATCH if neither slot may run, those of the platform. Threads: as for all calls on a device. Power loss: nothing is
+/// stored; call it again.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_boot_verify(device: *mut aseptic_device, slot: *mut u8) -> aseptic_status {
+    call(|| {
+        // SAFETY: as the caller promises.
+        let slot = unsafe { output(slot)? };
+        *slot = NO_SLOT;
+        // SAFETY: as the caller promises.
+        let mut device = unsafe { state(device)? };
+        *slot = device.with(|parts| boot::verify_at_boot(&parts.platform, &parts.suite))? as u8;
+        Ok(())
     })
 }
 
