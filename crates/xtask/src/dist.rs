@@ -16,8 +16,11 @@ pub(crate) fn run() -> Result<PathBuf> {
     shell::run(shell::cargo().args(["build", "--quiet", "--profile", "dist", "-p", "aseptic-ffi"]))?;
     let built = shell::target().join("dist");
     let dist = shell::root().join("dist");
-    if dist.exists() {
-        fs::remove_dir_all(&dist)?;
+    // `dist/firmware` is the work of another chore.
+    for folder in ["include", "lib"].map(|name| dist.join(name)) {
+        if folder.exists() {
+            fs::remove_dir_all(folder)?;
+        }
     }
     for folder in ["include", "lib/pkgconfig", "lib/cmake/aseptic"] {
         fs::create_dir_all(dist.join(folder))?;

@@ -4,6 +4,7 @@
 mod c;
 mod dependencies;
 mod dist;
+mod firmware;
 mod fuzz;
 mod header;
 mod interop;
@@ -51,6 +52,8 @@ enum Chore {
     Dist,
     /// Build and run the C programs against dist/, plain, under sanitizers and under valgrind
     C,
+    /// Build the library for microcontrollers and run C firmware around it in QEMU
+    Firmware,
     /// Let other people's tools read what we write, and the reverse
     Interop,
     /// Run every fuzz target for a short while
@@ -70,6 +73,7 @@ fn main() -> Result<()> {
         Chore::Header { check } => header::run(check),
         Chore::Dist => dist::run().map(drop),
         Chore::C => c::run(),
+        Chore::Firmware => firmware::run(),
         Chore::Interop => interop::run(),
         Chore::Fuzz { seconds } => fuzz::run(seconds),
     }

@@ -7,8 +7,17 @@ use std::path::PathBuf;
 /// The bare-metal target that the device crates are built for.
 pub(crate) const BARE_METAL: &str = "thumbv7em-none-eabihf";
 
-/// Debian packages, each with a program that shows whether it is there.
-const DEBIAN: [(&str, &str, &str); 8] = [
+/// What the library is built for beside the machine itself.
+const TARGETS: [&str; 5] = [
+    BARE_METAL,
+    "thumbv8m.main-none-eabihf",
+    "thumbv6m-none-eabi",
+    "aarch64-unknown-linux-gnu",
+    "armv7-unknown-linux-gnueabihf",
+];
+
+/// Debian packages, each with a program that shows whether it is there, and what belongs to it.
+const DEBIAN: [(&str, &str, &str); 13] = [
     ("gcc", "gcc", "--version"),
     ("g++", "g++", "--version"),
     ("valgrind", "valgrind", "--version"),
@@ -17,6 +26,11 @@ const DEBIAN: [(&str, &str, &str); 8] = [
     ("pkg-config", "pkg-config", "--version"),
     ("cmake", "cmake", "--version"),
     ("python3-venv", "python3", "-cimport ensurepip, venv"),
+    ("gcc-arm-none-eabi libnewlib-arm-none-eabi", "arm-none-eabi-gcc", "--version"),
+    ("qemu-system-arm", "qemu-system-arm", "--version"),
+    ("qemu-user", "qemu-aarch64", "--version"),
+    ("gcc-aarch64-linux-gnu libc6-dev-arm64-cross", "aarch64-linux-gnu-gcc", "--version"),
+    ("gcc-arm-linux-gnueabihf libc6-dev-armhf-cross", "arm-linux-gnueabihf-gcc", "--version"),
 ];
 
 /// Independent implementations, in a virtual environment below the target folder. pycose and cwt hold cbor2 below 6.
@@ -27,13 +41,18 @@ const CARGO_FUZZ: &str = "0.13.2";
 /// Installs what is missing. What cannot be installed is named; under `CI=true` that is an error.
 pub(crate) fn run() -> Result<()> {
     let mut missing = Vec::new();
-    let absent: Vec<&str> =
-        DEBIAN.iter().filter(|(_, name, argument)| !answers(name, argument)).map(|(package, ..)| *package).collect();
+    let absent: Vec<&str> = DEBIAN
+        .iter()
+        .filter(|(_, name, argument)| !answers(name, argument))
+        .flat_map(|(names, ..)| names.split(' '))
+        .collect();
     if !absent.is_empty() && !apt(&absent) {
         missing.extend(absent.iter().map(|package| format!("Debian package {package}")));
     }
-    if !targets()?.contains(BARE_METAL) && shell::run(program("rustup").args(["target", "add", BARE_METAL])).is_err() {
-        missing.push(format!("Rust target {BARE_METAL}"));
+    for target in TARGETS {
+        if !has_target(target) && shell::run(program("rustup").args(["target", "add", target])).is_err() {
+            missing.push(format!("Rust target {target}"));
+        }
     }
     if !python_ready() && install_python().is_err() {
         missing.push(format!("Python packages {}", PYTHON.join(", ")));
@@ -64,7 +83,12 @@ pub(crate) fn python() -> Option<PathBuf> {
 
 /// Whether the bare-metal target can be built for.
 pub(crate) fn has_bare_metal() -> bool {
-    targets().is_ok_and(|targets| targets.contains(BARE_METAL))
+    has_target(BARE_METAL)
+}
+
+/// Whether `target` can be built for.
+pub(crate) fn has_target(target: &str) -> bool {
+    targets().is_ok_and(|targets| targets.lines().any(|line| line == target))
 }
 
 fn targets() -> Result<String> {

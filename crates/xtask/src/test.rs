@@ -1,6 +1,6 @@
 //! Everything that CI runs, in the order in which it fails fastest.
 
-use crate::{c, dependencies, fuzz, header, interop, setup, shell};
+use crate::{c, dependencies, firmware, fuzz, header, interop, setup, shell};
 use anyhow::{Result, bail};
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ type Step = (&'static str, fn() -> Result<()>);
 
 /// Runs every step and prints the time of each; stops at the first that fails.
 pub(crate) fn run() -> Result<()> {
-    let steps: [Step; 10] = [
+    let steps: [Step; 11] = [
         ("setup", setup::run),
         ("format", || shell::run(shell::cargo().args(["fmt", "--all", "--check"]))),
         ("lints", lints),
@@ -20,6 +20,7 @@ pub(crate) fn run() -> Result<()> {
         ("tests", || shell::run(shell::cargo().args(["test", "--workspace", "--", "--show-output"]))),
         ("bare metal", bare_metal),
         ("c", c::run),
+        ("firmware", firmware::run),
         ("interop", interop::run),
         ("fuzz", || fuzz::run(5)),
     ];
