@@ -2,10 +2,10 @@
 
 use crate::der::{self, Reader, Writer};
 use crate::oid;
-use aseptic_core::crypto::{Parts, PublicKey, SigAlg, Suite};
+use aseptic_core::crypto::{Message, Parts, PublicKey, SigAlg, Suite, Verifier};
 use aseptic_core::{Reason, Result, limits};
-use core::fmt;
-use rustls_pki_types::{AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm, alg_id};
+use core::{array, fmt};
+use rustls_pki_types::{AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm};
 
 /// Verifies a signature over one piece of DER; `algorithm` is the content of its AlgorithmIdentifier.
 pub(crate) fn verify(
@@ -45,17 +45,52 @@ pub(crate) fn write_signature(writer: &mut Writer<'_>, alg: SigAlg, signature: &
     }
 }
 
-/// The verifiers of a suite, for webpki.
-pub(crate) struct Algorithm<'a> {
-    suite: &'a Suite<'a>,
-    alg: SigAlg,
+/// Verifies a signature by the key in a DER SubjectPublicKeyInfo, of any algorithm that the suite has.
+///
+/// [`Reason::AlgorithmUnsupported`] if the suite has none for this key and this AlgorithmIdentifier.
+pub(crate) fn verify_by(
+    suite: &Suite<'_>,
+    spki: &[u8],
+    algorithm: &[u8],
+    message: &mut dyn Message,
+    signature: &[u8],
+) -> Result<()> {
+    let (kind, key) = subject_key(spki)?;
+    let fitting = suite.verifiers.iter().find(|verifier| identifiers(**verifier) == [algorithm, kind]);
+    check(*fitting.ok_or(Reason::AlgorithmUnsupported)?, key, message, signature)
 }
 
-impl<'a> Algorithm<'a> {
-    pub(crate) const fn new(suite: &'a Suite<'a>, alg: SigAlg) -> Self {
-        Self { suite, alg }
+/// Whether the suite can verify with the key in a DER SubjectPublicKeyInfo, or use it to receive.
+///
+/// [`Reason::AlgorithmUnsupported`] if it has no algorithm for it, [`Reason::KeyInvalid`] for one that is broken or too short.
+pub(crate) fn check_key(suite: &Suite<'_>, spki: &[u8]) -> Result<()> {
+    let (kind, key) = subject_key(spki)?;
+    let Some(verifier) = suite.verifiers.iter().find(|verifier| identifiers(**verifier)[1] == kind) else {
+        return PublicKey::from_spki(spki).map(drop);
+    };
+    // A verifier looks at the key first, whatever the signature is.
+    match verifier.verify(key, &mut Parts(&[]), &[]) {
+        Err(Reason::KeyInvalid) => Err(Reason::KeyInvalid),
+        _ => Ok(()),
     }
 }
+
+/// The verifiers of a suite as webpki wants them, handed to `body`.
+pub(crate) fn with_verifiers(suite: &Suite<'_>, body: &mut dyn FnMut(&[&dyn SignatureVerificationAlgorithm])) {
+    // Firmware has one or two, and a small stack.
+    if suite.verifiers.len() <= FEW { some::<FEW>(suite, body) } else { some::<ALGORITHMS>(suite, body) }
+}
+
+fn some<const N: usize>(suite: &Suite<'_>, body: &mut dyn FnMut(&[&dyn SignatureVerificationAlgorithm])) {
+    let verifiers = suite.verifiers.get(..N).unwrap_or(suite.verifiers);
+    let all: [Algorithm<'_>; N] = array::from_fn(|index| Algorithm(verifiers.get(index).copied()));
+    let none = Algorithm(None);
+    let all: [&dyn SignatureVerificationAlgorithm; N] = array::from_fn(|index| all.get(index).unwrap_or(&none) as _);
+    body(all.get(..verifiers.len()).unwrap_or_default());
+}
+
+/// A verifier of a suite, for webpki.
+struct Algorithm<'a>(Option<&'a dyn Verifier>);
 
 impl SignatureVerificationAlgorithm for Algorithm<'_> {
     fn verify_signature(
@@ -64,33 +99,57 @@ impl SignatureVerificationAlgorithm for Algorithm<'_> {
         message: &[u8],
         signature: &[u8],
     ) -> core::result::Result<(), InvalidSignature> {
-        let fixed = match self.alg {
-            SigAlg::Es256 => &fixed_length(signature).map_err(|_| InvalidSignature)?,
-            _ => signature,
-        };
-        let verifier = self.suite.verifier(self.alg).map_err(|_| InvalidSignature)?;
-        verifier.verify(public_key, &mut Parts(&[message]), fixed).map_err(|_| InvalidSignature)
+        let verifier = self.0.ok_or(InvalidSignature)?;
+        check(verifier, public_key, &mut Parts(&[message]), signature).map_err(|_| InvalidSignature)
     }
 
     fn public_key_alg_id(&self) -> AlgorithmIdentifier {
-        match self.alg {
-            SigAlg::Es256 => alg_id::ECDSA_P256,
-            _ => alg_id::ED25519,
-        }
+        let [_, key] = self.0.map(identifiers).unwrap_or_default();
+        AlgorithmIdentifier::from_slice(key)
     }
 
     fn signature_alg_id(&self) -> AlgorithmIdentifier {
-        match self.alg {
-            SigAlg::Es256 => alg_id::ECDSA_SHA256,
-            _ => alg_id::ED25519,
-        }
+        let [signature, _] = self.0.map(identifiers).unwrap_or_default();
+        AlgorithmIdentifier::from_slice(signature)
     }
 }
 
 impl fmt::Debug for Algorithm<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Algorithm({:?})", self.alg)
+        write!(f, "Algorithm({:?})", self.0.map(Verifier::alg))
     }
+}
+
+/// Asks `verifier` about a signature as X.509 holds it.
+fn check(verifier: &dyn Verifier, key: &[u8], message: &mut dyn Message, signature: &[u8]) -> Result<()> {
+    let fixed = match verifier.alg() {
+        SigAlg::Es256 => &fixed_length(signature)?,
+        _ => signature,
+    };
+    verifier.verify(key, message, fixed)
+}
+
+/// The AlgorithmIdentifiers of signatures and of keys.
+fn identifiers(verifier: &dyn Verifier) -> [&'static [u8]; 2] {
+    match verifier.alg() {
+        alg @ SigAlg::Es256 => [identifier(alg), P256],
+        alg @ SigAlg::Ed25519 => [identifier(alg); 2],
+        _ => verifier.identifiers(),
+    }
+}
+
+/// The content of the AlgorithmIdentifier in a SubjectPublicKeyInfo.
+pub(crate) fn key_kind(spki: &[u8]) -> Option<&[u8]> {
+    subject_key(spki).ok().map(|(kind, _)| kind)
+}
+
+/// The AlgorithmIdentifier and the bits of a SubjectPublicKeyInfo.
+fn subject_key(spki: &[u8]) -> Result<(&[u8], &[u8])> {
+    let mut fields = Reader::new(spki).nested(der::SEQUENCE)?;
+    let kind = fields.read(der::SEQUENCE)?;
+    let key = fields.bit_bytes()?;
+    fields.end()?;
+    Ok((kind, key))
 }
 
 /// The content of the AlgorithmIdentifier of `alg`; both have no parameters (RFC 5758 section 3.2, RFC 8410 section 3).
@@ -119,5 +178,32 @@ fn fixed_length(signature: &[u8]) -> Result<[u8; 64]> {
     };
     read().map_err(|_: Reason| Reason::SignatureInvalid)
 }
+
+/// id-ecPublicKey with secp256r1 (RFC 5480 section 2.1.1).
+const P256: &[u8] = &[
+    der::OID,
+    7,
+    0x2A,
+    0x86,
+    0x48,
+    0xCE,
+    0x3D,
+    0x02,
+    0x01,
+    der::OID,
+    8,
+    0x2A,
+    0x86,
+    0x48,
+    0xCE,
+    0x3D,
+    0x03,
+    0x01,
+    0x07,
+];
+
+/// Algorithms of a suite that path validation looks at; the hosted suite has 18.
+const ALGORITHMS: usize = 20;
+const FEW: usize = 3;
 
 const _: () = assert!(oid::ECDSA_SHA256.len() == 8 && oid::ED25519.len() == 3);

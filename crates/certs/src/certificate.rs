@@ -3,7 +3,7 @@
 use crate::der::{self, Reader};
 use crate::name::{GeneralName, GeneralNames, HardwareModuleName, Name, dns_matches};
 use crate::{algorithm, oid};
-use aseptic_core::crypto::{PublicKey, Suite};
+use aseptic_core::crypto::{Parts, PublicKey, Suite};
 use aseptic_core::{Reason, Result, limits};
 
 /// A view of one certificate. Its shape is checked, its signature is not.
@@ -163,6 +163,11 @@ impl<'a> Certificate<'a> {
     pub fn verify_signature(&self, suite: &Suite<'_>, issuer: PublicKey<'_>) -> Result<()> {
         algorithm::verify(suite, issuer, self.signature_algorithm, self.tbs, self.signature)
     }
+
+    /// As [`Certificate::verify_signature`], by the key in a SubjectPublicKeyInfo of any algorithm that the suite has.
+    pub fn verify_signature_by(&self, suite: &Suite<'_>, issuer_spki: &[u8]) -> Result<()> {
+        algorithm::verify_by(suite, issuer_spki, self.signature_algorithm, &mut Parts(&[self.tbs]), self.signature)
+    }
 }
 
 /// One extension as received.
@@ -300,6 +305,18 @@ impl KeyUsage {
     #[must_use]
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    /// Whether a usage of `other` is among these.
+    #[must_use]
+    pub const fn intersects(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// Both together.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 
     /// The bits as a number.

@@ -4,7 +4,7 @@
 //! * [`Certificate`], [`csr`], [`cms`], [`base64`]: views of what a peer sent, and writers of what we send. A view proves
 //!   nothing; every accessor reads bytes that were checked for shape when the view was made.
 //! * [`Engine`]: the [`PathEngine`](aseptic_core::trust::PathEngine) behind every chain that a device believes, with the
-//!   rules of [`profile`].
+//!   strict rules of [`profile`]; [`PathValidator`] is the same with another profile, and explains its verdicts.
 //! * [`devid`]: what IEEE 802.1AR wants of a birth certificate.
 //!
 //! Nothing here allocates, reads a clock or keeps state. PEM is for hosts; devices speak DER.
@@ -21,10 +21,15 @@ pub mod csr;
 pub mod der;
 pub mod devid;
 mod engine;
+mod findings;
 pub mod name;
 pub mod oid;
 pub mod profile;
+mod search;
+mod usage;
 
 pub use certificate::{AuthorityKey, BasicConstraints, Certificate, Extension, Extensions, KeyUsage, Oids};
 pub use devid::IDEVID_NOT_AFTER;
-pub use engine::Engine;
+pub use engine::{Engine, Judgement, PathValidator};
+pub use findings::{FINDINGS, Finding, Findings, Place};
+pub use search::Path;

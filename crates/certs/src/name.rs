@@ -173,6 +173,69 @@ pub fn is_host(name: &str) -> bool {
         && name.rsplit('.').next().is_some_and(|last| !last.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
+/// Whether `text` is the address (4 or 16 bytes) in its one canonical form: dotted decimal, or RFC 5952 section 4.
+#[must_use]
+pub fn is_address_text(address: &[u8], text: &[u8]) -> bool {
+    let mut left = Some(text);
+    let mut take = |byte: u8| left = left.and_then(|rest| rest.strip_prefix(&[byte]));
+    match address.len() {
+        4 => {
+            for (index, octet) in address.iter().enumerate() {
+                if index > 0 {
+                    take(b'.');
+                }
+                digits(
+                    &[octet.wrapping_div(100), octet.wrapping_div(10).wrapping_rem(10), octet.wrapping_rem(10)],
+                    &mut take,
+                );
+            }
+        }
+        16 => groups(address, &mut take),
+        _ => return false,
+    }
+    left == Some(&[])
+}
+
+/// Hexadecimal groups; the longest run of two zero groups or more, the first of equals, is left out.
+fn groups(address: &[u8], take: &mut impl FnMut(u8)) {
+    let group = |index: usize| match address.get(index.saturating_mul(2)..) {
+        Some([high, low, ..]) => u16::from_be_bytes([*high, *low]),
+        _ => 0,
+    };
+    let run = |start: usize| (start..8).take_while(|index| group(*index) == 0).count();
+    let (mut gap, mut longest) = (8, 1);
+    for start in 0..8 {
+        if run(start) > longest {
+            (gap, longest) = (start, run(start));
+        }
+    }
+    let mut index = 0_usize;
+    while index < 8 {
+        if index == gap {
+            take(b':');
+            index = index.saturating_add(longest);
+            if index == 8 {
+                take(b':');
+            }
+            continue;
+        }
+        if index > 0 {
+            take(b':');
+        }
+        let [high, low] = group(index).to_be_bytes();
+        digits(&[high >> 4, high & 0xF, low >> 4, low & 0xF], take);
+        index = index.saturating_add(1);
+    }
+}
+
+/// Digits without leading zeros, in the lower case.
+fn digits(values: &[u8], take: &mut impl FnMut(u8)) {
+    let zeros = values.iter().take_while(|digit| **digit == 0).count().min(values.len().saturating_sub(1));
+    for digit in values.iter().skip(zeros) {
+        take(if *digit < 10 { b'0'.wrapping_add(*digit) } else { b'a'.wrapping_sub(10).wrapping_add(*digit) });
+    }
+}
+
 fn attribute<'a>(relative: &mut Reader<'a>) -> Result<Attribute<'a>> {
     let mut pair = relative.nested(der::SEQUENCE)?;
     let oid = pair.oid()?;
@@ -252,6 +315,41 @@ mod tests {
             ("localhost", "localhost", true),
         ] {
             assert_eq!(dns_matches(pattern, host), expected, "{pattern} {host}");
+        }
+    }
+
+    #[test]
+    fn an_address_has_one_text() {
+        for address in [
+            "0.0.0.0",
+            "10.0.0.1",
+            "192.168.255.100",
+            "::",
+            "::1",
+            "1::",
+            "2001:db8::1",
+            "2001:db8:0:1:1:1:1:1",
+            "2001:0:0:1::1",
+            "2001:db8::1:0:0:1",
+            "fe80::abcd:0:ffff",
+        ] {
+            let parsed: std::net::IpAddr = address.parse().unwrap();
+            let bytes = match parsed {
+                std::net::IpAddr::V4(short) => std::vec::Vec::from(short.octets()),
+                std::net::IpAddr::V6(long) => std::vec::Vec::from(long.octets()),
+            };
+            assert!(is_address_text(&bytes, address.as_bytes()), "{address}");
+            for end in 0..address.len() {
+                assert!(!is_address_text(&bytes, &address.as_bytes()[..end]), "{address} cut at {end}");
+            }
+            assert!(!is_address_text(&bytes, std::format!("{address}0").as_bytes()));
+        }
+        let one = [0x20, 1, 0xD, 0xB8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+        for other in ["2001:DB8::1", "2001:db8:0:0:0:0:0:1", "2001:0db8::1", "2001:db8::0:1", "2001:db8::"] {
+            assert!(!is_address_text(&one, other.as_bytes()), "{other}");
+        }
+        for other in ["010.0.0.1", "10.0.0.01", "0xa.0.0.1", "167772161", "10.0.0.1."] {
+            assert!(!is_address_text(&[10, 0, 0, 1], other.as_bytes()), "{other}");
         }
     }
 }

@@ -46,6 +46,8 @@ oids! {
     /// authorityInfoAccess, 1.3.6.1.5.5.7.1.1.
     AUTHORITY_INFO_ACCESS = [0x2B, 0x06, 0x01, 0x05, 0x05, 0x07, 0x01, 0x01];
 
+    /// anyExtendedKeyUsage, 2.5.29.37.0.
+    ANY_USAGE = [0x55, 0x1D, 0x25, 0x00];
     /// id-kp-serverAuth, 1.3.6.1.5.5.7.3.1.
     SERVER_AUTH = [0x2B, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x01];
     /// id-kp-clientAuth, 1.3.6.1.5.5.7.3.2.

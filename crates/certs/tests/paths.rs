@@ -51,7 +51,7 @@ fn a_good_chain_gives_key_and_name() {
         .unwrap();
     assert_eq!(path.name, b"PUMP-0001");
     assert_eq!(path.validity, Validity::InDate);
-    assert_eq!(path.key.spki().concat(), rcgen::PublicKeyData::subject_public_key_info(&line.leaf.key));
+    assert_eq!(path.key.unwrap().spki().concat(), rcgen::PublicKeyData::subject_public_key_info(&line.leaf.key));
     let server = Line::new(server_params("relay.hospital.example"));
     let path = Engine
         .validate(&soft::suite(), &[&server.leaf.der, &server.middle.der], &[&server.root.der], Purpose::Network, NOW)

@@ -6,6 +6,10 @@
 //! * hashes, whose running state must be plain words (both engines run at the speed of the processor's SHA instructions);
 //! * Ed25519, where the soft verifier is the strict one: keys and signatures of small order are refused;
 //! * AES key wrap, which AWS-LC's Rust interface lacks for 192-bit keys.
+//!
+//! Beyond the soft suite it verifies the certificates of hospital PKIs: see [`certificates`].
+
+mod certificates;
 
 use aseptic_core::crypto::{
     Aead, AeadAlg, Agreement, HashAlg, Kdf, KeyAlg, Mac, Message, NONCE, SigAlg, Suite, TAG, Verifier, random, soft,
@@ -23,7 +27,7 @@ pub const fn suite() -> Suite<'static> {
         hashes: soft::suite().hashes,
         macs: &[&Hmac(HashAlg::Sha256), &Hmac(HashAlg::Sha384), &Hmac(HashAlg::Sha512)],
         kdfs: &[&Hkdf(HashAlg::Sha256), &Hkdf(HashAlg::Sha384), &Hkdf(HashAlg::Sha512)],
-        verifiers: &[&Es256, &soft::Ed25519],
+        verifiers: certificates::VERIFIERS,
         aeads: &[&Cipher(AeadAlg::Aes128Gcm), &Cipher(AeadAlg::Aes256Gcm), &Cipher(AeadAlg::ChaCha20Poly1305)],
         agreements: &[&Ecdh(KeyAlg::P256), &Ecdh(KeyAlg::X25519)],
         wrap: Some(&soft::AesKw),

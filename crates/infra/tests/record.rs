@@ -42,7 +42,7 @@ impl PathEngine for Engine {
             return Err(Reason::PathUntrusted);
         }
         let validity = if now == NOW { Validity::InDate } else { Validity::LongExpired };
-        Ok(ValidatedPath { key: PublicKey::new(KeyAlg::P256, key)?, name, validity })
+        Ok(ValidatedPath { key: Some(PublicKey::new(KeyAlg::P256, key)?), name, validity })
     }
 
     fn public_key_info<'c>(&self, certificate: &'c [u8]) -> CoreResult<&'c [u8]> {

@@ -60,6 +60,8 @@ impl CoseAlg {
         match alg {
             SigAlg::Es256 => Self::ESP256,
             SigAlg::Ed25519 => Self::ED25519,
+            // Reserved: no message names it.
+            SigAlg::Certificates => Self(0),
         }
     }
 
@@ -69,6 +71,7 @@ impl CoseAlg {
         match alg {
             SigAlg::Es256 => self == Self::ESP256 || self == Self::ES256,
             SigAlg::Ed25519 => self == Self::ED25519 || self == Self::EDDSA,
+            SigAlg::Certificates => false,
         }
     }
 

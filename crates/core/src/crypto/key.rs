@@ -26,6 +26,8 @@ pub enum SigAlg {
     Es256 = 1,
     /// Ed25519; signatures are 64 bytes.
     Ed25519 = 2,
+    /// An algorithm of certificates alone, known by its AlgorithmIdentifiers: see [`super::Verifier::identifiers`].
+    Certificates = 3,
 }
 
 impl KeyAlg {

@@ -160,6 +160,11 @@ pub trait Verifier: Send + Sync {
     /// [`Reason::SignatureInvalid`] unless `signature` is one of the message by `key`; [`Reason::KeyInvalid`] for a key
     /// that is no point of the curve.
     fn verify(&self, key: &[u8], message: &mut dyn Message, signature: &[u8]) -> Result<()>;
+    /// Of [`SigAlg::Certificates`]: the AlgorithmIdentifiers (contents of the SEQUENCEs) of signatures and of keys. Key and
+    /// signature are then what the BIT STRINGs of X.509 hold.
+    fn identifiers(&self) -> [&'static [u8]; 2] {
+        [&[], &[]]
+    }
 }
 
 /// An AEAD cipher, in place.

@@ -140,8 +140,8 @@ pub enum Validity {
 /// A chain that leads to an anchor, as judged by a [`PathEngine`].
 #[derive(Clone, Copy, Debug)]
 pub struct ValidatedPath<'c> {
-    /// The key of the leaf.
-    pub key: PublicKey<'c>,
+    /// The key of the leaf; none if it is of an algorithm for certificates alone (RSA, P-384, ML-DSA).
+    pub key: Option<PublicKey<'c>>,
     /// The name of the leaf: the value of its subject's serialNumber, else of its commonName.
     pub name: &'c [u8],
     /// Whether the chain is in date. A chain that is not yet valid by a trusted clock is an error, not a validity.
@@ -176,7 +176,8 @@ pub trait PathEngine {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedPeer {
     purpose: Purpose,
-    alg: KeyAlg,
+    alg: Option<KeyAlg>,
+    /// The key, or the thumbprint of one that is not held by value.
     key: [u8; limits::PUBLIC_KEY],
     name: [u8; limits::NAME],
     name_len: usize,
@@ -185,15 +186,19 @@ pub struct VerifiedPeer {
 
 impl VerifiedPeer {
     fn mint(purpose: Purpose, key: PublicKey<'_>, name: &[u8], degraded: Option<Reason>) -> Result<Self> {
+        Self::of(purpose, Some(key.alg()), key.bytes(), name, degraded)
+    }
+
+    fn of(purpose: Purpose, alg: Option<KeyAlg>, key: &[u8], name: &[u8], degraded: Option<Reason>) -> Result<Self> {
         let mut peer = Self {
             purpose,
-            alg: key.alg(),
+            alg,
             key: [0; limits::PUBLIC_KEY],
             name: [0; limits::NAME],
             name_len: name.len(),
             degraded,
         };
-        peer.key.get_mut(..key.bytes().len()).ok_or(Reason::TooLarge)?.copy_from_slice(key.bytes());
+        peer.key.get_mut(..key.len()).ok_or(Reason::TooLarge)?.copy_from_slice(key);
         peer.name.get_mut(..name.len()).ok_or(Reason::TooLarge)?.copy_from_slice(name);
         Ok(peer)
     }
@@ -209,9 +214,11 @@ impl VerifiedPeer {
         if self.purpose == purpose { Ok(()) } else { Err(Reason::NoPurpose) }
     }
 
-    /// The peer's key.
+    /// The peer's key. [`Reason::AlgorithmUnsupported`] if it is of an algorithm for certificates alone: such a peer shows
+    /// itself in a handshake and signs no messages.
     pub fn key(&self) -> Result<PublicKey<'_>> {
-        PublicKey::new(self.alg, self.key.get(..self.alg.public_len()).ok_or(Reason::Internal)?)
+        let alg = self.alg.ok_or(Reason::AlgorithmUnsupported)?;
+        PublicKey::new(alg, self.key.get(..alg.public_len()).ok_or(Reason::Internal)?)
     }
 
     /// The peer's name: of the trust store's entry, or of the certificate.
@@ -333,7 +340,9 @@ impl<'a> Trust<'a> {
         }
         let anchors = anchors.get(..count).unwrap_or_default();
         let path = engine.validate(suite, chain, anchors, purpose, now)?;
-        if self.denies(&path.key.thumbprint(suite)?) {
+        let leaf = engine.public_key_info(chain.first().ok_or(Reason::PathUntrusted)?)?;
+        let thumbprint = path.key.map_or_else(|| suite.sha256(&[leaf]), |key| key.thumbprint(suite))?;
+        if self.denies(&thumbprint) {
             return Err(Reason::Denied);
         }
         for certificate in chain {
@@ -341,13 +350,14 @@ impl<'a> Trust<'a> {
                 return Err(Reason::Denied);
             }
         }
+        let (alg, key) = path.key.map_or((None, &thumbprint[..]), |key| (Some(key.alg()), key.bytes()));
         let failure = match path.validity {
-            Validity::InDate => return VerifiedPeer::mint(purpose, path.key, path.name, None),
+            Validity::InDate => return VerifiedPeer::of(purpose, alg, key, path.name, None),
             Validity::Expired => Failure::PeerExpired,
             Validity::LongExpired => Failure::PeerLongExpired,
         };
         match clinical::response(purpose.path(), failure) {
-            Response::Flag => VerifiedPeer::mint(purpose, path.key, path.name, Some(Reason::CertificateExpired)),
+            Response::Flag => VerifiedPeer::of(purpose, alg, key, path.name, Some(Reason::CertificateExpired)),
             Response::Hold | Response::Refuse => Err(Reason::CertificateExpired),
         }
     }

@@ -1,36 +1,48 @@
 //! x509-limbo: a JSON file of chains with the verdict that a verifier should reach.
 //!
-//! The verifier here is the device's: `aseptic_certs::Engine` with its strict profile, the soft suite and a trusted clock at
-//! the case's own time (now, where it has none). Kind SERVER is asked for a network peer (serverAuth) and its DNS or IP
-//! name, kind CLIENT for a sender of observations (clientAuth) and its mail addresses.
+//! The verifier is `aseptic_certs::PathValidator` with the hosted suite and a trusted clock at the case's own time (now, where
+//! it has none). Suite `limbo` runs every case in profile Device, suite `limbo-compat` every case in profile Compat; the
+//! suite itself holds pairs that contradict each other, one for each. Kind SERVER is asked for a network peer (serverAuth)
+//! and its DNS or IP name, kind CLIENT for a sender of observations (clientAuth) and its mail addresses.
 
 use super::{Error, Outcome, Report, Source, json};
 use aseptic_certs::name::GeneralName;
-use aseptic_certs::{Certificate, Engine};
-use aseptic_core::crypto::soft::suite;
+use aseptic_certs::profile::{COMPAT, DEVICE, Profile};
+use aseptic_certs::{Certificate, Finding, PathValidator};
+use aseptic_core::Reason;
 use aseptic_core::time::Time;
-use aseptic_core::trust::{PathEngine, Purpose, Validity};
-use aseptic_core::{Reason, Result as Verdict};
+use aseptic_core::trust::{Purpose, Validity};
+use aseptic_hosted::crypto::suite;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Runs every case of the file.
+/// Runs every case of the file in profile Device.
 pub(super) fn run(source: &Source, report: &mut Report) -> Result<(), Error> {
+    run_in(DEVICE, source, report)
+}
+
+/// Runs every case of the file in profile Compat.
+pub(super) fn run_compat(source: &Source, report: &mut Report) -> Result<(), Error> {
+    run_in(COMPAT, source, report)
+}
+
+fn run_in(profile: Profile, source: &Source, report: &mut Report) -> Result<(), Error> {
     let file = json(&source.path)?;
     let shape = |detail: &str| Error::Shape(source.path.clone(), detail.to_owned());
     for value in file["testcases"].as_array().ok_or_else(|| shape("no `testcases`"))? {
         let id = value["id"].as_str().ok_or_else(|| shape("a case without `id`"))?;
         let case = Case::read(value).ok_or_else(|| shape(id))?;
-        let classes: &[&str] = if case.accept && case.has_foreign_key() { &[FOREIGN] } else { &[] };
-        let outcome = match (case.verdict(), case.accept) {
+        let outcome = match (case.verdict(&profile), case.accept) {
             (Ok(()), true) | (Err(_), false) => Outcome::Pass,
             (Ok(()), false) => Outcome::Fail("accepted, must be refused".to_owned()),
-            (Err(reason), true) => Outcome::Fail(format!("refused, must be accepted: {reason}")),
+            (Err((reason, findings)), true) => {
+                Outcome::Fail(format!("refused, must be accepted: {reason} {}", findings.join("; ")))
+            }
         };
-        report.case(id, classes, outcome);
+        report.case(id, &[], outcome);
     }
     Ok(())
 }
@@ -42,6 +54,7 @@ struct Case<'v> {
     seconds: u64,
     purpose: Purpose,
     names: Vec<(&'v str, &'v str)>,
+    depth: Option<usize>,
     accept: bool,
 }
 
@@ -65,6 +78,7 @@ impl<'v> Case<'v> {
                 _ => return None,
             },
             names: names.map(|name| Some((name["kind"].as_str()?, name["value"].as_str()?))).collect::<Option<_>>()?,
+            depth: value["max_chain_depth"].as_u64().and_then(|depth| usize::try_from(depth).ok()),
             accept: match value["expected_result"].as_str()? {
                 "SUCCESS" => true,
                 "FAILURE" => false,
@@ -73,23 +87,19 @@ impl<'v> Case<'v> {
         })
     }
 
-    /// Whether a key is of an algorithm that the suite does not have.
-    fn has_foreign_key(&self) -> bool {
-        std::iter::once(&self.leaf).chain(&self.intermediates).chain(&self.anchors).any(|der| {
-            let key = Certificate::parse(der).and_then(|certificate| certificate.public_key());
-            key.err() == Some(Reason::AlgorithmUnsupported)
-        })
-    }
-
-    fn verdict(&self) -> Verdict<()> {
+    /// Whether the chain is believed; if not, why, and where the engine sees it.
+    fn verdict(&self, profile: &Profile) -> Result<(), (Reason, Vec<String>)> {
         let chain: Vec<&[u8]> = std::iter::once(&self.leaf).chain(&self.intermediates).map(Vec::as_slice).collect();
         let anchors: Vec<&[u8]> = self.anchors.iter().map(Vec::as_slice).collect();
-        let now = Time::trusted(self.seconds);
-        let path = Engine.validate(&suite(), &chain, &anchors, self.purpose, now)?;
+        // A case may bound the intermediates; the leaf comes on top.
+        let bound = self.depth.map_or(profile.chain, |depth| profile.chain.min(depth.saturating_add(1)));
+        let validator = PathValidator { profile: &Profile { chain: bound, ..*profile } };
+        let judgement = validator.examine(&suite(), &chain, &anchors, self.purpose, Time::trusted(self.seconds));
+        let path = judgement.verdict.map_err(|reason| (reason, judgement.findings.iter().map(finding).collect()))?;
         if path.validity != Validity::InDate {
-            return Err(Reason::CertificateExpired);
+            return Err((Reason::CertificateExpired, judgement.findings.iter().map(finding).collect()));
         }
-        let leaf = Certificate::parse(&self.leaf)?;
+        let leaf = Certificate::parse(&self.leaf).map_err(|reason| (reason, vec![]))?;
         let named = self.names.iter().all(|(kind, name)| match *kind {
             "DNS" => leaf.matches_dns(name),
             "IP" => name.parse().is_ok_and(|address| match address {
@@ -99,8 +109,12 @@ impl<'v> Case<'v> {
             "RFC822" => leaf.alternative_names().any(|presented| presented == GeneralName::Email(name)),
             _ => false,
         });
-        if named { Ok(()) } else { Err(Reason::NameMismatch) }
+        if named { Ok(()) } else { Err((Reason::NameMismatch, vec![])) }
     }
+}
+
+fn finding(finding: &Finding<'_>) -> String {
+    format!("{} {}: {:?}", finding.place, finding.rule.unwrap_or(finding.field), finding.difference)
 }
 
 /// The DER of one PEM certificate.
@@ -121,9 +135,6 @@ fn seconds(time: &str) -> Option<u64> {
     let der = [&[tag, u8::try_from(form.len()).ok()?], form.as_bytes()].concat();
     aseptic_certs::der::Reader::new(&der).time().ok()
 }
-
-/// The class of valid chains that the suite cannot check.
-const FOREIGN: &str = "valid chain with a key of a foreign algorithm";
 
 #[cfg(test)]
 mod tests {

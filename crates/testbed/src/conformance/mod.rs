@@ -8,6 +8,7 @@ mod cose;
 
 mod exceptions;
 
+#[cfg(feature = "hosted")]
 mod limbo;
 
 mod report;
@@ -38,8 +39,15 @@ pub struct Source {
 pub type Suite = fn(&Source, &mut Report) -> Result<(), Error>;
 
 /// Every suite by name.
-pub const SUITES: &[(&str, Suite)] =
-    &[("cose", cose::run), ("limbo", limbo::run), ("suit", suit::run), ("wycheproof", wycheproof::run)];
+pub const SUITES: &[(&str, Suite)] = &[
+    ("cose", cose::run),
+    #[cfg(feature = "hosted")]
+    ("limbo", limbo::run),
+    #[cfg(feature = "hosted")]
+    ("limbo-compat", limbo::run_compat),
+    ("suit", suit::run),
+    ("wycheproof", wycheproof::run),
+];
 
 /// The class of every case whose algorithm, curve, key size or encoding the library does not have, beside the class that
 /// names it.
