@@ -60,7 +60,7 @@ impl Held<'_, aseptic_device> {
         let (Device { table, clinical }, memory) = self.parts();
         let table = &*table;
         #[cfg(all(feature = "device", feature = "soft"))]
-        let software = &aseptic_core::crypto::soft::StoredKeys { store: table, entropy: table };
+        let software = &aseptic_identity::StoredKeys { store: table, entropy: table };
         #[cfg(not(all(feature = "device", feature = "soft")))]
         let software = &Absent;
         let keys: &dyn Keys = if table.has_keys() { table } else { software };

@@ -6,6 +6,7 @@
 //! * [`Identity`]: what the device is and may present now; [`confirm_handshake`] puts a new identity in charge once it has
 //!   worked.
 //! * [`tidy`]: to be called at boot.
+//! * `StoredKeys` (feature `soft`): a key store made of software, for devices without a secure element.
 //!
 //! Two records hold it all, one of the maker's and one of the owner's. A key exists before a record names it and is
 //! destroyed after none does, so a power cut at any moment leaves the identity that worked, and at worst a key too many,
@@ -55,6 +56,8 @@ mod name;
 mod path;
 mod request;
 mod stored;
+#[cfg(feature = "soft")]
+mod stored_keys;
 mod text;
 mod udi;
 
@@ -65,4 +68,6 @@ pub use identity::{Identity, confirm_handshake};
 pub use keys::tidy;
 pub use name::DeviceName;
 pub use stored::Workspace;
+#[cfg(feature = "soft")]
+pub use stored_keys::StoredKeys;
 pub use udi::Udi;

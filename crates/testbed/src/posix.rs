@@ -2,12 +2,12 @@
 //!
 //! The factory provisions it through here, tests look into it, and [`Folder::restart`] plays the boot loader.
 
-use aseptic_core::crypto::soft::StoredKeys;
 use aseptic_core::platform::{
     Absent, BootMode, Clock, Counter, Counters, Entropy, Fault, Geometry, ImageSlot, Images, Outcome, Platform, Slot,
     Store, Strength,
 };
 use aseptic_core::time::Time;
+use aseptic_identity::StoredKeys;
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};

@@ -21,8 +21,6 @@ mod p256;
 
 mod private_key;
 
-mod stored_keys;
-
 pub use cipher::{Aes128Gcm, Aes256Gcm, AesKw, ChaCha20Poly1305};
 
 pub use curve25519::{Ed25519, X25519};
@@ -32,8 +30,6 @@ pub use hash::{HkdfSha256, HkdfSha384, HkdfSha512, HmacSha256, HmacSha384, HmacS
 pub use p256::{EcdhP256, Es256};
 
 pub use private_key::PrivateKey;
-
-pub use stored_keys::StoredKeys;
 
 pub(crate) use hash::Running;
 

@@ -1,14 +1,14 @@
 //! A key store made of software, for devices without a secure element.
 
-use super::{PrivateKey, suite};
-use crate::crypto::{HashAlg, KeyAlg};
-use crate::limits;
-use crate::platform::{Entropy, Fault, KeyId, KeyPolicy, KeyUse, Keys, Outcome, Progress, SignInput, Slot, Store};
-use crate::reason::Reason;
-use crate::secret::Secret;
-use zeroize::Zeroizing;
+use aseptic_core::crypto::soft::{PrivateKey, suite};
+use aseptic_core::crypto::{HashAlg, KeyAlg, Parts};
+use aseptic_core::platform::{
+    Entropy, Fault, KeyId, KeyPolicy, KeyUse, Keys, Outcome, Progress, SignInput, Slot, Store,
+};
+use aseptic_core::secret::Secret;
+use aseptic_core::{Reason, limits};
 
-/// The slots above this one belong to software keys; those of [`crate::record::Kind`] lie far below.
+/// The slots above this one belong to software keys; those of [`aseptic_core::record::Kind`] lie far below.
 const FIRST_SLOT: u16 = 0x100;
 const VERSION: u8 = 1;
 const HEAD: usize = 4;
@@ -29,13 +29,14 @@ pub struct StoredKeys<'a> {
 
 impl StoredKeys<'_> {
     fn load(&self, id: KeyId) -> Outcome<(KeyPolicy, PrivateKey)> {
-        let mut entry = Zeroizing::new([0; ENTRY]);
-        let len = self.store.load(slot(id)?, entry.as_mut_slice()).map_err(|fault| match fault {
+        let mut entry = Secret::<ENTRY>::zeroed();
+        let len = self.store.load(slot(id)?, entry.expose_mut()).map_err(|fault| match fault {
             // Longer than any entry of ours.
             Fault::Full => Fault::Corrupt,
             other => other,
         })?;
-        let ([version, alg, usage, check], secret) = entry.split_first_chunk::<HEAD>().ok_or(Fault::Corrupt)?;
+        let ([version, alg, usage, check], secret) =
+            entry.expose().split_first_chunk::<HEAD>().ok_or(Fault::Corrupt)?;
         let usage = match usage {
             1 => KeyUse::Sign,
             2 => KeyUse::Agree,
@@ -66,11 +67,11 @@ impl Keys for StoredKeys<'_> {
         }
         let key = PrivateKey::generate(policy.alg, self.entropy).map_err(fault)?;
         let secret = key.expose().expose();
-        let mut entry = Zeroizing::new([0; ENTRY]);
-        let (head, room) = entry.split_first_chunk_mut::<HEAD>().ok_or(Fault::Corrupt)?;
+        let mut entry = Secret::<ENTRY>::zeroed();
+        let (head, room) = entry.expose_mut().split_first_chunk_mut::<HEAD>().ok_or(Fault::Corrupt)?;
         *head = [VERSION, policy.alg as u8, policy.usage as u8, digest(secret)?];
         room.copy_from_slice(secret);
-        self.store.save(slot, entry.as_slice())
+        self.store.save(slot, entry.expose())
     }
 
     fn public(&self, id: KeyId, out: &mut [u8]) -> Outcome<(KeyPolicy, usize)> {
@@ -122,7 +123,7 @@ fn slot(id: KeyId) -> Outcome<Slot> {
 
 /// One byte of SHA-256 over the secret: finds an entry that rotted, gives nothing away that helps to guess the key.
 fn digest(secret: &[u8]) -> Outcome<u8> {
-    let digest = suite().digest(HashAlg::Sha256, &mut crate::crypto::Parts(&[secret])).map_err(fault)?;
+    let digest = suite().digest(HashAlg::Sha256, &mut Parts(&[secret])).map_err(fault)?;
     digest.first().copied().ok_or(Fault::Io)
 }
 
