@@ -8,7 +8,7 @@
 //!         8  offset      2 bytes  of a piece in its blob
 //!        10  length      2 bytes  of the body; of a commit, of the blob
 //!        12  value       8 bytes  of a counter; of an erase unit, its size and how many there are
-//!        20  check       4 bytes  CRC-32 of the body; of a commit, of the blob
+//!        20  check       4 bytes  CRC-32 of the body; of a commit, of the blob; of an erase unit, where the one before ended
 //!        24  version     1 byte   1
 //!        25  zeros       3 bytes
 //!        28  head check  4 bytes  CRC-32 of all that stands before

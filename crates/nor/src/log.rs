@@ -7,7 +7,8 @@
 //! half-erased units are never looked at.
 //!
 //! A blob is written in pieces of a fresh generation, then committed; a head is written before its body and says how
-//! long that is. A head that cannot be read is a torn write: nothing was written behind it, and the unit ends there.
+//! long that is. A head that cannot be read is a torn write: nothing was written behind it, and the unit ends there. The head of
+//! the next unit says where.
 
 use crate::entry::{Entry, HEAD, Kind, crc32, crc32_part};
 use crate::{Flash, Geometry};
@@ -84,22 +85,21 @@ impl<'a> Log<'a> {
         if !shaped || count < 2 || count.checked_mul(unit) != Some(size) {
             return Err(Fault::Denied);
         }
-        let mut log =
-            Self { flash, unit, program, count, active: count.saturating_sub(1), sequence: 0, end: size };
+        let mut log = Self { flash, unit, program, count, active: count.saturating_sub(1), sequence: 0, end: size };
         for number in 0..count {
-            if let Some(sequence) = log.sequence_of(number)?
-                && sequence > log.sequence
+            if let Some(head) = log.head(number)?
+                && head.generation > log.sequence
             {
-                (log.active, log.sequence) = (number, sequence);
+                (log.active, log.sequence) = (number, head.generation);
             }
         }
         for back in 1..log.visible() {
-            if log.sequence_of(log.ring(log.count.saturating_sub(back)))? != log.sequence.checked_sub(back) {
+            if log.head(log.before(back))?.map(|head| head.generation) != log.sequence.checked_sub(back) {
                 return Err(Fault::Corrupt);
             }
         }
         if log.sequence > 0 {
-            let mut cursor = log.cursor(log.active);
+            let mut cursor = log.cursor(0)?;
             while log.next(&mut cursor)?.is_some() {}
             log.end = if cursor.blank { cursor.at } else { cursor.limit };
         }
@@ -234,11 +234,12 @@ impl<'a> Log<'a> {
         let fresh = self.ring(1);
         let sequence = self.sequence.checked_add(1).ok_or(Fault::Full)?;
         let start = self.start(fresh);
+        let closed = self.closed()?;
         self.flash.erase(start)?;
         let mut end = start.saturating_add(HEAD);
         if self.visible() == self.count.saturating_sub(1) {
-            let oldest = self.ring(2);
-            let mut cursor = self.cursor(oldest);
+            let oldest = self.visible().saturating_sub(1);
+            let mut cursor = self.cursor(oldest)?;
             while let Some((at, entry)) = self.next(&mut cursor)? {
                 let counts = match entry.kind {
                     Kind::Gone => index.counts(&entry) && self.names(oldest, entry.name)?,
@@ -256,6 +257,7 @@ impl<'a> Log<'a> {
             generation: sequence,
             length: u16::try_from(self.program).map_err(|_| Fault::Denied)?,
             value: self.shape(),
+            check: closed,
             ..Entry::EMPTY
         };
         self.program(start, &head.write())?;
@@ -263,9 +265,19 @@ impl<'a> Log<'a> {
         Ok(())
     }
 
-    /// Whether a unit holds pieces or commits of a slot.
-    fn names(&self, number: u32, name: u16) -> Outcome<bool> {
-        let mut cursor = self.cursor(number);
+    /// Where the entries of the active unit end, counted from its start: a head that fails later is told from a torn one.
+    fn closed(&self) -> Outcome<u32> {
+        if self.sequence == 0 {
+            return Ok(0);
+        }
+        let mut cursor = self.cursor(0)?;
+        while self.next(&mut cursor)?.is_some() {}
+        Ok(cursor.at.saturating_sub(self.start(self.active)))
+    }
+
+    /// Whether the unit `back` before the active one holds pieces or commits of a slot.
+    fn names(&self, back: u32, name: u16) -> Outcome<bool> {
+        let mut cursor = self.cursor(back)?;
         while let Some((_, entry)) = self.next(&mut cursor)? {
             if entry.name == name && matches!(entry.kind, Kind::Piece | Kind::Commit) {
                 return Ok(true);
@@ -348,9 +360,12 @@ impl<'a> Log<'a> {
     /// Shows every entry of the units that count.
     fn each(&self, mut visit: impl FnMut(u32, &Entry) -> Outcome<()>) -> Outcome<()> {
         for back in 0..self.visible() {
-            let mut cursor = self.cursor(self.ring(self.count.saturating_sub(back)));
+            let mut cursor = self.cursor(back)?;
             while let Some((at, entry)) = self.next(&mut cursor)? {
                 visit(at, &entry)?;
+            }
+            if back > 0 && cursor.at != cursor.limit {
+                return Err(Fault::Corrupt);
             }
         }
         Ok(())
@@ -380,13 +395,18 @@ impl<'a> Log<'a> {
         Ok(Some((at, entry)))
     }
 
-    fn cursor(&self, number: u32) -> Cursor {
-        let start = self.start(number);
-        Cursor { at: start.saturating_add(HEAD), limit: start.saturating_add(self.unit), blank: false }
+    /// A walk along the unit `back` before the active one, up to where it ended when the next one was begun.
+    fn cursor(&self, back: u32) -> Outcome<Cursor> {
+        let start = self.start(self.before(back));
+        let length = match back.checked_sub(1) {
+            None => self.unit,
+            Some(next) => self.head(self.before(next))?.map_or(0, |head| head.check).min(self.unit),
+        };
+        Ok(Cursor { at: start.saturating_add(HEAD), limit: start.saturating_add(length), blank: false })
     }
 
-    /// The sequence number in the head of a unit, if it has one.
-    fn sequence_of(&self, number: u32) -> Outcome<Option<u32>> {
+    /// The head of a unit, if it has one.
+    fn head(&self, number: u32) -> Outcome<Option<Entry>> {
         let mut head = [0; HEAD as usize];
         match self.flash.read(self.start(number), &mut head) {
             Ok(()) => {}
@@ -395,9 +415,7 @@ impl<'a> Log<'a> {
         }
         match Entry::parse(&head).filter(|entry| entry.kind == Kind::Unit) {
             None => Ok(None),
-            Some(entry) if entry.value == self.shape() && u32::from(entry.length) == self.program => {
-                Ok(Some(entry.generation))
-            }
+            Some(entry) if entry.value == self.shape() && u32::from(entry.length) == self.program => Ok(Some(entry)),
             // Written by a port that saw the area in another shape.
             Some(_) => Err(Fault::Corrupt),
         }
@@ -415,6 +433,11 @@ impl<'a> Log<'a> {
     /// The unit `steps` after the active one.
     fn ring(&self, steps: u32) -> u32 {
         self.active.saturating_add(steps).checked_rem(self.count).unwrap_or(0)
+    }
+
+    /// The unit `back` before the active one.
+    fn before(&self, back: u32) -> u32 {
+        self.ring(self.count.saturating_sub(back))
     }
 
     fn start(&self, number: u32) -> u32 {
