@@ -6,7 +6,7 @@
 
 use super::sign::{self, StoredKey};
 use super::verify::{self, OwnTrust};
-use super::{Channel, Local, Remote};
+use super::{Channel, Hurried, Local, Remote};
 use crate::{Error, Result, crypto};
 use aseptic_core::Reason;
 use aseptic_core::crypto::KeyAlg;
@@ -21,6 +21,7 @@ use rustls::{ClientConfig, ClientConnection, Connection, NamedGroup, ServerConfi
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
 
 pub(super) fn client<S: Read + Write + Send>(
     stream: S,
@@ -95,7 +96,7 @@ impl Desk<'_> {
         std::thread::scope(|scope| {
             let helper = std::thread::Builder::new().name("handshake".into()).spawn_scoped(scope, move || {
                 // The connection keeps its verifiers, which can still ask: the end must be told.
-                let shaken = complete(&mut connection, &mut stream);
+                let shaken = complete(&mut connection, &mut Hurried::new(&mut stream, TIME));
                 asking.over();
                 (connection, stream, shaken)
             })?;
@@ -179,13 +180,16 @@ impl Asking {
     }
 }
 
+/// Time for a handshake: two flights over the slowest network, and a slow key store.
+const TIME: Duration = Duration::from_secs(if cfg!(test) { 5 } else { 30 });
+
 /// Validity is judged by [`Remote::now`]; rustls only passes this on.
 #[derive(Debug)]
 struct NoTime;
 
 impl TimeProvider for NoTime {
     fn current_time(&self) -> Option<UnixTime> {
-        Some(UnixTime::since_unix_epoch(std::time::Duration::ZERO))
+        Some(UnixTime::since_unix_epoch(Duration::ZERO))
     }
 }
 

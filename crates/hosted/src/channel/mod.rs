@@ -8,7 +8,8 @@
 //! * Handshakes are signed with P-256 or Ed25519 keys.
 //!
 //! **Blocking.** All calls block as the stream does. A stream without time limits waits for a silent peer for ever:
-//! [`dial`] sets them, a server sets them on the streams it accepts.
+//! [`dial`] sets them, a server sets them on the streams it accepts. A handshake, in which nobody is known yet, ends after
+//! half a minute and one such limit even if each byte of it comes in time.
 //!
 //! **Threads.** During the handshake a helper thread drives the protocol, while key store and trust are asked on the thread
 //! that called; so they need be neither shareable nor long-lived. The helper is gone when the call returns.
@@ -18,8 +19,11 @@
 
 pub mod frame;
 mod handshake;
+mod hurried;
 mod sign;
 mod verify;
+
+pub(crate) use hurried::Hurried;
 
 use crate::{Error, Result, crypto};
 use aseptic_core::crypto::Suite;
@@ -31,7 +35,7 @@ use aseptic_identity::LocalCredential;
 use rustls::{Connection, Stream};
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Who we are: a key in a key store, and the certificates that name it.
 #[derive(Clone, Copy)]
@@ -112,10 +116,15 @@ pub fn accept<S: Read + Write + Send>(
 }
 
 /// Connects to `address` within `limit`; the stream then waits no longer than `limit` in each read and write.
+///
+/// Of a name with several addresses the first eight are tried in turn, each for its share of the time that is left. How
+/// long it takes to look a name up is a matter of the system.
 pub fn dial(address: impl ToSocketAddrs, limit: Duration) -> Result<TcpStream> {
     let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for address in address.to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, limit) {
+    let addresses: Vec<_> = address.to_socket_addrs()?.take(ADDRESSES).collect();
+    let began = Instant::now();
+    for (address, to_try) in addresses.iter().zip((1..=addresses.len()).rev()) {
+        match TcpStream::connect_timeout(address, share(limit.saturating_sub(began.elapsed()), to_try)) {
             Ok(stream) => {
                 limited(&stream, limit)?;
                 return Ok(stream);
@@ -124,6 +133,12 @@ pub fn dial(address: impl ToSocketAddrs, limit: Duration) -> Result<TcpStream> {
         }
     }
     Err(failure.into())
+}
+
+/// The time for one of so many attempts; the system takes no less than a little.
+fn share(left: Duration, attempts: usize) -> Duration {
+    let attempts = u32::try_from(attempts).unwrap_or(u32::MAX).max(1);
+    (left / attempts).max(Duration::from_millis(1))
 }
 
 /// Lets each read and write of `stream` wait no longer than `limit`, and sends what is written at once.
@@ -218,6 +233,9 @@ impl From<io::Error> for Error {
         }
     }
 }
+
+/// Addresses of one name that are tried.
+const ADDRESSES: usize = 8;
 
 #[cfg(test)]
 mod tests;

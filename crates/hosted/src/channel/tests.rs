@@ -315,6 +315,41 @@ fn noise_and_silence_end_in_an_error() {
     refused(end, Reason::NetworkFailed);
 }
 
+/// Each byte comes in time, the handshake never ends: whoever can connect could hold a thread for days.
+#[test]
+fn a_peer_that_shakes_hands_byte_by_byte_is_given_up() {
+    let ca = Ca::new("Hospital");
+    let drip = |mut stream: TcpStream| {
+        // The head of a record of 16 KiB, and then little of it.
+        let _gone = stream.write_all(&[0x16, 3, 3, 0x40, 0]);
+        for _ in 0..200 {
+            if stream.write_all(&[1]).is_err() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| drip(dial(address, LIMIT).unwrap()));
+        let stream = listener.accept().unwrap().0;
+        limited(&stream, LIMIT).unwrap();
+        let before = std::time::Instant::now();
+        let end = relay(&ca).with(owner(&ca, Purpose::Telemetry), |local, remote| accept(stream, &[], local, remote));
+        refused(end, Reason::NetworkFailed);
+        assert!(before.elapsed() < LIMIT, "{:?}", before.elapsed());
+
+        scope.spawn(|| drip(listener.accept().unwrap().0));
+        let stream = dial(address, LIMIT).unwrap();
+        let before = std::time::Instant::now();
+        let end =
+            device(&ca).with(owner(&ca, Purpose::Network), |local, remote| connect(stream, SERVER, &[], local, remote));
+        refused(end, Reason::NetworkFailed);
+        assert!(before.elapsed() < LIMIT, "{:?}", before.elapsed());
+    });
+}
+
 #[test]
 fn where_nobody_listens_the_network_failed() {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -322,6 +357,14 @@ fn where_nobody_listens_the_network_failed() {
     assert_eq!(error.reason(), Reason::NetworkFailed);
     assert!(matches!(error, Error::Network { .. }));
     assert_eq!(KEY, KeyId(1));
+}
+
+#[test]
+fn many_addresses_share_the_time_of_one() {
+    use std::time::Duration;
+    let second = Duration::from_secs(1);
+    assert_eq!([share(second, 1), share(second, 4), share(second, 0)], [second, second / 4, second]);
+    assert_eq!(share(Duration::ZERO, 3), Duration::from_millis(1));
 }
 
 mod openssl {

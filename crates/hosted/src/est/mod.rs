@@ -8,14 +8,14 @@
 mod http;
 
 use crate::Result;
-use crate::channel::{Channel, Local, Remote, connect, dial};
+use crate::channel::{Channel, Hurried, Local, Remote, connect, dial};
 use aseptic_core::platform::Keys;
 use aseptic_core::trust::Purpose;
 use aseptic_identity::{Action, Credential, Enroller, Event, Request, Response};
 use http::Answer;
 use std::io::BufReader;
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Where the registrar is, and who.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +24,7 @@ pub struct Registrar<'a> {
     pub address: &'a str,
     /// The DNS name that its certificate must bear.
     pub name: &'a str,
-    /// How long each connection attempt, read and write may take.
+    /// How long each connection attempt, read and write may take; a call of [`enrol`] ends after nine times as long.
     pub limit: Duration,
 }
 
@@ -51,7 +51,8 @@ pub fn enrol(
 ) -> Result<Outcome> {
     let remote = Remote { purposes: &[Purpose::Enrolment], ..*remote };
     let local = Local { keys, key: credential.key_id(), chain: credential.chain() };
-    let mut line = Line { registrar, local, remote, channel: None };
+    let end = Instant::now().checked_add(registrar.limit.saturating_mul(WHOLE));
+    let mut line = Line { registrar, local, remote, end, channel: None };
     let mut answer: Option<Answer> = None;
     // Each request is answered or ends the loop: there are two, and one more for each answer that repeats one.
     for _ in 0..EXCHANGES {
@@ -79,7 +80,9 @@ struct Line<'a> {
     registrar: &'a Registrar<'a>,
     local: Local<'a>,
     remote: Remote<'a>,
-    channel: Option<BufReader<Channel<TcpStream>>>,
+    /// When the registrar has had time enough, however it answers.
+    end: Option<Instant>,
+    channel: Option<BufReader<Channel<Hurried<TcpStream>>>>,
 }
 
 impl Line<'_> {
@@ -91,14 +94,14 @@ impl Line<'_> {
                 answer => return Ok(self.keep(channel, answer?)),
             }
         }
-        let stream = dial(self.registrar.address, self.registrar.limit)?;
+        let stream = Hurried::until(dial(self.registrar.address, self.registrar.limit)?, self.end);
         let channel = connect(stream, self.registrar.name, &[b"http/1.1"], &self.local, &self.remote)?;
         let mut channel = BufReader::new(channel);
         let answer = http::exchange(&mut channel, self.registrar.name, request)?;
         Ok(self.keep(channel, answer))
     }
 
-    fn keep(&mut self, channel: BufReader<Channel<TcpStream>>, answer: Answer) -> Answer {
+    fn keep(&mut self, channel: BufReader<Channel<Hurried<TcpStream>>>, answer: Answer) -> Answer {
         if answer.keep_alive {
             self.channel = Some(channel);
         }
@@ -107,6 +110,8 @@ impl Line<'_> {
 }
 
 const EXCHANGES: usize = 4;
+/// How many times [`Registrar::limit`] a registrar has: it answers two requests, perhaps on a connection each.
+const WHOLE: u32 = 8;
 
 #[cfg(test)]
 mod tests;

@@ -103,6 +103,10 @@ impl World {
     }
 
     fn device(&self, address: &str, tries: usize) -> Vec<Result<Outcome>> {
+        self.device_within(address, tries, LIMIT)
+    }
+
+    fn device_within(&self, address: &str, tries: usize, limit: Duration) -> Vec<Result<Outcome>> {
         let (platform, suite) = (self.files.platform(), crypto::suite());
         let trust = trust(Authority::Owner, &self.owner, &[Purpose::Enrolment, Purpose::Network, Purpose::Telemetry]);
         let mut workspace = Box::new(Workspace::new());
@@ -111,7 +115,7 @@ impl World {
         let identity = Identity::load(&platform, &mut buffer).unwrap();
         let credential = identity.birth().unwrap();
         let remote = Remote { suite: &suite, trust: &trust, engine: &Engine, purposes: &[], now: Time::trusted(NOW) };
-        let registrar = Registrar { address, name: NAME, limit: LIMIT };
+        let registrar = Registrar { address, name: NAME, limit };
         (0..tries).map(|_| enrol(&mut enroller, &registrar, platform.keys, &credential, &remote)).collect()
     }
 
@@ -382,4 +386,38 @@ fn a_registrar_may_be_known_by_its_role() {
         });
         assert_eq!(world.device(&address, 1)[0].as_ref().unwrap(), &Outcome::Done);
     });
+}
+
+/// Each byte comes in time, the answer never.
+#[test]
+fn a_registrar_that_answers_byte_by_byte_does_not_hold_the_device() {
+    let world = World::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let party = world.registrar(&REGISTRAR);
+    let limit = Duration::from_millis(500);
+    std::thread::scope(|scope| {
+        let world = &world;
+        scope.spawn(move || {
+            let stream = listener.accept().unwrap().0;
+            limited(&stream, LIMIT).unwrap();
+            let belief =
+                Belief { authority: Authority::Manufacturer, anchor: world.maker.der(), grants: &[Purpose::Birth] };
+            let mut channel =
+                party.with(belief, |local, remote| accept(stream, &[b"http/1.1"], local, remote)).unwrap();
+            assert!(channel.read(&mut [0; 1024]).unwrap() > 0);
+            channel.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n").unwrap();
+            for _ in 0..200 {
+                if channel.write_all(b"A").and_then(|()| channel.flush()).is_err() {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        });
+        let before = std::time::Instant::now();
+        let outcomes = world.device_within(&address, 1, limit);
+        assert_eq!(told(&outcomes[0]), Reason::NetworkFailed);
+        assert!(before.elapsed() < limit * (WHOLE + 2), "{:?}", before.elapsed());
+    });
+    assert_eq!(world.stage(), Stage::Pending);
 }
