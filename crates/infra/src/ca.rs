@@ -26,6 +26,7 @@ use crate::{AuthorityKey, Error, Result};
 use aseptic_certs::csr::Csr;
 use aseptic_certs::der::{self, Writer};
 use aseptic_certs::name::GeneralNames;
+use aseptic_certs::profile::{self, DEVICE, Position};
 use aseptic_certs::{Certificate, Engine, IDEVID_NOT_AFTER, devid, oid};
 use aseptic_core::Reason;
 use aseptic_core::crypto::{KeyAlg, PublicKey, Suite, soft};
@@ -257,7 +258,9 @@ impl Ca {
         files::write_new(&folder.join(CERTIFICATE_FILE), pem.as_bytes(), Access::All)
     }
 
-    /// Reads what [`Ca::save`] wrote. [`Reason::IdentityKeyMismatch`] if the key is not that of the certificate.
+    /// Reads what [`Ca::save`] wrote. [`Reason::IdentityKeyMismatch`] if the key is not that of the certificate,
+    /// [`Reason::FileCorrupt`] unless each certificate is of an authority, issued by the next, and the last by itself;
+    /// [`Reason::FileDenied`] for files that others may change, or read where they hold the key.
     pub fn load(folder: &Path) -> Result<Self> {
         let key = AuthorityKey::load(&folder.join(KEY_FILE))?;
         let path = folder.join(CERTIFICATE_FILE);
@@ -267,14 +270,29 @@ impl Ca {
         let mut ders = blocks.into_iter().map(pem::Pem::into_contents);
         let certificate = ders.next().ok_or_else(|| Error::new(Reason::FileCorrupt, "reading ca.pem"))?;
         let above: Vec<_> = ders.collect();
-        for der in std::iter::once(&certificate).chain(&above) {
-            Certificate::parse(der).during("reading ca.pem")?;
-        }
         let ca = Self { key, certificate, above };
+        ca.belongs_together()?;
         if ca.parsed()?.public_key().during("reading ca.pem")? != ca.key.public()? {
             return Err(Error::new(Reason::IdentityKeyMismatch, "comparing ca.key with ca.pem"));
         }
         Ok(ca)
+    }
+
+    /// Its root is what trust stores name: one that was slipped in would be believed by every device.
+    fn belongs_together(&self) -> Result<()> {
+        let certificates: Vec<_> = self
+            .certificates()
+            .map(Certificate::parse)
+            .collect::<aseptic_core::Result<_>>()
+            .during("reading ca.pem")?;
+        let issuers = certificates.iter().skip(1).chain(certificates.last());
+        let linked = certificates.iter().zip(issuers).all(|(certificate, issuer)| {
+            let signed = issuer.public_key().and_then(|key| certificate.verify_signature(&SUITE, key)).is_ok();
+            signed
+                && certificate.issuer == issuer.subject
+                && profile::check(DEVICE, certificate, Position::Intermediate).is_ok()
+        });
+        if linked { Ok(()) } else { Err(Error::new(Reason::FileCorrupt, "following the issuers in ca.pem")) }
     }
 
     fn parsed(&self) -> Result<Certificate<'_>> {

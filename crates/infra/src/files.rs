@@ -30,6 +30,11 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8], access: Access) -> Result<()>
         return Err(fail(&std::io::ErrorKind::AlreadyExists.into()));
     }
     let beside = temporary(path);
+    // A power cut may have left it, and in a container each process has the number of the one before.
+    match fs::remove_file(&beside) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(fail(&error)),
+        _ => {}
+    }
     let written = write_and_sync(&beside, bytes, access)
         // A link, unlike a rename, does not replace what has appeared under the name meanwhile.
         .and_then(|()| fs::hard_link(&beside, path))
@@ -38,15 +43,18 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8], access: Access) -> Result<()>
     written.and(removed).map_err(|error| fail(&error))
 }
 
-/// Reads a small file whole. A file for its owner alone that others may read is refused: it may have been read already.
+/// Reads a small file whole. Refused is a file that others may change, and one for its owner alone that others may read: it
+/// may have been read already.
 pub(crate) fn read(path: &Path, access: Access) -> Result<Zeroizing<Vec<u8>>> {
     let fail = |error: &std::io::Error| Error::io(error, format!("reading {}", path.display()));
     let file = File::open(path).map_err(|error| fail(&error))?;
-    if access == Access::Owner && open_to_others(&file).map_err(|error| fail(&error))? {
-        return Err(Error::new(
-            Reason::FileDenied,
-            format!("{} may be read by others; its mode must be 0600", path.display()),
-        ));
+    let (forbidden, mode) = match access {
+        Access::Owner => (0o077, "0600"),
+        Access::All => (0o022, "0644"),
+    };
+    if open_to_others(&file, forbidden).map_err(|error| fail(&error))? {
+        let context = format!("{} is open to others; its mode must be {mode}", path.display());
+        return Err(Error::new(Reason::FileDenied, context));
     }
     let length = file.metadata().map_err(|error| fail(&error))?.len();
     if length > MOST {
@@ -88,12 +96,12 @@ fn sync_folder(path: &Path) -> std::io::Result<()> {
 }
 
 #[cfg(unix)]
-fn open_to_others(file: &File) -> std::io::Result<bool> {
+fn open_to_others(file: &File, forbidden: u32) -> std::io::Result<bool> {
     use std::os::unix::fs::PermissionsExt;
-    Ok(file.metadata()?.permissions().mode() & 0o077 != 0)
+    Ok(file.metadata()?.permissions().mode() & forbidden != 0)
 }
 
 #[cfg(not(unix))]
-fn open_to_others(_: &File) -> std::io::Result<bool> {
+fn open_to_others(_: &File, _: u32) -> std::io::Result<bool> {
     Ok(false)
 }

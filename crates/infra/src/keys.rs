@@ -163,6 +163,12 @@ mod tests {
         assert_eq!(key.save(&path).unwrap_err().reason(), Reason::FileExists);
         assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "nothing is left beside the key");
 
+        // What a power cut left of a former attempt is neither kept nor in the way.
+        let left = folder.path().join(format!("other.key.{}.new", std::process::id()));
+        std::fs::write(&left, "half a key").unwrap();
+        key.save(&folder.path().join("other.key")).unwrap();
+        assert!(!left.exists());
+
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o640)).unwrap();
         assert_eq!(AuthorityKey::load(&path).unwrap_err().reason(), Reason::FileDenied);
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();

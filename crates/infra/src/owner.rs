@@ -20,6 +20,8 @@
 use crate::error::While;
 use crate::trust::Memory;
 use crate::{Error, Result};
+use aseptic_certs::Certificate;
+use aseptic_certs::profile::{self, DEVICE, Position};
 use aseptic_core::cose::{self, Headers, Signer};
 use aseptic_core::crypto::{PublicKey, Suite};
 use aseptic_core::trust::{self, Authority, Entry, Material, PhysicalPresence, Purpose, Purposes, StoreContent};
@@ -96,7 +98,8 @@ impl<'a> Store<'a> {
     ///
     /// The object is installed in a device made of memory before it is handed out, so what a device would refuse comes
     /// back as the device's own reason: too few signatures of the keys put in charge, a purpose of the other authority, a
-    /// published test key, an object over [`limits::TRUST_STORE`]. A version that changes the keys in charge must carry
+    /// published test key, an anchor that is no certificate of an authority as devices want it, an object over
+    /// [`limits::TRUST_STORE`]. A version that changes the keys in charge must carry
     /// signatures of the old keys too; only the device knows those.
     pub fn sign(&self, suite: &Suite<'_>, keys: &[(PublicKey<'_>, &dyn Signer)]) -> Result<Vec<u8>> {
         let content = StoreContent {
@@ -111,6 +114,13 @@ impl<'a> Store<'a> {
         let mut payload = [0; limits::TRUST_STORE];
         let length = content.encode(&mut payload).map_err(too_large)?;
         let payload = payload.get(..length).unwrap_or_default();
+        for entry in &self.entries {
+            if let Material::Certificate(der) = entry.material {
+                Certificate::parse(der)
+                    .and_then(|anchor| profile::check(DEVICE, &anchor, Position::Anchor))
+                    .during("reading an anchor")?;
+            }
+        }
 
         let thumbprints: Vec<_> = keys
             .iter()
@@ -152,6 +162,7 @@ fn too_large(reason: Reason) -> Error {
 mod tests {
     use super::*;
     use crate::AuthorityKey;
+    use crate::ca::{Ca, Server, Validity};
     use aseptic_core::crypto::{KeyAlg, soft};
     use aseptic_core::platform::{Counter, Counters};
 
@@ -200,6 +211,19 @@ mod tests {
         let denied = base.clone().deny(public(&key).thumbprint(&suite).unwrap());
         assert_eq!(denied.sign(&suite, &own).unwrap_err().reason(), Reason::Denied);
         let big = [0; 3000];
+        let garbage = base.clone().anchor("a", &[Purpose::Birth], &big[..100]);
+        assert_eq!(garbage.sign(&suite, &own).unwrap_err().reason(), Reason::CertificateMalformed);
+        let maker = Ca::new("Maker", Validity::years(1_780_000_000, 1).unwrap()).unwrap();
+        let server = maker.issue_server(
+            "server.example",
+            key.public().unwrap(),
+            Server::Relay,
+            Validity::days(1_780_000_000, 1).unwrap(),
+        );
+        let server = server.unwrap();
+        let no_authority = base.clone().anchor("a", &[Purpose::Birth], &server[0]);
+        assert_eq!(no_authority.sign(&suite, &own).unwrap_err().reason(), Reason::PathKeyUsage);
+        assert!(base.clone().anchor("a", &[Purpose::Birth], maker.anchor()).sign(&suite, &own).is_ok());
         let large = base.clone().anchor("a", &[Purpose::Birth], &big).anchor("b", &[Purpose::Birth], &big);
         assert_eq!(large.sign(&suite, &own).unwrap_err().reason(), Reason::TooLarge);
         assert_eq!(base.clone().version(0).sign(&suite, &own).unwrap_err().reason(), Reason::TrustMalformed);

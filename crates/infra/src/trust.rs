@@ -18,6 +18,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub struct ServerTrust {
     suite: Suite<'static>,
     memory: Memory,
+    /// A store is a record and a counter, which change one after the other.
+    turn: Mutex<()>,
 }
 
 impl ServerTrust {
@@ -30,11 +32,12 @@ impl ServerTrust {
             trust::install(&memory.platform(), &suite, *authority, object, presence, &mut buffer)
                 .during("taking in a trust store")?;
         }
-        Ok(Self { suite, memory })
+        Ok(Self { suite, memory, turn: Mutex::new(()) })
     }
 
     /// Replaces the store of `authority` by a newer one, under the rules by which a device updates its own.
     pub fn update(&self, authority: Authority, object: &[u8]) -> Result<()> {
+        let _in_turn = lock(&self.turn);
         let mut buffer = [0; limits::TRUST_STORE];
         trust::update(&self.memory.platform(), &self.suite, authority, object, &mut buffer)
             .during("updating a trust store")
@@ -46,10 +49,14 @@ impl ServerTrust {
         &self.suite
     }
 
-    /// Hands the stores as they are now to `use_it`.
+    /// Hands the stores as they are now to `use_it`. An update meanwhile waits for nobody and shows the next time.
     pub fn with<T>(&self, use_it: impl FnOnce(&Trust<'_>) -> aseptic_core::Result<T>) -> aseptic_core::Result<T> {
         let mut buffers = TrustBuffers::new();
-        use_it(&Trust::load(&self.memory.platform(), &mut buffers)?)
+        let loaded = {
+            let _in_turn = lock(&self.turn);
+            Trust::load(&self.memory.platform(), &mut buffers)?
+        };
+        use_it(&loaded)
     }
 }
 
@@ -167,6 +174,48 @@ mod tests {
         assert_eq!(new(&[(Authority::Manufacturer, &object)]), Some(Reason::TrustPurpose));
         assert_eq!(new(&[(Authority::Owner, &object), (Authority::Owner, &object)]), Some(Reason::TrustExists));
         assert_eq!(new(&[]), None);
+    }
+
+    /// An operator replaces the stores while devices shake hands, and so does his colleague.
+    #[test]
+    fn updates_and_handshakes_at_once_leave_whole_stores() {
+        const LAST: u64 = 150;
+        let suite = soft::suite();
+        let (author, adapter) = (key(), key());
+        let objects: Vec<_> = (1..=LAST)
+            .map(|version| {
+                let public = author.public().unwrap();
+                let store = Author::new(Authority::Owner, 1).version(version).signer(public);
+                let store = store.pin("adapter", &[Purpose::Receive], adapter.public().unwrap());
+                store.sign(&suite, &[(public, &author)]).unwrap()
+            })
+            .collect();
+        let server = ServerTrust::new(suite, &[(Authority::Owner, &objects[0])]).unwrap();
+        let over = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while !over.load(std::sync::atomic::Ordering::SeqCst) {
+                        server.with(|trust| trust.pinned(&suite, Purpose::Receive, b"adapter")).unwrap();
+                    }
+                });
+            }
+            let operators: Vec<_> = (0..2)
+                .map(|_| {
+                    scope.spawn(|| {
+                        for object in &objects[1..] {
+                            let told = server.update(Authority::Owner, object).map_err(|error| error.reason());
+                            assert!(matches!(told, Ok(()) | Err(Reason::TrustRollback)), "{told:?}");
+                        }
+                    })
+                })
+                .collect();
+            let whole = operators.into_iter().all(|operator| operator.join().is_ok());
+            over.store(true, std::sync::atomic::Ordering::SeqCst);
+            assert!(whole);
+        });
+        let version = server.with(|trust| Ok(trust.store(Authority::Owner)?.version));
+        assert_eq!(version, Ok(LAST));
     }
 
     fn key() -> AuthorityKey {

@@ -279,6 +279,26 @@ fn an_authority_comes_back_from_its_files() {
     let chain = loaded.issue_birth(&request(&key(), "PUMP-0001"), &EXPECTED, NOW).unwrap();
     assert_eq!(chain.len(), 2);
 
+    // Somebody else's root, put under the true certificates: what reads this folder would name it in a trust store.
+    let path = folder.path().join("ca.pem");
+    let whole = std::fs::read_to_string(&path).unwrap();
+    let block = |der: &[u8]| ::pem::encode(&::pem::Pem::new("CERTIFICATE", der));
+    let foreign = Ca::new("Root", Validity::years(NOW, 20).unwrap()).unwrap();
+    let (leaf, below) = (block(&chain[0]), block(issuing.certificate()));
+    for other in [
+        whole.clone() + &block(foreign.certificate()),
+        below.clone() + &block(foreign.certificate()),
+        below.clone() + &leaf,
+        below,
+    ] {
+        std::fs::write(&path, other).unwrap();
+        assert_eq!(reason(Ca::load(folder.path())), Reason::FileCorrupt);
+    }
+    std::fs::write(&path, &whole).unwrap();
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o664)).unwrap();
+    assert_eq!(reason(Ca::load(folder.path())), Reason::FileDenied);
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+
     // A key that is not the certificate's.
     std::fs::remove_file(folder.path().join("ca.key")).unwrap();
     key().save(&folder.path().join("ca.key")).unwrap();
