@@ -389,20 +389,21 @@ fn noise_does_not_stop_the_server() {
     assert_eq!(scene.ask("GET", "/.well-known/est/cacerts", "x", b"").0, 200);
 }
 
+/// A connection from another address than the device's.
+#[cfg(target_os = "linux")]
+fn from_elsewhere(address: SocketAddr) -> TcpStream {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    runtime.block_on(socket.connect(address)).unwrap().into_std().unwrap()
+}
+
 /// Two hundred connections that say nothing, from another address than the device's.
 #[cfg(target_os = "linux")]
 #[test]
 fn one_address_cannot_shut_the_others_out() {
     let scene = scene(|registrar| registrar);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let silent: Vec<_> = (0..200)
-        .map(|_| {
-            let socket = tokio::net::TcpSocket::new_v4().unwrap();
-            let _inside = runtime.enter();
-            socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
-            runtime.block_on(socket.connect(scene.handle.address())).unwrap()
-        })
-        .collect();
+    let silent: Vec<_> = (0..200).map(|_| from_elsewhere(scene.handle.address())).collect();
     assert_eq!(scene.ask("GET", "/.well-known/est/cacerts", "x", b"").0, 200);
     // Who it was stands in the log, once and not two hundred times.
     let told: Vec<_> =
@@ -414,6 +415,31 @@ fn one_address_cannot_shut_the_others_out() {
     for _ in 0..20 {
         assert_eq!(scene.ask("GET", "/.well-known/est/cacerts", "x", b"").0, 200);
     }
+}
+
+/// The hospital's own code fails: that costs the connection which it was called for and no other.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_policy_or_sink_that_panics_does_not_stop_the_server() {
+    let scene = scene(|registrar| {
+        registrar.policy(|_| panic!("no policy today")).audit(|audit| {
+            assert!(!matches!(audit.operation.as_str(), "connection" | "handshake"), "no audit today");
+        })
+    });
+    let alive = || assert_eq!(scene.ask("GET", "/.well-known/est/cacerts", "x", b"").0, 200);
+    let body = wrapped(&request(&key(), SERIAL), "\n");
+    let head = format!(
+        "POST /.well-known/est/simpleenroll HTTP/1.1\r\nHost: {NAME}\r\nContent-Type: application/pkcs10\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    assert!(scene.raw(&[head.as_bytes(), &body].concat()).map_or(true, |answer| answer.is_empty()));
+    alive();
+    let _stranger = scene.connect(None).write_all(b"GET / HTTP/1.1\r\n\r\n");
+    alive();
+    let silent: Vec<_> = (0..20).map(|_| from_elsewhere(scene.handle.address())).collect();
+    std::thread::sleep(Duration::from_millis(100));
+    alive();
+    drop(silent);
 }
 
 #[test]

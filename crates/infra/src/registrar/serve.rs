@@ -124,7 +124,9 @@ async fn run(
             Entry::Place(place) => place,
             Entry::Full { first } => {
                 if first {
-                    refused(&registrar, from, "connection", Reason::TooLarge);
+                    // A task of its own: this loop must not end with a sink that panics.
+                    let registrar = Arc::clone(&registrar);
+                    tokio::spawn(async move { refused(&registrar, from, "connection", Reason::TooLarge) });
                 }
                 continue;
             }
