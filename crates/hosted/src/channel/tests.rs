@@ -319,34 +319,30 @@ fn noise_and_silence_end_in_an_error() {
 #[test]
 fn a_peer_that_shakes_hands_byte_by_byte_is_given_up() {
     let ca = Ca::new("Hospital");
+    // The head of a record of 16 KiB, and then little of it. Whether the other side left before that was all.
     let drip = |mut stream: TcpStream| {
-        // The head of a record of 16 KiB, and then little of it.
         let _gone = stream.write_all(&[0x16, 3, 3, 0x40, 0]);
-        for _ in 0..200 {
-            if stream.write_all(&[1]).is_err() {
-                break;
-            }
+        (0..600).any(|_| {
             std::thread::sleep(std::time::Duration::from_millis(100));
-        }
+            stream.write_all(&[1]).is_err()
+        })
     };
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::scope(|scope| {
-        scope.spawn(|| drip(dial(address, LIMIT).unwrap()));
+        let slow = scope.spawn(|| drip(dial(address, LIMIT).unwrap()));
         let stream = listener.accept().unwrap().0;
         limited(&stream, LIMIT).unwrap();
-        let before = std::time::Instant::now();
         let end = relay(&ca).with(owner(&ca, Purpose::Telemetry), |local, remote| accept(stream, &[], local, remote));
         refused(end, Reason::NetworkFailed);
-        assert!(before.elapsed() < LIMIT, "{:?}", before.elapsed());
+        assert!(slow.join().unwrap());
 
-        scope.spawn(|| drip(listener.accept().unwrap().0));
+        let slow = scope.spawn(|| drip(listener.accept().unwrap().0));
         let stream = dial(address, LIMIT).unwrap();
-        let before = std::time::Instant::now();
         let end =
             device(&ca).with(owner(&ca, Purpose::Network), |local, remote| connect(stream, SERVER, &[], local, remote));
         refused(end, Reason::NetworkFailed);
-        assert!(before.elapsed() < LIMIT, "{:?}", before.elapsed());
+        assert!(slow.join().unwrap());
     });
 }
 
