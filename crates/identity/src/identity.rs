@@ -11,7 +11,8 @@ use aseptic_core::{Reason, Result, limits};
 /// Who this device is, read from its two records.
 ///
 /// A credential whose key is not in the key store (lost, or the flash was copied from another device) is left out and
-/// reported as event [`Reason::IdentityKeyLost`] with its key id; the others stay usable.
+/// reported as event [`Reason::IdentityKeyLost`] with its key id, and one whose certificate cannot be read with the reason
+/// of that; the others stay usable.
 #[derive(Clone, Copy, Debug)]
 pub struct Identity<'b> {
     record: Option<Birth<'b>>,
@@ -142,7 +143,14 @@ pub fn confirm_handshake(platform: &Platform<'_>, key: KeyId, workspace: &mut Wo
 fn present<'b>(platform: &Platform<'_>, held: Option<Held<'b>>) -> Result<Option<Held<'b>>> {
     let Some((held, leaf)) = held.and_then(|held| Some((held, held.chain.leaf()?))) else { return Ok(None) };
     let mut bytes = [0; limits::PUBLIC_KEY];
-    let certified = Certificate::parse(leaf)?.public_key()?;
+    // It could be read when it was stored; what a later release makes of it must not cost the others too.
+    let certified = match Certificate::parse(leaf).and_then(|leaf| leaf.public_key()) {
+        Ok(certified) => certified,
+        Err(reason) => {
+            platform.event(reason, u64::from(held.key.0));
+            return Ok(None);
+        }
+    };
     match keys::public(platform, held.key, &mut bytes) {
         Ok(key) if key == certified => Ok(Some(held)),
         Ok(_) | Err(Reason::IdentityKeyLost) => {

@@ -4,6 +4,7 @@ use crate::support::*;
 use aseptic_certs::{Engine, base64, cms};
 use aseptic_core::crypto::soft;
 use aseptic_core::platform::{KeyId, Keys};
+use aseptic_core::record::{self, Kind};
 use aseptic_core::trust::Trust;
 use aseptic_core::{Reason, Result, limits};
 use aseptic_identity::{Action, Enroller, Event, Origin, Response, Stage, Workspace, confirm_handshake, tidy};
@@ -443,4 +444,39 @@ fn a_device_without_a_clock_enrols() {
         }
         assert!(done);
     }
+}
+
+/// A later release may read certificates more strictly than the one that stored them.
+#[test]
+fn a_stored_certificate_that_cannot_be_read_costs_its_own_identity_alone() {
+    let world = World::new();
+    let bench = world.born();
+    assert_eq!(world.enrol(&bench, &Registrar::new(&world)), Ok(0));
+    confirm(&bench).unwrap();
+    let leaf = |origin| {
+        identity(&bench, |identity| {
+            let credential = if origin == Origin::Birth { identity.birth() } else { identity.credential() };
+            credential.unwrap().chain()[0].to_vec()
+        })
+        .unwrap()
+    };
+    let spoil = |kind, leaf: &[u8]| {
+        let (mut frame, platform) = (vec![0; limits::SLOT], bench.platform());
+        let mut payload = record::load(platform.store, kind, &mut frame).unwrap().unwrap().to_vec();
+        let at = payload.windows(leaf.len()).position(|window| window == leaf).unwrap();
+        payload[at] = 0x31;
+        record::save(platform.store, kind, &payload, &mut frame).unwrap();
+    };
+    let (birth, local) = (leaf(Origin::Birth), leaf(Origin::Local));
+    let _earlier = bench.take_events();
+    spoil(Kind::BirthIdentity, &birth);
+    identity(&bench, |identity| {
+        proves_possession(&bench, &identity.credential().unwrap());
+        assert_eq!(identity.credential().unwrap().origin(), Origin::Local);
+        assert_eq!(identity.birth(), Err(Reason::IdentityKeyLost));
+    })
+    .unwrap();
+    assert_eq!(bench.take_events()[0].reason, Reason::CertificateMalformed);
+    spoil(Kind::LocalIdentity, &local);
+    identity(&bench, |identity| assert_eq!(identity.credential(), Err(Reason::IdentityKeyLost))).unwrap();
 }
