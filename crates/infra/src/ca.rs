@@ -288,9 +288,8 @@ impl Ca {
         let issuers = certificates.iter().skip(1).chain(certificates.last());
         let linked = certificates.iter().zip(issuers).all(|(certificate, issuer)| {
             let signed = issuer.public_key().and_then(|key| certificate.verify_signature(&SUITE, key)).is_ok();
-            signed
-                && certificate.issuer == issuer.subject
-                && profile::check(DEVICE, certificate, Position::Intermediate).is_ok()
+            let subject = profile::Subject { certificate, position: Position::Intermediate, suite: &SUITE };
+            signed && certificate.issuer == issuer.subject && profile::check(DEVICE.rules, &subject).is_ok()
         });
         if linked { Ok(()) } else { Err(Error::new(Reason::FileCorrupt, "following the issuers in ca.pem")) }
     }

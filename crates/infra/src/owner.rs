@@ -21,7 +21,6 @@ use crate::error::While;
 use crate::trust::Memory;
 use crate::{Error, Result};
 use aseptic_certs::Certificate;
-use aseptic_certs::profile::{self, DEVICE, Position};
 use aseptic_core::cose::{self, Headers, Signer};
 use aseptic_core::crypto::{PublicKey, Suite};
 use aseptic_core::trust::{self, Authority, Entry, Material, PhysicalPresence, Purpose, Purposes, StoreContent};
@@ -98,7 +97,7 @@ impl<'a> Store<'a> {
     ///
     /// The object is installed in a device made of memory before it is handed out, so what a device would refuse comes
     /// back as the device's own reason: too few signatures of the keys put in charge, a purpose of the other authority, a
-    /// published test key, an anchor that is no certificate of an authority as devices want it, an object over
+    /// published test key, an anchor that is no certificate of an authority, an object over
     /// [`limits::TRUST_STORE`]. A version that changes the keys in charge must carry
     /// signatures of the old keys too; only the device knows those.
     pub fn sign(&self, suite: &Suite<'_>, keys: &[(PublicKey<'_>, &dyn Signer)]) -> Result<Vec<u8>> {
@@ -116,9 +115,12 @@ impl<'a> Store<'a> {
         let payload = payload.get(..length).unwrap_or_default();
         for entry in &self.entries {
             if let Material::Certificate(der) = entry.material {
-                Certificate::parse(der)
-                    .and_then(|anchor| profile::check(DEVICE, &anchor, Position::Anchor))
-                    .during("reading an anchor")?;
+                // Which profile the device keeps and which keys it knows is not known here.
+                let anchor = Certificate::parse(der).during("reading an anchor")?;
+                let authority = anchor.extensions.basic_constraints.is_some_and(|constraints| constraints.ca);
+                if anchor.version == 3 && !authority {
+                    return Err(Error::new(Reason::PathKeyUsage, "reading an anchor"));
+                }
             }
         }
 
