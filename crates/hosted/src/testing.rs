@@ -61,7 +61,8 @@ impl Ca {
     }
 
     pub(crate) fn issue(&self, leaf: &Leaf<'_>, key: &impl PublicKeyData) -> rcgen::Certificate {
-        let mut params = parameters(leaf.name, leaf.until);
+        // The commonName of a server is a name that subjectAltName has.
+        let mut params = parameters(leaf.dns.unwrap_or(leaf.name), leaf.until);
         params.use_authority_key_identifier_extension = true;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = leaf.usage.iter().cloned().collect();

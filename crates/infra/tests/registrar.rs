@@ -4,9 +4,9 @@ mod common;
 
 use aseptic_certs::csr::{self, CsrTemplate};
 use aseptic_certs::{Certificate, base64, cms};
-use aseptic_core::Reason;
 use aseptic_core::crypto::{KeyAlg, soft};
 use aseptic_core::trust::{Authority, Purpose};
+use aseptic_core::{Reason, limits};
 use aseptic_hosted::channel;
 use aseptic_infra::ca::{Ca, Chain, Expected, Local, Server, Validity};
 use aseptic_infra::owner::Store;
@@ -316,8 +316,8 @@ fn refusals_say_why_in_plain_text() {
         (enrol(b"this is no base64!"), 400, Some(Reason::EstTransfer)),
         (enrol(&good), 400, Some(Reason::EstTransfer)),
         (enrol(&wrapped(&good[..good.len() - 1], "\n")), 400, Some(Reason::CsrMalformed)),
-        (enrol(&wrapped(&[0x30; 4097], "")), 413, Some(Reason::TooLarge)),
-        (enrol(&vec![b'A'; 9000]), 413, Some(Reason::TooLarge)),
+        (enrol(&wrapped(&[0x30; limits::CERTIFICATE + 1], "")), 413, Some(Reason::TooLarge)),
+        (enrol(&vec![b'A'; 2 * limits::CERTIFICATE + 1]), 413, Some(Reason::TooLarge)),
         (
             scene.ask("POST", &format!("{base}/simpleenroll"), "text/plain", &wrapped(&good, "\n")),
             415,
@@ -452,7 +452,7 @@ fn audit_lines_are_short_and_plain_and_leave_nothing_out() {
     assert!(line.contains(" from=127.0.0.1:") && line.contains("op=GET \\u{e9}\\u{2003}status=200xxx"), "{line}");
     assert_eq!(line.split(' ').filter(|part| part.starts_with("status=")).collect::<Vec<_>>(), ["status=404"]);
 
-    assert_eq!(scene.enrol(&vec![b'A'; 9000]).0, 413);
+    assert_eq!(scene.enrol(&vec![b'A'; 2 * limits::CERTIFICATE + 1]).0, 413);
     let audit = scene.last();
     assert_eq!((audit.status, audit.reason), (Some(413), Some(Reason::TooLarge)));
     assert_eq!((audit.device.as_deref(), audit.operation.as_str()), (Some(SERIAL), "POST simpleenroll"));

@@ -104,7 +104,7 @@ fn a_sealed_observation_crosses_mutual_tls_and_is_opened_behind_the_relay() {
         let local = Local { keys: &pump, key: SIGN, chain: &[&pump_certificate] };
         let remote = Remote { suite: &suite, trust: &trust, engine: &Engine, purposes: &[Purpose::Network], now: NOW };
         let mut channel = connect(dial(address, LIMIT).unwrap(), RELAY, &[PROTOCOL], &local, &remote).unwrap();
-        assert_eq!(channel.peer().name(), b"relay-1");
+        assert_eq!(channel.peer().name(), RELAY.as_bytes());
         for message in &sealed {
             channel.send_frame(message).unwrap();
         }
@@ -154,7 +154,7 @@ fn relay_once(
     ca: &CertifiedIssuer<'static, KeyPair>,
 ) -> aseptic_infra::Result<u64> {
     let (machine, [key, _]) = machine(2);
-    let chain = certificate(ca, "relay-1", Some(RELAY), &key);
+    let chain = certificate(ca, RELAY, Some(RELAY), &key);
     let purposes = Purposes::of(&[Purpose::Telemetry]);
     let anchor = [Entry { purposes, name: b"hospital", material: Material::Certificate(ca.as_ref().der()) }];
     let trust = danger::unsigned(Authority::Owner, &anchor).unwrap();

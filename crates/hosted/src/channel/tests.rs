@@ -52,7 +52,7 @@ fn both_sides_know_each_other_and_share_a_binding() {
             (Ok(client), Ok(server)) => (client, server),
             (client, server) => panic!("{:?} {:?}", client.err(), server.err()),
         };
-        assert_eq!(client.peer().name(), b"relay-1");
+        assert_eq!(client.peer().name(), SERVER.as_bytes());
         assert_eq!(client.peer().purpose(), Purpose::Network);
         assert_eq!(server.peer().name(), b"PUMP-0001");
         assert_eq!(server.peer().purpose(), Purpose::Telemetry);
