@@ -82,7 +82,8 @@ static aseptic_status flush_folder(void *ctx)
 
 static aseptic_status replace(void *ctx, const char *kind, unsigned number, const uint8_t *bytes, size_t len)
 {
-    char path[PATH_SIZE], fresh[PATH_SIZE];
+    char path[PATH_SIZE];
+    char fresh[PATH_SIZE];
     path_of(path, ctx, kind, number, "");
     path_of(fresh, ctx, kind, number, ".new");
     int file = open(fresh, O_WRONLY | O_CREAT | O_TRUNC, 0600);

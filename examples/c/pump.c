@@ -36,7 +36,8 @@ static aseptic_slice text(const char *string)
 
 static int refused(const char *what, aseptic_status status)
 {
-    aseptic_slice cause = aseptic_status_cause(status), remedy = aseptic_status_remedy(status);
+    aseptic_slice cause = aseptic_status_cause(status);
+    aseptic_slice remedy = aseptic_status_remedy(status);
     (void)fprintf(stderr, "%s: %.*s (E%d)\n%.*s\n", what, (int)cause.len, (const char *)cause.ptr, (int)status,
                   (int)remedy.len, (const char *)remedy.ptr);
     return 1;
@@ -78,7 +79,8 @@ static int seal(aseptic_device *device, const char *path)
 static aseptic_status stream(aseptic_device *device, aseptic_update *update, FILE *image)
 {
     static uint8_t chunk[CHUNK];
-    uint64_t offset, missing;
+    uint64_t offset;
+    uint64_t missing;
     aseptic_status status = aseptic_update_offset(update, &offset, &missing);
     if (status != ASEPTIC_OK || fseek(image, (long)offset, SEEK_SET) != 0) {
         return status == ASEPTIC_OK ? ASEPTIC_PLATFORM_IO : status;
@@ -170,7 +172,7 @@ int main(int count, char **words)
     }
     aseptic_status status = platform_posix(&platform, words[1]);
     if (status == ASEPTIC_OK) {
-        status = aseptic_device_init(&device, &platform, NULL);
+        status = aseptic_device_init(&device, &platform);
     }
     if (status != ASEPTIC_OK) {
         return refused("start", status);

@@ -13,8 +13,6 @@ pub mod fuzzing;
 
 pub mod hostile;
 
-pub mod nor;
-
 pub mod posix;
 
 pub mod sweep;

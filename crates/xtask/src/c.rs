@@ -4,9 +4,6 @@ use crate::{dist, shell};
 use anyhow::{Result, bail};
 use std::path::Path;
 
-/// The languages the header must compile as, alone and without a warning.
-const DIALECTS: [(&str, &str); 4] = [("gcc", "c99"), ("gcc", "c11"), ("gcc", "c17"), ("g++", "c++17")];
-const STRICT: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
 const SANITIZERS: &str = "gcc -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all";
 /// Also a leak and a read of memory that nobody wrote end with this status, which no program of ours uses.
 const VALGRIND: &str = "valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=all";
@@ -22,7 +19,6 @@ struct Way<'a> {
 /// Builds `dist/`, then runs the tests of the C interface in every way: static, shared, under sanitizers, under valgrind.
 pub(crate) fn run() -> Result<()> {
     let dist = dist::run()?;
-    header(&dist)?;
     dist::check(&dist)?;
     let library = dist.join("lib");
     let fixed = format!("{} {}", library.join("libaseptic.a").display(), dist::PRIVATE);
@@ -43,20 +39,6 @@ pub(crate) fn run() -> Result<()> {
     for way in ways {
         drive(&dist, &way)?;
     }
-    Ok(())
-}
-
-fn header(dist: &Path) -> Result<()> {
-    for (compiler, dialect) in DIALECTS {
-        let language = if compiler == "g++" { "c++" } else { "c" };
-        shell::run(
-            shell::program(compiler)
-                .args([&format!("-std={dialect}"), "-ffreestanding", "-fsyntax-only", "-x", language])
-                .args(STRICT)
-                .arg(dist.join("include/aseptic.h")),
-        )?;
-    }
-    println!("c: the header compiles alone as C99, C11, C17 and C++17");
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! The chores of the project. Depends on nothing of the product.
 #![forbid(unsafe_code)]
 
+mod abi;
 mod c;
 mod dependencies;
 mod dist;
@@ -11,6 +12,7 @@ mod interop;
 mod setup;
 mod shell;
 mod source;
+mod state;
 mod test;
 
 use anyhow::Result;
@@ -50,6 +52,21 @@ enum Chore {
     },
     /// Build dist/: header, static and shared library, pkg-config file, CMake config
     Dist,
+    /// Check the interface that C programs rely on: layout, compilers, MISRA C, variables, changes since the last release
+    Abi {
+        /// First write tests/abi/symbols.txt and layout.c as the header has them, for review
+        #[arg(long)]
+        accept: bool,
+    },
+    /// Check the stored states of releases, and that the last one reads what this code writes
+    State {
+        /// Write the states of this version, which has no tag yet
+        #[arg(long)]
+        write: bool,
+        /// Let the code of this commit read what this code writes
+        #[arg(long)]
+        against: Option<String>,
+    },
     /// Build and run the C programs against dist/, plain, under sanitizers and under valgrind
     C,
     /// Build the library for microcontrollers and run C firmware around it in QEMU
@@ -72,6 +89,10 @@ fn main() -> Result<()> {
         Chore::Conformance { suite, path, keys } => conformance(&suite, &path, keys.as_deref()),
         Chore::Header { check } => header::run(check),
         Chore::Dist => dist::run().map(drop),
+        Chore::Abi { accept } => abi::run(accept),
+        Chore::State { write: true, .. } => state::write(),
+        Chore::State { against: Some(commit), .. } => state::against(&commit),
+        Chore::State { .. } => state::run(),
         Chore::C => c::run(),
         Chore::Firmware => firmware::run(),
         Chore::Interop => interop::run(),

@@ -17,7 +17,7 @@ const TARGETS: [&str; 5] = [
 ];
 
 /// Debian packages, each with a program that shows whether it is there, and what belongs to it.
-const DEBIAN: [(&str, &str, &str); 13] = [
+const DEBIAN: [(&str, &str, &str); 16] = [
     ("gcc", "gcc", "--version"),
     ("g++", "g++", "--version"),
     ("valgrind", "valgrind", "--version"),
@@ -25,6 +25,9 @@ const DEBIAN: [(&str, &str, &str); 13] = [
     ("curl", "curl", "--version"),
     ("pkg-config", "pkg-config", "--version"),
     ("cmake", "cmake", "--version"),
+    ("clang", "clang", "--version"),
+    ("cppcheck", "cppcheck", "--version"),
+    ("abigail-tools", "abidiff", "--version"),
     ("python3-venv", "python3", "-cimport ensurepip, venv"),
     ("gcc-arm-none-eabi libnewlib-arm-none-eabi", "arm-none-eabi-gcc", "--version"),
     ("qemu-system-arm", "qemu-system-arm", "--version"),

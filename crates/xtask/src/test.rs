@@ -1,17 +1,17 @@
 //! Everything that CI runs, in the order in which it fails fastest.
 
-use crate::{c, dependencies, firmware, fuzz, header, interop, setup, shell};
+use crate::{abi, c, dependencies, firmware, fuzz, header, interop, setup, shell, state};
 use anyhow::{Result, bail};
 use std::time::Instant;
 
-const DEVICE_CRATES: [&str; 6] =
-    ["aseptic-core", "aseptic-certs", "aseptic-identity", "aseptic-messaging", "aseptic-nor", "aseptic-update"];
+const DEVICE_CRATES: [&str; 5] =
+    ["aseptic-core", "aseptic-certs", "aseptic-identity", "aseptic-messaging", "aseptic-update"];
 
 type Step = (&'static str, fn() -> Result<()>);
 
 /// Runs every step and prints the time of each; stops at the first that fails.
 pub(crate) fn run() -> Result<()> {
-    let steps: [Step; 11] = [
+    let steps: [Step; 13] = [
         ("setup", setup::run),
         ("format", || shell::run(shell::cargo().args(["fmt", "--all", "--check"]))),
         ("lints", lints),
@@ -21,6 +21,8 @@ pub(crate) fn run() -> Result<()> {
         ("bare metal", bare_metal),
         ("c", c::run),
         ("firmware", firmware::run),
+        ("abi", || abi::run(false)),
+        ("state", state::run),
         ("interop", interop::run),
         ("fuzz", || fuzz::run(5)),
     ];

@@ -20,6 +20,7 @@ pub use messaging::{message, message_records};
 pub use state::{record, trust_store};
 pub use update::{suit_envelope, suit_manifest, update_records};
 pub use wire::cbor;
+pub use x509::{HARDWARE_TYPE, anchor, certificate_for};
 pub use x509::{certificate, certificate_bundle, certificate_request, est_base64};
 
 /// One target.

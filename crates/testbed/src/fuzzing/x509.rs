@@ -117,7 +117,8 @@ pub(super) fn est_base64_seeds() -> Vec<Vec<u8>> {
 }
 
 /// The anchor of the seeds.
-pub(super) fn anchor() -> &'static [u8] {
+#[must_use]
+pub fn anchor() -> &'static [u8] {
     &ANCHOR
 }
 
@@ -127,7 +128,11 @@ fn certificate_of(authority: bool) -> Vec<u8> {
 }
 
 /// The anchor, or a device with this key below it, signed with Ed25519 so that every run makes the same bytes.
-pub(super) fn certificate_for(key: PublicKey<'_>, authority: bool) -> Vec<u8> {
+///
+/// # Panics
+/// Never: a public key fits.
+#[must_use]
+pub fn certificate_for(key: PublicKey<'_>, authority: bool) -> Vec<u8> {
     let mut out = vec![0; 2048];
     let mut writer = Writer::new(&mut out);
     writer.nested(der::SEQUENCE, |writer| {
@@ -214,7 +219,7 @@ fn extensions(writer: &mut Writer<'_>, authority: bool) {
 const ED25519: &[u8] = &[der::OID, 3, 0x2B, 0x65, 0x70];
 const KEY_ID: &[u8] = b"authority key 01";
 /// 1.3.6.1.4.1.32473.1, of the arc for examples (RFC 5612).
-pub(super) const HARDWARE_TYPE: &[u8] = &[0x2B, 6, 1, 4, 1, 0x81, 0xFD, 0x59, 1];
+pub const HARDWARE_TYPE: &[u8] = &[0x2B, 6, 1, 4, 1, 0x81, 0xFD, 0x59, 1];
 
 #[cfg(test)]
 mod tests {
