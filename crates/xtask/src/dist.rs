@@ -1,6 +1,6 @@
 //! What a C program links: `dist/` with header, libraries, pkg-config file and CMake config.
 
-use crate::shell;
+use crate::{sbom, shell};
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,6 +32,7 @@ pub(crate) fn run() -> Result<PathBuf> {
     fs::write(dist.join("lib/pkgconfig/aseptic.pc"), pkg_config())?;
     fs::write(dist.join("lib/cmake/aseptic/asepticConfig.cmake"), cmake_config())?;
     fs::write(dist.join("lib/cmake/aseptic/asepticConfigVersion.cmake"), cmake_version())?;
+    sbom::write(&dist.join("sbom"))?;
     println!("dist: {}", dist.display());
     Ok(dist)
 }
@@ -50,6 +51,7 @@ pub(crate) fn check(dist: &Path) -> Result<()> {
     fs::create_dir_all(&place)?;
     let moved = place.join("aseptic");
     shell::run(shell::program("cp").arg("-R").arg(dist).arg(&moved))?;
+    sbom::check(&dist.join("sbom"))?;
     optional("pkg-config", || by_pkg_config(&moved, &place))?;
     optional("cmake", || by_cmake(&moved, &place))
 }

@@ -9,6 +9,7 @@ mod firmware;
 mod fuzz;
 mod header;
 mod interop;
+mod sbom;
 mod setup;
 mod shell;
 mod source;
@@ -50,7 +51,7 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
-    /// Build dist/: header, static and shared library, pkg-config file, CMake config
+    /// Build dist/: header, static and shared library, pkg-config file, CMake config, and what is inside (CycloneDX)
     Dist,
     /// Check the interface that C programs rely on: layout, compilers, MISRA C, variables, changes since the last release
     Abi {

@@ -37,7 +37,14 @@ const DEBIAN: [(&str, &str, &str); 16] = [
 ];
 
 /// Independent implementations, in a virtual environment below the target folder. pycose and cwt hold cbor2 below 6.
-const PYTHON: [&str; 4] = ["pycose==1.1.0", "cwt==3.3.0", "cbor2==5.9.0", "cryptography==48.0.0"];
+const PYTHON: [&str; 5] = [
+    "pycose==1.1.0",
+    "cwt==3.3.0",
+    "cbor2==5.9.0",
+    "cryptography==48.0.0",
+    // The validator of the CycloneDX project.
+    "cyclonedx-python-lib[json-validation]==11.12.0",
+];
 
 const CARGO_FUZZ: &str = "0.13.2";
 
@@ -126,7 +133,7 @@ fn interpreter() -> PathBuf {
 
 fn python_ready() -> bool {
     let mut probe = program(&interpreter().to_string_lossy());
-    probe.args(["-c", "import pycose, cwt, cbor2, cryptography"]);
+    probe.args(["-c", "import pycose, cwt, cbor2, cryptography, cyclonedx, jsonschema"]);
     probe.output().is_ok_and(|output| output.status.success())
 }
 

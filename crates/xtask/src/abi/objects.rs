@@ -1,6 +1,7 @@
 //! No memory of our own: the static libraries have no writable variables but the listed ones.
 
 use super::{folder, found};
+use crate::firmware::Shape;
 use crate::{setup, shell};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
@@ -21,7 +22,7 @@ struct Variable {
 }
 
 /// What firmware links, of each shape of the library; software cryptography included, as it is the larger part.
-const SHAPES: [(&str, &str); 2] = [("boot", "soft,panic-handler"), ("device", "device,soft,panic-handler")];
+const SHAPES: [Shape; 2] = [Shape::Boot, Shape::Device];
 
 pub(super) fn check(dist: &Path) -> Result<()> {
     if !found("readelf")? {
@@ -33,7 +34,8 @@ pub(super) fn check(dist: &Path) -> Result<()> {
         bail!("tests/abi/variables.toml: {} has no reason", entry.begins);
     }
     if setup::has_bare_metal() {
-        for (shape, features) in SHAPES {
+        for shape in SHAPES {
+            let (shape, features) = (shape.name(), shape.features());
             let build = [
                 "rustc",
                 "--quiet",
