@@ -7,7 +7,7 @@
  * software takes tens of milliseconds on a Cortex-M4.
  *
  * LIFE CYCLE. The functions stand in the order in which a device meets them:
- *   device    aseptic_device_init over a table of platform functions; at every start
+ *   device    aseptic_device_init over a table of platform functions, and one of engines if it has any; at every start
  *   trust     aseptic_trust_install once per authority, by a person at the device; aseptic_trust_update ever after
  *   identity  aseptic_identity_load at every start and after each enrolment
  *   message   aseptic_sender_init at every start; aseptic_message_seal for each message
@@ -16,8 +16,8 @@
  * written into the store by a program that uses the Rust interface.
  *
  * MEMORY. The caller owns all of it. Contexts are opaque and of fixed size; zero one before its first use, and do not move or
- * copy it before its _wipe. The library allocates nothing and keeps no pointer after a call returns, but those of the platform
- * table. Inputs come first, outputs last, and an output overlaps nothing else that is passed. After an error outputs are
+ * copy it before its _wipe. The library allocates nothing and keeps no pointer after a call returns, but those in the two
+ * tables. Inputs come first, outputs last, and an output overlaps nothing else that is passed. After an error outputs are
  * zeroed, contexts that were to be made among them; after ASEPTIC_BUFFER_TOO_SMALL `len` says how much is needed. A buffer
  * with `cap` 0 is a size query and changes no state. NULL, misaligned, zeroed and wiped arguments answer ASEPTIC_MISUSE.
  *
@@ -133,10 +133,10 @@
 typedef int32_t aseptic_status;
 
 /**
- * The root object: platform and trust of one device, in the caller's memory. Opaque.
+ * The root object: platform, cryptography and trust of one device, in the caller's memory. Opaque.
  */
 typedef struct {
-  uint64_t _opaque[1216];
+  uint64_t _opaque[1248];
 } aseptic_device;
 
 /**
@@ -254,6 +254,120 @@ typedef struct {
    */
   void (*on_event)(void *ctx, aseptic_status reason, uint64_t detail);
 } aseptic_platform;
+
+/**
+ * The engines that the firmware brings, in hardware or software. Every entry is optional: NULL leaves it to the software that
+ * is built into the library, and where none is built in the algorithm is absent and answers `ASEPTIC_ALGORITHM_UNSUPPORTED`.
+ *
+ * Functions are called as those of `aseptic_platform` are. They answer `ASEPTIC_OK` or one of the `ASEPTIC_PLATFORM_...` numbers,
+ * and what else each of them names. Several states are in progress at once and lie elsewhere at the next call: an engine keeps
+ * in the words of a state all that it must know, and no pointer into them; one that cannot give its state away stays out.
+ * Input and output never overlap, and have no alignment. HMAC, HKDF (on SHA-256) and AES key wrap are made from these.
+ * The table is copied by `aseptic_device_init`; `ctx` is handed to each function as it is.
+ */
+typedef struct {
+  /**
+   * `sizeof(aseptic_crypto)`: tells the library which entries this program knows.
+   */
+  uint32_t size;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * Handed to each function.
+   */
+  void *ctx;
+  /**
+   * All of `sha256_...` together. Begins a hash; `state` has 32 words, all 0.
+   */
+  aseptic_status (*sha256_start)(void *ctx, uint64_t *state);
+  /**
+   * Takes in bytes, of any number.
+   */
+  aseptic_status (*sha256_update)(void *ctx, uint64_t *state, const uint8_t *bytes, size_t len);
+  /**
+   * Writes the digest, 32 bytes. The state is not used again.
+   */
+  aseptic_status (*sha256_finish)(void *ctx, uint64_t *state, uint8_t *digest);
+  /**
+   * Verifies ECDSA on P-256 (FIPS 186-5). `key` is 65 bytes, SEC 1 uncompressed: `ASEPTIC_KEY_INVALID` for what is no point of
+   * the curve. `digest` is 32 bytes. `signature` is r and s, 64 bytes: `ASEPTIC_SIGNATURE_INVALID`.
+   */
+  aseptic_status (*p256_verify)(void *ctx, const uint8_t *key, const uint8_t *digest, const uint8_t *signature);
+  /**
+   * All of `ed25519_...` together. Begins to verify (RFC 8032, strict: no key and no R of small order or in a second
+   * encoding); `state` has 32 words, all 0, `key` 32 bytes, `signature` 64. `ASEPTIC_KEY_INVALID`, `ASEPTIC_SIGNATURE_INVALID`.
+   */
+  aseptic_status (*ed25519_start)(void *ctx, uint64_t *state, const uint8_t *key, const uint8_t *signature);
+  /**
+   * Takes in bytes of the message, of any number.
+   */
+  aseptic_status (*ed25519_update)(void *ctx, uint64_t *state, const uint8_t *bytes, size_t len);
+  /**
+   * Says whether the signature is good, with the same key and signature: `ASEPTIC_SIGNATURE_INVALID`.
+   */
+  aseptic_status (*ed25519_finish)(void *ctx, uint64_t *state, const uint8_t *key, const uint8_t *signature);
+  /**
+   * Makes a fresh key pair on P-256, writes its public key (65 bytes, SEC 1 uncompressed) and the x coordinate of the secret
+   * shared with `peer` (65 and 32 bytes), and forgets the private key. `ASEPTIC_KEY_INVALID` for a peer not on the curve.
+   */
+  aseptic_status (*p256_ephemeral)(void *ctx, const uint8_t *peer, uint8_t *public_key, uint8_t *secret);
+  /**
+   * With `aes_gcm_open`. AES-GCM with a key of 16 or 32 bytes: encrypts `data` in place and writes the tag, 16 bytes;
+   * `nonce` has 12. `ASEPTIC_ALGORITHM_UNSUPPORTED` for a length of key that the engine lacks.
+   */
+  aseptic_status (*aes_gcm_seal)(void *ctx,
+                                 const uint8_t *key,
+                                 size_t key_len,
+                                 const uint8_t *nonce,
+                                 const uint8_t *aad,
+                                 size_t aad_len,
+                                 uint8_t *data,
+                                 size_t len,
+                                 uint8_t *tag);
+  /**
+   * Decrypts `data` in place: `ASEPTIC_DECRYPT_FAILED` unless the tag fits.
+   */
+  aseptic_status (*aes_gcm_open)(void *ctx,
+                                 const uint8_t *key,
+                                 size_t key_len,
+                                 const uint8_t *nonce,
+                                 const uint8_t *aad,
+                                 size_t aad_len,
+                                 uint8_t *data,
+                                 size_t len,
+                                 const uint8_t *tag);
+  /**
+   * With `chacha20_poly1305_open`. As `aes_gcm_seal`, by RFC 8439; the key has 32 bytes.
+   */
+  aseptic_status (*chacha20_poly1305_seal)(void *ctx,
+                                           const uint8_t *key,
+                                           size_t key_len,
+                                           const uint8_t *nonce,
+                                           const uint8_t *aad,
+                                           size_t aad_len,
+                                           uint8_t *data,
+                                           size_t len,
+                                           uint8_t *tag);
+  /**
+   * As `aes_gcm_open`.
+   */
+  aseptic_status (*chacha20_poly1305_open)(void *ctx,
+                                           const uint8_t *key,
+                                           size_t key_len,
+                                           const uint8_t *nonce,
+                                           const uint8_t *aad,
+                                           size_t aad_len,
+                                           uint8_t *data,
+                                           size_t len,
+                                           const uint8_t *tag);
+  /**
+   * One block of AES, 16 bytes, in place, for the wrapping of keys: the key has 16, 24 or 32 bytes; `decrypt` is 0 or 1.
+   * `ASEPTIC_ALGORITHM_UNSUPPORTED` for a length of key that the engine lacks.
+   */
+  aseptic_status (*aes_block)(void *ctx, const uint8_t *key, size_t key_len, uint8_t decrypt, uint8_t *block);
+} aseptic_crypto;
 
 /**
  * The identity that the owner gave to this device, loaded. Opaque.
@@ -926,15 +1040,17 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * Makes `device` ready over `platform`, whose table is copied.
+ * Makes `device` ready over `platform` and `crypto`, whose tables are copied. `crypto` may be NULL: then all cryptography is
+ * what is built into the library.
  *
- * Ownership: the caller owns both; `device` must not move until `aseptic_device_wipe`. Errors: MISUSE for a NULL, a table of
- * another size, a missing required entry or an incomplete group; `device` is zeroed then. Threads: one device, one thread at
+ * Ownership: the caller owns all of them; `device` must not move until `aseptic_device_wipe`. Errors: MISUSE for another NULL, a
+ * table of another size, a missing required entry or an incomplete group; `device` is zeroed then. Threads: one device, one thread at
  * a time. Power loss: nothing is stored.
  */
 ASEPTIC_MUST_USE
 aseptic_status aseptic_device_init(aseptic_device *device,
-                                   const aseptic_platform *platform);
+                                   const aseptic_platform *platform,
+                                   const aseptic_crypto *crypto);
 
 /**
  * Ends `device` and wipes its memory. Does nothing to NULL or to memory that holds no device; may be called twice.

@@ -172,7 +172,7 @@ int main(int count, char **words)
     }
     aseptic_status status = platform_posix(&platform, words[1]);
     if (status == ASEPTIC_OK) {
-        status = aseptic_device_init(&device, &platform);
+        status = aseptic_device_init(&device, &platform, NULL);
     }
     if (status != ASEPTIC_OK) {
         return refused("start", status);

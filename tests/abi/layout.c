@@ -21,7 +21,7 @@ HOLDS(status_is_signed, (aseptic_status)-1 < 0);
 /* Contexts have one size everywhere, so that a structure around them has too. */
 /* From here on written by `cargo xtask abi --accept`: bytes with 32 and with 64 bit. */
 
-SIZE(aseptic_device, 9728, 9728);
+SIZE(aseptic_device, 9984, 9984);
 
 SIZE(aseptic_platform, 100, 192);
 AT(aseptic_platform, size, 0, 0);
@@ -49,6 +49,24 @@ AT(aseptic_platform, image_read, 84, 160);
 AT(aseptic_platform, image_running, 88, 168);
 AT(aseptic_platform, image_select, 92, 176);
 AT(aseptic_platform, on_event, 96, 184);
+
+SIZE(aseptic_crypto, 64, 120);
+AT(aseptic_crypto, size, 0, 0);
+AT(aseptic_crypto, reserved, 4, 4);
+AT(aseptic_crypto, ctx, 8, 8);
+AT(aseptic_crypto, sha256_start, 12, 16);
+AT(aseptic_crypto, sha256_update, 16, 24);
+AT(aseptic_crypto, sha256_finish, 20, 32);
+AT(aseptic_crypto, p256_verify, 24, 40);
+AT(aseptic_crypto, ed25519_start, 28, 48);
+AT(aseptic_crypto, ed25519_update, 32, 56);
+AT(aseptic_crypto, ed25519_finish, 36, 64);
+AT(aseptic_crypto, p256_ephemeral, 40, 72);
+AT(aseptic_crypto, aes_gcm_seal, 44, 80);
+AT(aseptic_crypto, aes_gcm_open, 48, 88);
+AT(aseptic_crypto, chacha20_poly1305_seal, 52, 96);
+AT(aseptic_crypto, chacha20_poly1305_open, 56, 104);
+AT(aseptic_crypto, aes_block, 60, 112);
 
 SIZE(aseptic_identity, 192, 192);
 

@@ -120,16 +120,17 @@ int main(void)
 {
     aseptic_platform platform = ram_platform(&memory);
     ram_init(&memory);
-    CHECK(aseptic_device_init(NULL, &platform) == ASEPTIC_MISUSE);
-    CHECK(aseptic_device_init(ODD(aseptic_device), &platform) == ASEPTIC_MISUSE);
-    CHECK(aseptic_device_init(&device, NULL) == ASEPTIC_MISUSE);
-    CHECK(aseptic_device_init(&device, ODD(aseptic_platform)) == ASEPTIC_MISUSE);
+    CHECK(aseptic_device_init(NULL, &platform, NULL) == ASEPTIC_MISUSE);
+    CHECK(aseptic_device_init(ODD(aseptic_device), &platform, NULL) == ASEPTIC_MISUSE);
+    CHECK(aseptic_device_init(&device, NULL, NULL) == ASEPTIC_MISUSE);
+    CHECK(aseptic_device_init(&device, ODD(aseptic_platform), NULL) == ASEPTIC_MISUSE);
+    CHECK(aseptic_device_init(&device, &platform, ODD(aseptic_crypto)) == ASEPTIC_MISUSE);
     CHECK(zeroed(&device, sizeof device) && zeroed(words, sizeof words));
 
     refuse(NULL, NULL, NULL, NULL);
     refuse(&device, &identity, &sender, &update);
     refuse(ODD(aseptic_device), ODD(aseptic_identity), ODD(aseptic_sender), ODD(aseptic_update));
-    CHECK(aseptic_device_init(&device, &platform) == ASEPTIC_OK);
+    CHECK(aseptic_device_init(&device, &platform, NULL) == ASEPTIC_OK);
     refuse_arguments();
     /* One context is not another: each sort carries its own mark. */
     CHECK(aseptic_update_abandon((aseptic_device *)(void *)&update) == ASEPTIC_MISUSE);

@@ -90,7 +90,7 @@ int main(void)
     aseptic_platform platform = ram_platform(&memory);
     ram_init(&memory);
     texts();
-    CHECK(aseptic_device_init(&device, &platform) == ASEPTIC_OK);
+    CHECK(aseptic_device_init(&device, &platform, NULL) == ASEPTIC_OK);
     out_of_order();
     failing_platform();
 
@@ -103,7 +103,7 @@ int main(void)
 
     /* Initialising again is a fresh start, also in the middle of a life. */
     CHECK(aseptic_sender_init(&device, &sender) == ASEPTIC_OK);
-    CHECK(aseptic_device_init(&device, &platform) == ASEPTIC_OK);
+    CHECK(aseptic_device_init(&device, &platform, NULL) == ASEPTIC_OK);
     aseptic_sender_wipe(&sender);
     aseptic_sender_wipe(&sender);
     aseptic_device_wipe(&device);

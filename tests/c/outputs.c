@@ -132,7 +132,7 @@ int main(int count, char **words)
     CHECK(platform_posix(&platform, words[1]) == ASEPTIC_OK);
     save = platform.store_save;
     platform.store_save = counted_save;
-    CHECK(aseptic_device_init(&device, &platform) == ASEPTIC_OK);
+    CHECK(aseptic_device_init(&device, &platform, NULL) == ASEPTIC_OK);
     CHECK(aseptic_identity_load(&device, &identity) == ASEPTIC_OK);
     CHECK(aseptic_sender_init(&device, &sender) == ASEPTIC_OK);
     names();

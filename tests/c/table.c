@@ -1,4 +1,4 @@
-/* The platform table: what it must hold, and how its size is told. */
+/* The two tables: what they must hold, and how their size is told. */
 #include "check.h"
 #include "ram.h"
 
@@ -45,9 +45,34 @@ static aseptic_status key_destroy(void *ctx, uint32_t key)
 
 static aseptic_status with(const aseptic_platform *table)
 {
-    aseptic_status status = aseptic_device_init(&device, table);
+    aseptic_status status = aseptic_device_init(&device, table, NULL);
     aseptic_device_wipe(&device);
     return status;
+}
+
+static aseptic_status sha256_start(void *ctx, uint64_t *state)
+{
+    (void)ctx, (void)state;
+    return ASEPTIC_PLATFORM_UNAVAILABLE;
+}
+
+/* The table of engines may be empty; what it holds must be whole. */
+static void engines(const aseptic_platform *platform)
+{
+    aseptic_crypto crypto;
+    (void)memset(&crypto, 0, sizeof crypto);
+    CHECK(aseptic_device_init(&device, platform, &crypto) == ASEPTIC_MISUSE);
+    crypto.size = sizeof crypto;
+    CHECK(aseptic_device_init(&device, platform, &crypto) == ASEPTIC_OK);
+    aseptic_device_wipe(&device);
+    crypto.sha256_start = sha256_start;
+    CHECK(aseptic_device_init(&device, platform, &crypto) == ASEPTIC_MISUSE);
+    crypto.sha256_start = NULL;
+    crypto.reserved = 1;
+    CHECK(aseptic_device_init(&device, platform, &crypto) == ASEPTIC_MISUSE);
+    crypto.reserved = 0;
+    crypto.size++;
+    CHECK(aseptic_device_init(&device, platform, &crypto) == ASEPTIC_MISUSE);
 }
 
 #define WITHOUT(entry)                               \
@@ -68,6 +93,7 @@ int main(void)
     whole.key_next = key_next;
     whole.key_destroy = key_destroy;
     CHECK(with(&whole) == ASEPTIC_OK);
+    engines(&whole);
 
     WITHOUT(entropy_fill);
     WITHOUT(clock_now);
@@ -102,7 +128,7 @@ int main(void)
     other.on_event = NULL;
     CHECK(with(&other) == ASEPTIC_OK);
     uint8_t boot = 7;
-    CHECK(aseptic_device_init(&device, &other) == ASEPTIC_OK);
+    CHECK(aseptic_device_init(&device, &other, NULL) == ASEPTIC_OK);
     CHECK(aseptic_boot_state(&device, &boot) == ASEPTIC_PLATFORM_UNAVAILABLE && boot == 0);
     aseptic_device_wipe(&device);
 
@@ -125,10 +151,10 @@ int main(void)
 
     /* The table is copied: the program may reuse its memory. */
     other = ram_platform(&memory);
-    CHECK(aseptic_device_init(&device, &other) == ASEPTIC_OK);
+    CHECK(aseptic_device_init(&device, &other, NULL) == ASEPTIC_OK);
     (void)memset(&other, 0xA5, sizeof other);
     CHECK(aseptic_boot_state(&device, &boot) == ASEPTIC_OK && boot == ASEPTIC_BOOT_CONFIRMED);
     aseptic_device_wipe(&device);
-    (void)printf("the table is checked entry by entry\n");
+    (void)printf("the tables are checked entry by entry\n");
     return 0;
 }

@@ -1,8 +1,8 @@
 //! The root object: platform, suite, what the bedside is doing.
 
 use crate::abi::{Context, Held, Zeroed, aseptic_status, call, make, state, wipe};
-use crate::crypto;
-use crate::platform::{Table, aseptic_platform};
+use crate::crypto::{Engine, aseptic_crypto};
+use crate::platform::{FirmwareKeys, Table, aseptic_platform};
 use aseptic_core::clinical::Use;
 use aseptic_core::crypto::Suite;
 use aseptic_core::platform::{Absent, Images, Keys, Platform};
@@ -18,10 +18,10 @@ pub const ASEPTIC_USE_ALARM: u8 = 2;
 /// Emergency operation.
 pub const ASEPTIC_USE_EMERGENCY: u8 = 3;
 
-/// The root object: platform and trust of one device, in the caller's memory. Opaque.
+/// The root object: platform, cryptography and trust of one device, in the caller's memory. Opaque.
 #[repr(C)]
 pub struct aseptic_device {
-    _opaque: [u64; 1216],
+    _opaque: [u64; 1248],
 }
 
 impl Context for aseptic_device {
@@ -32,6 +32,7 @@ impl Context for aseptic_device {
 
 pub(crate) struct Device {
     table: Table,
+    engine: Engine,
     clinical: Use,
 }
 
@@ -57,22 +58,19 @@ pub(crate) struct Parts<'d> {
 impl Held<'_, aseptic_device> {
     /// Runs `body` with the device's platform and suite.
     pub(crate) fn with<T>(&mut self, body: impl FnOnce(Parts<'_>) -> Result<T>) -> Result<T> {
-        let (Device { table, clinical }, memory) = self.parts();
-        let table = &*table;
-        #[cfg(all(feature = "device", feature = "soft"))]
-        let software = &aseptic_identity::StoredKeys { store: table, entropy: table };
-        #[cfg(not(all(feature = "device", feature = "soft")))]
-        let software = &Absent;
-        let keys: &dyn Keys = if table.has_keys() { table } else { software };
-        let images: &dyn Images = if table.has_images() { table } else { &Absent };
-        let platform =
-            Platform { entropy: table, clock: table, store: table, counters: table, keys, images, events: table };
-        body(Parts {
-            platform,
-            suite: crypto::suite(),
-            clinical: *clinical,
-            trust: &mut memory.trust,
-            scratch: &mut memory.scratch,
+        let (Device { table, engine, clinical }, memory) = self.parts();
+        let (table, clinical) = (&*table, *clinical);
+        engine.with(|suite| {
+            let firmware = FirmwareKeys { table, suite };
+            #[cfg(all(feature = "device", feature = "soft"))]
+            let software = &aseptic_identity::StoredKeys { store: table, entropy: table };
+            #[cfg(not(all(feature = "device", feature = "soft")))]
+            let software = &Absent;
+            let keys: &dyn Keys = if table.has_keys() { &firmware } else { software };
+            let images: &dyn Images = if table.has_images() { table } else { &Absent };
+            let platform =
+                Platform { entropy: table, clock: table, store: table, counters: table, keys, images, events: table };
+            body(Parts { platform, suite, clinical, trust: &mut memory.trust, scratch: &mut memory.scratch })
         })
     }
 }
@@ -85,19 +83,25 @@ impl<'d> Parts<'d> {
     }
 }
 
-/// Makes `device` ready over `platform`, whose table is copied.
+/// Makes `device` ready over `platform` and `crypto`, whose tables are copied. `crypto` may be NULL: then all cryptography is
+/// what is built into the library.
 ///
-/// Ownership: the caller owns both; `device` must not move until `aseptic_device_wipe`. Errors: MISUSE for a NULL, a table of
-/// another size, a missing required entry or an incomplete group; `device` is zeroed then. Threads: one device, one thread at
+/// Ownership: the caller owns all of them; `device` must not move until `aseptic_device_wipe`. Errors: MISUSE for another NULL, a
+/// table of another size, a missing required entry or an incomplete group; `device` is zeroed then. Threads: one device, one thread at
 /// a time. Power loss: nothing is stored.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn aseptic_device_init(
     device: *mut aseptic_device,
     platform: *const aseptic_platform,
+    crypto: *const aseptic_crypto,
 ) -> aseptic_status {
     // SAFETY: NULL or writable memory of the type, as the caller promises.
-    unsafe { make(device, || Ok(Device { table: Table::read(platform)?, clinical: Use::InUse })) }
+    unsafe {
+        make(device, || {
+            Ok(Device { table: Table::read(platform)?, engine: Engine::read(crypto)?, clinical: Use::InUse })
+        })
+    }
 }
 
 /// Ends `device` and wipes its memory. Does nothing to NULL or to memory that holds no device; may be called twice.

@@ -102,7 +102,7 @@ impl Bench {
 
     fn start(&mut self) {
         // SAFETY: live memory, and a table whose context outlives it.
-        let status = unsafe { aseptic_device_init(&raw mut *self.device, &raw const self.platform) };
+        let status = unsafe { aseptic_device_init(&raw mut *self.device, &raw const self.platform, core::ptr::null()) };
         assert_eq!(status, ASEPTIC_OK);
     }
 

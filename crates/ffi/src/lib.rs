@@ -26,6 +26,7 @@ mod trust;
 mod update;
 
 pub use abi::{ASEPTIC_OK, aseptic_buf, aseptic_slice, aseptic_status};
+pub use crypto::aseptic_crypto;
 pub use device::{
     ASEPTIC_USE_ALARM, ASEPTIC_USE_EMERGENCY, ASEPTIC_USE_IDLE, ASEPTIC_USE_IN_USE, aseptic_device,
     aseptic_device_init, aseptic_device_set_use, aseptic_device_wipe,

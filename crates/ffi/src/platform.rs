@@ -1,9 +1,8 @@
 //! The platform as a table of C functions.
 
 use crate::abi::{ASEPTIC_OK, aseptic_status, input};
-use crate::crypto;
 use aseptic_core::Reason;
-use aseptic_core::crypto::{HashAlg, KeyAlg, Message};
+use aseptic_core::crypto::{HashAlg, KeyAlg, Message, Suite};
 use aseptic_core::platform::{
     BootMode, Clock, Counter, Counters, Entropy, Event, Events, Fault, Geometry, ImageSlot, Images, KeyId, KeyPolicy,
     KeyUse, Keys, Outcome, Progress, SignInput, Slot, Store, Strength,
@@ -255,9 +254,15 @@ impl Counters for Table {
     }
 }
 
-impl Keys for Table {
+/// The key store of the firmware, beside the suite that hashes what it signs.
+pub(crate) struct FirmwareKeys<'a> {
+    pub(crate) table: &'a Table,
+    pub(crate) suite: Suite<'a>,
+}
+
+impl Keys for FirmwareKeys<'_> {
     fn generate(&self, id: KeyId, policy: KeyPolicy) -> Outcome<()> {
-        self.ask(self.0.key_generate, |entry, ctx| {
+        self.table.ask(self.table.0.key_generate, |entry, ctx| {
             // SAFETY: see above.
             unsafe { entry(ctx, id.0, policy.alg as u8, policy.usage as u8) }
         })
@@ -265,7 +270,7 @@ impl Keys for Table {
 
     fn public(&self, id: KeyId, out: &mut [u8]) -> Outcome<(KeyPolicy, usize)> {
         let (mut len, mut alg, mut usage) = (0, 0, 0);
-        self.ask(self.0.key_public, |entry, ctx| {
+        self.table.ask(self.table.0.key_public, |entry, ctx| {
             // SAFETY: see above.
             unsafe { entry(ctx, id.0, out.as_mut_ptr(), out.len(), &raw mut len, &raw mut alg, &raw mut usage) }
         })?;
@@ -281,10 +286,10 @@ impl Keys for Table {
     fn sign(&self, id: KeyId, input: SignInput<'_>, out: &mut [u8]) -> Outcome<Progress<usize>> {
         let digest = match input {
             SignInput::Digest(digest) => <[u8; 32]>::try_from(digest).map_err(|_| Fault::Denied)?,
-            SignInput::Message(message) => sha256(message)?,
+            SignInput::Message(message) => sha256(&self.suite, message)?,
         };
         let signature = out.get_mut(..64).ok_or(Fault::Full)?;
-        self.ask(self.0.key_sign_digest, |entry, ctx| {
+        self.table.ask(self.table.0.key_sign_digest, |entry, ctx| {
             // SAFETY: see above.
             unsafe { entry(ctx, id.0, digest.as_ptr(), signature.as_mut_ptr()) }
         })?;
@@ -292,7 +297,7 @@ impl Keys for Table {
     }
 
     fn agree(&self, id: KeyId, peer: &[u8], out: &mut Secret<32>) -> Outcome<()> {
-        self.ask(self.0.key_agree, |entry, ctx| {
+        self.table.ask(self.table.0.key_agree, |entry, ctx| {
             // SAFETY: see above.
             unsafe { entry(ctx, id.0, peer.as_ptr(), peer.len(), out.expose_mut().as_mut_ptr()) }
         })
@@ -301,7 +306,7 @@ impl Keys for Table {
     fn next(&self, after: KeyId) -> Outcome<Option<KeyId>> {
         let mut key = 0;
         // SAFETY: see above.
-        self.ask(self.0.key_next, |entry, ctx| unsafe { entry(ctx, after.0, &raw mut key) })?;
+        self.table.ask(self.table.0.key_next, |entry, ctx| unsafe { entry(ctx, after.0, &raw mut key) })?;
         match key {
             0 => Ok(None),
             key if key > after.0 => Ok(Some(KeyId(key))),
@@ -312,7 +317,7 @@ impl Keys for Table {
 
     fn destroy(&self, id: KeyId) -> Outcome<()> {
         // SAFETY: see above.
-        self.ask(self.0.key_destroy, |entry, ctx| unsafe { entry(ctx, id.0) })
+        self.table.ask(self.table.0.key_destroy, |entry, ctx| unsafe { entry(ctx, id.0) })
     }
 }
 
@@ -372,7 +377,7 @@ impl Events for Table {
 }
 
 /// Firmware key stores sign digests, so that no message has to cross the table in one piece.
-fn sha256(message: &mut dyn Message) -> Outcome<[u8; 32]> {
-    let digest = crypto::suite().digest(HashAlg::Sha256, message).map_err(|_| Fault::Io)?;
+fn sha256(suite: &Suite<'_>, message: &mut dyn Message) -> Outcome<[u8; 32]> {
+    let digest = suite.digest(HashAlg::Sha256, message).map_err(|_| Fault::Io)?;
     digest.first_chunk().copied().ok_or(Fault::Io)
 }

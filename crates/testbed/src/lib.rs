@@ -13,6 +13,8 @@ pub mod fuzzing;
 
 pub mod hostile;
 
+pub mod nor;
+
 pub mod posix;
 
 pub mod sweep;

@@ -6,9 +6,10 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What each package of the workspace may depend on. Packages that ship may depend on nothing that is not listed.
-const RULES: [(&str, &[&str]); 10] = [
+const RULES: [(&str, &[&str]); 11] = [
     ("aseptic-core", &[]),
     ("aseptic-update", &["aseptic-core"]),
+    ("aseptic-nor", &["aseptic-core"]),
     ("aseptic-certs", &["aseptic-core"]),
     ("aseptic-messaging", &["aseptic-core"]),
     ("aseptic-identity", &["aseptic-core", "aseptic-certs"]),
@@ -31,7 +32,15 @@ const RULES: [(&str, &[&str]); 10] = [
     ),
     (
         "aseptic-ffi",
-        &["aseptic-core", "aseptic-certs", "aseptic-identity", "aseptic-messaging", "aseptic-update", "aseptic-hosted"],
+        &[
+            "aseptic-core",
+            "aseptic-certs",
+            "aseptic-identity",
+            "aseptic-messaging",
+            "aseptic-update",
+            "aseptic-nor",
+            "aseptic-hosted",
+        ],
     ),
     (
         "aseptic",

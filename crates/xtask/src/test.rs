@@ -4,8 +4,8 @@ use crate::{abi, c, dependencies, firmware, fuzz, header, interop, setup, shell,
 use anyhow::{Result, bail};
 use std::time::Instant;
 
-const DEVICE_CRATES: [&str; 5] =
-    ["aseptic-core", "aseptic-certs", "aseptic-identity", "aseptic-messaging", "aseptic-update"];
+const DEVICE_CRATES: [&str; 6] =
+    ["aseptic-core", "aseptic-certs", "aseptic-identity", "aseptic-messaging", "aseptic-nor", "aseptic-update"];
 
 type Step = (&'static str, fn() -> Result<()>);
 

@@ -71,13 +71,14 @@ fn the_layout_is_the_promised_one() {
 #[test]
 fn the_library_has_the_sizes_of_the_header() {
     let sizes = [
-        (size_of::<aseptic_ffi::aseptic_device>(), "aseptic_device", 9728),
+        (size_of::<aseptic_ffi::aseptic_device>(), "aseptic_device", 9984),
         (size_of::<aseptic_ffi::aseptic_identity>(), "aseptic_identity", 192),
         (size_of::<aseptic_ffi::aseptic_sender>(), "aseptic_sender", 128),
         (size_of::<aseptic_ffi::aseptic_update>(), "aseptic_update", 768),
         (size_of::<aseptic_ffi::aseptic_message>(), "aseptic_message", 56),
         (size_of::<aseptic_ffi::aseptic_model>(), "aseptic_model", 48),
         (size_of::<aseptic_ffi::aseptic_platform>(), "aseptic_platform", 192),
+        (size_of::<aseptic_ffi::aseptic_crypto>(), "aseptic_crypto", 120),
     ];
     let layout = fs::read_to_string(root().join("tests/abi/layout.c")).unwrap();
     for (size, name, expected) in sizes {
