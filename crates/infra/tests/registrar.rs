@@ -379,6 +379,18 @@ fn noise_does_not_stop_the_server() {
             );
         }
     }
+    // An authenticated device that sends no HTTP has something wrong with it.
+    let told = || -> Vec<_> {
+        let log = scene.log.lock().unwrap();
+        log.iter().filter(|audit| audit.device.as_deref() == Some(SERIAL)).map(|audit| audit.reason).collect()
+    };
+    // The line of a connection may be written after its end was seen.
+    let until = Instant::now() + Duration::from_secs(10);
+    while told().len() < noises.len() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(told().iter().filter(|reason| **reason == Some(Reason::HttpMalformed)).count(), 4, "{:?}", told());
+    assert!(told().contains(&Some(Reason::NetworkFailed)), "a body that breaks off: {:?}", told());
     // And beneath TLS.
     for noise in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0x16, 3, 1, 0xFF, 0xFF], &[0; 40_000], b""] {
         let mut stream = TcpStream::connect(scene.handle.address()).unwrap();

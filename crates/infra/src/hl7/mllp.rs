@@ -27,6 +27,8 @@ pub fn encode(message: &[u8]) -> Result<Vec<u8>> {
 pub struct Decoder {
     state: State,
     block: Vec<u8>,
+    /// What is still to be told after the messages that came before it.
+    refused: Option<Error>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,23 +48,31 @@ impl Decoder {
 
     /// Takes bytes as they come and gives the messages that they complete.
     ///
-    /// On an error the stream has lost its frame: the connection is to be closed, and the decoder starts over.
+    /// On an error the stream has lost its frame: the connection is to be closed, and the decoder starts over. Messages that
+    /// were whole before it are given first; the error then comes with the next call, whatever that brings.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<Vec<Vec<u8>>> {
-        let fed = self.take(bytes);
-        if fed.is_err() {
+        let mut messages = Vec::new();
+        let fed = match self.refused.take() {
+            Some(error) => Err(error),
+            None => self.take(bytes, &mut messages),
+        };
+        if let Err(error) = fed {
             *self = Self::new();
+            if messages.is_empty() {
+                return Err(error);
+            }
+            self.refused = Some(error);
         }
-        fed
+        Ok(messages)
     }
 
     /// Whether the stream may end here.
     #[must_use]
     pub fn is_between(&self) -> bool {
-        self.state == State::Between
+        self.state == State::Between && self.refused.is_none()
     }
 
-    fn take(&mut self, bytes: &[u8]) -> Result<Vec<Vec<u8>>> {
-        let mut messages = Vec::new();
+    fn take(&mut self, bytes: &[u8], messages: &mut Vec<Vec<u8>>) -> Result<()> {
         for byte in bytes {
             self.state = match (self.state, *byte) {
                 (State::Between, START) => State::Inside,
@@ -81,7 +91,7 @@ impl Decoder {
                 _ => return Err(malformed("a byte stands where an MLLP block must not have it")),
             };
         }
-        Ok(messages)
+        Ok(())
     }
 }
 
@@ -107,6 +117,28 @@ mod tests {
             messages.extend(decoder.feed(&wire[cut..]).unwrap());
             assert_eq!(messages, [b"MSH|1\r".to_vec(), Vec::new(), "MSH|\u{e9}\r".as_bytes().to_vec()]);
             assert!(decoder.is_between());
+        }
+    }
+
+    /// Many senders put a line feed behind their block; how the network cuts the stream must not decide what arrives.
+    #[test]
+    fn what_was_whole_before_the_frame_was_lost_comes_out() {
+        let block = encode(b"MSH|1\r").unwrap();
+        for stray in [&b"\n"[..], b"MSH", &[END]] {
+            let wire = [&block[..], &block, stray].concat();
+            for cut in 0..=wire.len() {
+                let (mut decoder, mut messages, mut refusals) = (Decoder::new(), Vec::new(), 0);
+                for part in [&wire[..cut], &wire[cut..], b"", b""] {
+                    match decoder.feed(part) {
+                        Ok(more) => messages.extend(more),
+                        Err(error) => refusals += usize::from(error.reason() == Reason::Hl7Malformed),
+                    }
+                }
+                assert_eq!((messages.len(), refusals), (2, 1), "cut at {cut}");
+            }
+            let mut decoder = Decoder::new();
+            assert_eq!(decoder.feed(&wire).unwrap().len(), 2);
+            assert!(!decoder.is_between(), "there is still something to be told");
         }
     }
 

@@ -55,18 +55,29 @@ impl Answer {
     }
 }
 
-/// Answers the request of an authenticated device, and tells the audit hook.
-pub(super) fn answer(registrar: &Registrar, device: &Device, request: &Request<'_>) -> Answer {
-    let operation = request.path.strip_prefix(PREFIX).unwrap_or(request.path);
-    let mut audit = Audit {
+/// Tells the audit hook that an authenticated device sent what is no HTTP request.
+pub(super) fn malformed(registrar: &Registrar, device: &Device) {
+    registrar.tell(&audit(registrar, device, "request".into(), Some(Reason::HttpMalformed)));
+}
+
+/// A line about an authenticated device.
+fn audit(registrar: &Registrar, device: &Device, operation: String, reason: Option<Reason>) -> Audit {
+    Audit {
         at: registrar.clock.now().seconds,
         from: device.from,
         device: Some(String::from_utf8_lossy(device.peer.name()).into_owned()),
-        operation: format!("{} {operation}", request.method).chars().take(OPERATION).collect(),
+        operation,
         status: None,
-        reason: device.peer.degraded(),
+        reason,
         thumbprint: None,
-    };
+    }
+}
+
+/// Answers the request of an authenticated device, and tells the audit hook.
+pub(super) fn answer(registrar: &Registrar, device: &Device, request: &Request<'_>) -> Answer {
+    let operation = request.path.strip_prefix(PREFIX).unwrap_or(request.path);
+    let asked = format!("{} {operation}", request.method).chars().take(OPERATION).collect();
+    let mut audit = audit(registrar, device, asked, device.peer.degraded());
     let answer = match (operation, request.method) {
         _ if request.body.is_err() => {
             let reason = request.body.err().unwrap_or(Reason::Internal);

@@ -85,8 +85,8 @@ pub struct Audit {
     pub from: SocketAddr,
     /// The serial number of the authenticated device; none where nobody authenticated.
     pub device: Option<String>,
-    /// What was asked for: `handshake`, `connection` (one too many from an address), or the method and operation, cut off
-    /// after 64 characters.
+    /// What was asked for: `handshake`, `connection` (one too many from an address), `request` (what is none), or the
+    /// method and operation, cut off after 64 characters.
     pub operation: String,
     /// The HTTP status of the answer; none where it did not come to one.
     pub status: Option<u16>,

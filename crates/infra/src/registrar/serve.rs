@@ -165,17 +165,21 @@ async fn connection(
         Ok((peer, udi)) => Arc::new(Device { from, peer, udi }),
         Err(reason) => return refused(&registrar, from, "handshake", reason),
     };
-    let service = service_fn(move |request| answer(Arc::clone(&registrar), Arc::clone(&device), request));
+    let (serving, asking) = (Arc::clone(&registrar), Arc::clone(&device));
+    let service = service_fn(move |request| answer(Arc::clone(&serving), Arc::clone(&asking), request));
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_BYTES);
     let mut served = pin!(http.serve_connection(TokioIo::new(stream), service));
     // A connection that breaks has been answered as far as it came.
-    tokio::select! {
-        _ = &mut served => {}
+    let ended = tokio::select! {
+        ended = &mut served => ended,
         _ = stopping.changed() => {
             served.as_mut().graceful_shutdown();
-            let _ = served.await;
+            served.await
         }
+    };
+    if ended.is_err_and(|error| error.is_parse()) {
+        est::malformed(&registrar, &device);
     }
 }
 
