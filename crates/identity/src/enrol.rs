@@ -97,6 +97,12 @@ impl<'a> Enroller<'a> {
         }
     }
 
+    /// Reports, as an event, why the transport accepted the registrar only with a flag
+    /// ([`VerifiedPeer::degraded`](aseptic_core::trust::VerifiedPeer::degraded)).
+    pub fn flagged(&self, reason: Reason) {
+        self.platform.event(reason, Purpose::Enrolment as u64);
+    }
+
     fn request(&mut self) -> Result<Action<'_>> {
         if self.phase == Phase::Authorities {
             return Ok(Action::Request(Request { method: "GET", path: est::CACERTS, content_type: "", body: &[] }));

@@ -9,6 +9,7 @@ mod http;
 
 use crate::Result;
 use crate::channel::{Channel, Hurried, Local, Remote, connect, dial};
+use aseptic_core::Reason;
 use aseptic_core::platform::Keys;
 use aseptic_core::trust::Purpose;
 use aseptic_identity::{Action, Credential, Enroller, Event, Request, Response};
@@ -40,7 +41,8 @@ pub enum Outcome {
 
 /// Runs `enroller` until it is done or has to wait, presenting `credential` from `keys`.
 ///
-/// On any error nothing that is stored has changed, and the same call may be made again. Of `remote` the purposes are not
+/// A registrar that is accepted only with a flag, such as one whose certificate ran out, is an event. On any error nothing
+/// that is stored has changed, and the same call may be made again. Of `remote` the purposes are not
 /// looked at: whom this talks to is the registrar.
 pub fn enrol(
     enroller: &mut Enroller<'_>,
@@ -52,7 +54,7 @@ pub fn enrol(
     let remote = Remote { purposes: &[Purpose::Enrolment], ..*remote };
     let local = Local { keys, key: credential.key_id(), chain: credential.chain() };
     let end = Instant::now().checked_add(registrar.limit.saturating_mul(WHOLE));
-    let mut line = Line { registrar, local, remote, end, channel: None };
+    let mut line = Line { registrar, local, remote, end, channel: None, flag: None };
     let mut answer: Option<Answer> = None;
     // Each request is answered or ends the loop: there are two, and one more for each answer that repeats one.
     for _ in 0..EXCHANGES {
@@ -66,13 +68,19 @@ pub fn enrol(
             }),
         };
         match enroller.step(event, remote.now)? {
-            Action::Request(request) => answer = Some(line.exchange(&request)?),
+            Action::Request(request) => {
+                let exchanged = line.exchange(&request);
+                if let Some(reason) = line.flag.take() {
+                    enroller.flagged(reason);
+                }
+                answer = Some(exchanged?);
+            }
             Action::Wait(seconds) => return Ok(Outcome::Wait(Duration::from_secs(seconds.into()))),
             Action::Done => return Ok(Outcome::Done),
             _ => break,
         }
     }
-    Err(aseptic_core::Reason::EstTransfer.into())
+    Err(Reason::EstTransfer.into())
 }
 
 /// A connection that is opened when needed and kept as long as the registrar keeps it.
@@ -83,6 +91,8 @@ struct Line<'a> {
     /// When the registrar has had time enough, however it answers.
     end: Option<Instant>,
     channel: Option<BufReader<Channel<Hurried<TcpStream>>>>,
+    /// Why the registrar was accepted only with a flag, if it was connected to since this was taken.
+    flag: Option<Reason>,
 }
 
 impl Line<'_> {
@@ -90,12 +100,13 @@ impl Line<'_> {
         if let Some(mut channel) = self.channel.take() {
             match http::exchange(&mut channel, self.registrar.name, request) {
                 // The registrar may have closed it since (RFC 9112 section 9.3.1). The same bytes again do no harm.
-                Err(error) if error.reason() == aseptic_core::Reason::NetworkFailed => {}
+                Err(error) if error.reason() == Reason::NetworkFailed => {}
                 answer => return Ok(self.keep(channel, answer?)),
             }
         }
         let stream = Hurried::until(dial(self.registrar.address, self.registrar.limit)?, self.end);
         let channel = connect(stream, self.registrar.name, &[b"http/1.1"], &self.local, &self.remote)?;
+        self.flag = channel.peer().degraded();
         let mut channel = BufReader::new(channel);
         let answer = http::exchange(&mut channel, self.registrar.name, request)?;
         Ok(self.keep(channel, answer))

@@ -419,3 +419,14 @@ fn a_registrar_that_answers_byte_by_byte_does_not_hold_the_device() {
     });
     assert_eq!(world.stage(), Stage::Pending);
 }
+
+/// The response matrix lets an authentic registrar through whose certificate ran out, but not in silence.
+#[test]
+fn an_expired_registrar_is_told() {
+    let world = World::new();
+    let expired = Leaf { until: NOW - 2 * limits::GRACE, ..REGISTRAR };
+    let (outcomes, _) = world.enrol(&expired, 1, &|path, body| http(200, "", &world.honest(path, body)));
+    assert_eq!(*outcomes[0].as_ref().unwrap(), Outcome::Done);
+    let log = std::fs::read_to_string(world._folder.path().join("events")).unwrap();
+    assert_eq!(log.matches(Reason::CertificateExpired.name()).count(), 1, "{log}");
+}
