@@ -26,6 +26,7 @@ pub mod name;
 pub mod oid;
 pub mod profile;
 mod search;
+pub mod server;
 mod usage;
 
 pub use certificate::{AuthorityKey, BasicConstraints, Certificate, Extension, Extensions, KeyUsage, Oids};

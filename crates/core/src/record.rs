@@ -50,11 +50,13 @@ pub enum Kind {
     SenderSequence = 8,
     /// Replay windows of a receiver of messages.
     ReplayWindows = 9,
+    /// Which key others seal messages for.
+    AgreementKey = 10,
 }
 
 impl Kind {
     /// Every kind of record, in the order of the numbers.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::TimeFloor,
         Self::TrustManufacturer,
         Self::TrustOwner,
@@ -64,6 +66,7 @@ impl Kind {
         Self::UpdateConfirmed,
         Self::SenderSequence,
         Self::ReplayWindows,
+        Self::AgreementKey,
     ];
 
     /// The format version that this release writes and reads.

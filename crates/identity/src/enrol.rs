@@ -33,6 +33,13 @@ pub struct Enroller<'a> {
     trust: &'a Trust<'a>,
     engine: &'a dyn PathEngine,
     workspace: &'a mut Workspace,
+    progress: Progress,
+}
+
+/// How far an enrolment has come, for callers that cannot keep an [`Enroller`] with its references from one step to the
+/// next. What the registrar sent meanwhile lies in the workspace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
     phase: Phase,
     /// Bytes of CA certificates kept in the workspace.
     authorities: usize,
@@ -67,7 +74,27 @@ impl<'a> Enroller<'a> {
             return Err(Reason::OwnerRootMissing);
         }
         prepare(platform, suite, workspace)?;
-        Ok(Self { platform, suite, trust, engine, workspace, phase: Phase::Authorities, authorities: 0 })
+        let progress = Progress { phase: Phase::Authorities, authorities: 0 };
+        Ok(Self { platform, suite, trust, engine, workspace, progress })
+    }
+
+    /// Goes on where [`Enroller::progress`] was asked, with the same workspace. With one that was used for another
+    /// enrolment since, the registrar's intermediate certificates are missed; nothing is trusted for lying there.
+    pub fn resume(
+        platform: &'a Platform<'a>,
+        suite: &'a Suite<'a>,
+        trust: &'a Trust<'a>,
+        engine: &'a dyn PathEngine,
+        workspace: &'a mut Workspace,
+        progress: Progress,
+    ) -> Self {
+        Self { platform, suite, trust, engine, workspace, progress }
+    }
+
+    /// How far it has come.
+    #[must_use]
+    pub const fn progress(&self) -> Progress {
+        self.progress
     }
 
     /// Tells what happened, and learns what to do. `now` is the best statement about the time
@@ -79,19 +106,19 @@ impl<'a> Enroller<'a> {
     /// answer without our certificate, [`Reason::IdentityNameMismatch`] for one in another's name, and the reasons of path
     /// validation. [`Reason::Misuse`] for an event after [`Action::Done`].
     pub fn step(&mut self, event: Event<'_>, now: Time) -> Result<Action<'_>> {
-        match (self.phase, event) {
+        match (self.progress.phase, event) {
             (Phase::Done, _) => Err(Reason::Misuse),
             (_, Event::Ready) => self.request(),
             (_, Event::Response(Response { status: 202, retry_after, .. })) => Ok(Action::Wait(est::wait(retry_after))),
             (_, Event::Response(Response { status, .. })) if status != 200 => Err(est::refused(status)),
             (Phase::Authorities, Event::Response(response)) => {
                 self.keep_authorities(est::decode(response)?)?;
-                self.phase = Phase::Enrol;
+                self.progress.phase = Phase::Enrol;
                 self.request()
             }
             (Phase::Enrol, Event::Response(response)) => {
                 self.accept(est::decode(response)?, now)?;
-                self.phase = Phase::Done;
+                self.progress.phase = Phase::Done;
                 Ok(Action::Done)
             }
         }
@@ -104,7 +131,7 @@ impl<'a> Enroller<'a> {
     }
 
     fn request(&mut self) -> Result<Action<'_>> {
-        if self.phase == Phase::Authorities {
+        if self.progress.phase == Phase::Authorities {
             return Ok(Action::Request(Request { method: "GET", path: est::CACERTS, content_type: "", body: &[] }));
         }
         let Workspace { payload, frame, .. } = &mut *self.workspace;
@@ -123,12 +150,12 @@ impl<'a> Enroller<'a> {
                 writer.raw(certificate);
             }
         }
-        self.authorities = writer.finish().map_err(|_| Reason::TooLarge)?.len();
+        self.progress.authorities = writer.finish().map_err(|_| Reason::TooLarge)?.len();
         Ok(())
     }
 
     fn accept(&mut self, bundle: &[u8], now: Time) -> Result<()> {
-        let kept = self.authorities;
+        let kept = self.progress.authorities;
         let Workspace { payload, frame, authorities } = &mut *self.workspace;
         let authorities = authorities.get(..kept).unwrap_or_default();
         // The name is needed first, the records that change afterwards: one buffer serves both.

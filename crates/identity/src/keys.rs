@@ -1,12 +1,13 @@
 //! The keys behind the records.
 
+use crate::agreement;
 use crate::stored::{Birth, Held, Local, Workspace};
 use aseptic_core::crypto::{KeyAlg, PublicKey, Suite};
 use aseptic_core::platform::{Fault, KeyId, KeyPolicy, KeyUse, Platform};
 use aseptic_core::record::{self, Kind};
 use aseptic_core::{Reason, Result, limits};
 
-/// Destroys every key that no identity record names, and tells how many. To be called at boot, before anything else here.
+/// Destroys every key that no record of this package names, and tells how many. To be called at boot, before anything else here.
 ///
 /// A power cut leaves such keys behind: one made just before its record, one whose record was just replaced. On a device
 /// without a birth record nothing is destroyed: a store that comes up empty must not cost the device the key in its secure
@@ -14,7 +15,7 @@ use aseptic_core::{Reason, Result, limits};
 /// destroyed either. After an error or a power cut, call it again.
 pub fn tidy(platform: &Platform<'_>, workspace: &mut Workspace) -> Result<u32> {
     // A cut between the two copies of a record leaves one that names other keys. It must not come back once they are gone.
-    for kind in [Kind::BirthIdentity, Kind::LocalIdentity] {
+    for kind in [Kind::BirthIdentity, Kind::LocalIdentity, Kind::AgreementKey] {
         settle(platform, kind, workspace)?;
     }
     let named = Named::load(platform, workspace)?;
@@ -24,7 +25,7 @@ pub fn tidy(platform: &Platform<'_>, workspace: &mut Workspace) -> Result<u32> {
 /// The keys that the records name.
 pub(crate) struct Named {
     birth: bool,
-    ids: [Option<KeyId>; 3],
+    ids: [Option<KeyId>; 4],
 }
 
 impl Named {
@@ -32,7 +33,8 @@ impl Named {
         let birth = Birth::load(platform, &mut workspace.frame)?.0.map(|birth| birth.held.key);
         let local = Local::load(platform, &mut workspace.frame)?;
         let id = |held: Option<Held<'_>>| held.map(|held| held.key);
-        Ok(Self { birth: birth.is_some(), ids: [birth, id(local.current), id(local.successor)] })
+        let (current, successor) = (id(local.current), id(local.successor));
+        Ok(Self { birth: birth.is_some(), ids: [birth, current, successor, agreement::load(platform)?] })
     }
 
     pub(crate) fn contains(&self, id: KeyId) -> bool {
@@ -61,19 +63,24 @@ fn settle(platform: &Platform<'_>, kind: Kind, workspace: &mut Workspace) -> Res
     record::save(platform.store, kind, room, &mut workspace.frame)
 }
 
-/// Makes a P-256 signature key under an id above every one that exists or is named, so that no id ever stands for two keys
-/// at a time.
+/// Makes a P-256 signature key for an identity.
 pub(crate) fn generate(platform: &Platform<'_>, suite: &Suite<'_>, named: &Named) -> Result<Held<'static>> {
+    let key = make(platform, named, KeyUse::Sign)?;
+    let mut bytes = [0; limits::PUBLIC_KEY];
+    let thumbprint = public(platform, key, &mut bytes)?.thumbprint(suite)?;
+    Ok(Held { key, alg: KeyAlg::P256, thumbprint, request: &[], chain: crate::stored::Chain::EMPTY })
+}
+
+/// Makes a P-256 key under an id above every one that exists or is named, so that no id ever stands for two keys at a time.
+pub(crate) fn make(platform: &Platform<'_>, named: &Named, usage: KeyUse) -> Result<KeyId> {
     let mut highest = named.ids.iter().flatten().copied().max().unwrap_or(KeyId(0));
     walk(platform, |id| {
         highest = highest.max(id);
         Ok(())
     })?;
     let key = KeyId(highest.0.checked_add(1).ok_or(Reason::PlatformFull)?);
-    platform.keys.generate(key, KeyPolicy { alg: KeyAlg::P256, usage: KeyUse::Sign })?;
-    let mut bytes = [0; limits::PUBLIC_KEY];
-    let thumbprint = public(platform, key, &mut bytes)?.thumbprint(suite)?;
-    Ok(Held { key, alg: KeyAlg::P256, thumbprint, request: &[], chain: crate::stored::Chain::EMPTY })
+    platform.keys.generate(key, KeyPolicy { alg: KeyAlg::P256, usage })?;
+    Ok(key)
 }
 
 /// The public key; [`Reason::IdentityKeyLost`] if the key is gone, cannot be read or may not sign.

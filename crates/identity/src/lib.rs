@@ -5,10 +5,11 @@
 //! * [`enrol`]: the owner's certificate, by EST over whatever speaks HTTPS.
 //! * [`Identity`]: what the device is and may present now; [`confirm_handshake`] puts a new identity in charge once it has
 //!   worked.
+//! * [`agreement`]: the key that others seal messages for.
 //! * [`tidy`]: to be called at boot.
 //! * `StoredKeys` (feature `soft`): a key store made of software, for devices without a secure element.
 //!
-//! Two records hold it all, one of the maker's and one of the owner's. A key exists before a record names it and is
+//! Two records hold the identity, one of the maker's and one of the owner's. A key exists before a record names it and is
 //! destroyed after none does, so a power cut at any moment leaves the identity that worked, and at worst a key too many,
 //! which [`tidy`] destroys. The functions here must not be called from two threads at once for one platform.
 //!
@@ -46,6 +47,7 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod agreement;
 pub mod birth;
 mod credential;
 pub mod enrol;
@@ -62,7 +64,7 @@ mod text;
 mod udi;
 
 pub use credential::{Credential, LocalCredential, Origin, Stage};
-pub use enrol::Enroller;
+pub use enrol::{Enroller, Progress};
 pub use est::{Action, Event, Request, Response};
 pub use identity::{Identity, confirm_handshake};
 pub use keys::tidy;

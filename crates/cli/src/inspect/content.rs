@@ -19,6 +19,7 @@ pub(crate) fn fields(kind: Kind, payload: &[u8]) -> Result<Vec<Node>> {
         Kind::UpdateConfirmed => Confirmed::parse(payload).map(|confirmed| self::confirmed(&confirmed)),
         Kind::SenderSequence => sender(payload),
         Kind::ReplayWindows => windows(payload),
+        Kind::AgreementKey => agreement_key(payload),
         _ => Err(Reason::RecordVersion),
     }
 }
@@ -141,6 +142,11 @@ fn sender(payload: &[u8]) -> Result<Vec<Node>> {
 }
 
 /// One window after another: sender (16), stream (1), epoch (8), boot (8), high mark (8), bits (8).
+fn agreement_key(payload: &[u8]) -> Result<Vec<Node>> {
+    let id = u32::from_be_bytes(payload.try_into().map_err(|_| Reason::RecordCorrupt)?);
+    Ok(vec![Node::leaf("key id", id.to_string())])
+}
+
 fn windows(payload: &[u8]) -> Result<Vec<Node>> {
     let (entries, []) = payload.as_chunks::<49>() else { return Err(Reason::RecordCorrupt) };
     Ok(entries.iter().enumerate().map(|(at, entry)| window(at, entry)).collect())

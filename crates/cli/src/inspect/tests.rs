@@ -90,6 +90,7 @@ fn payloads() -> Vec<(Kind, Vec<u8>)> {
         ),
         stored(Kind::SenderSequence),
         (Kind::ReplayWindows, vec![3; 2 * 49]),
+        (Kind::AgreementKey, vec![0, 0, 0, 3]),
     ]
 }
 

@@ -3,8 +3,8 @@
 use super::Remote;
 use super::handshake::Asking;
 use crate::crypto;
-use aseptic_certs::{Certificate, oid};
-use aseptic_core::trust::{Purpose, VerifiedPeer};
+use aseptic_certs::server;
+use aseptic_core::trust::VerifiedPeer;
 use aseptic_core::{Reason, Result};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls13_signature};
@@ -132,11 +132,7 @@ pub(super) fn judge(remote: &Remote<'_>, name: Option<&str>, chain: &[&[u8]]) ->
 
 fn named(peer: &VerifiedPeer, name: Option<&str>, chain: &[&[u8]]) -> Result<()> {
     let Some(name) = name else { return Ok(()) };
-    let leaf = Certificate::parse(chain.first().ok_or(Reason::PathUntrusted)?)?;
-    // RFC 7030 section 3.6.1: with an explicit anchor, a registrar may be known by its role.
-    let registrar = peer.purpose() == Purpose::Enrolment
-        && leaf.extensions.extended_key_usage.is_some_and(|usages| usages.contains(oid::CMC_RA));
-    if registrar || leaf.matches_dns(name) { Ok(()) } else { Err(Reason::NameMismatch) }
+    server::check_name(chain.first().ok_or(Reason::PathUntrusted)?, peer.purpose(), name)
 }
 
 /// What the peer is told: the alerts of RFC 8446 section 6.2, no more.

@@ -8,6 +8,7 @@
     clippy::unwrap_used
 )]
 
+mod agreement;
 mod birth;
 mod enrol;
 mod support;
