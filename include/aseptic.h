@@ -6,20 +6,58 @@
  * therapy, and no therapy code ever has to wait for one: call it from the task of lowest priority. A signature check in
  * software takes tens of milliseconds on a Cortex-M4.
  *
- * LIFE CYCLE. The functions stand in the order in which a device meets them:
- *   device    aseptic_device_init over a table of platform functions, and one of engines if it has any; at every start
- *   trust     aseptic_trust_install once per authority, by a person at the device; aseptic_trust_update ever after
- *   identity  aseptic_identity_load at every start and after each enrolment
- *   message   aseptic_sender_init at every start; aseptic_message_seal for each message
- *   update    aseptic_boot_state at every start, aseptic_boot_confirm after a self-test; aseptic_update_begin to _activate for a new one
- * A call out of order answers ASEPTIC_MISUSE and changes nothing. Birth and enrolment have no C functions yet: the identity is
- * written into the store by a program that uses the Rust interface.
+ * CONCEPTS. Two authorities: the manufacturer vouches for births and for software, the owner for everything that happens in
+ * the hospital. Each has a signed trust store on the device, and neither grants what is the other's. A device has a birth
+ * identity, which may enrol with an owner and nothing else, and a local identity, which the owner gives it by enrolment and
+ * which signs messages. Software comes as a signed envelope (SUIT) and an image, goes into the slot that does not run, and is
+ * kept only when it has confirmed itself.
+ *
+ * TIERS. One header for all builds; a function that a build leaves out is missed by the linker.
+ *   Boot    in every build: what a boot loader needs, verified updates
+ *   Device  feature `device`: identity, enrolment, messages
+ *   Hosted  feature `hosted`, with ASEPTIC_HOSTED defined: files, TLS and EST where there is an operating system
+ *
+ * LIFE CYCLE. All functions, in the order in which a device meets them. A call out of order answers ASEPTIC_MISUSE and changes
+ * nothing.
+ *   Boot tier
+ *     any time            aseptic_abi_version, aseptic_version; aseptic_status_cause, aseptic_status_remedy,
+ *                         aseptic_status_blame
+ *     at every start      aseptic_device_init over a table of platform functions, and one of engines if it has any;
+ *                         aseptic_device_wipe at the end; aseptic_device_set_use whenever the bedside changes
+ *     once an authority   aseptic_trust_install, by a person at the device
+ *     ever after          aseptic_trust_update; aseptic_trust_version, aseptic_time_now to look
+ *     at the factory      aseptic_boot_provision
+ *     in the boot loader  aseptic_boot_verify
+ *     at every start      aseptic_boot_state, and aseptic_boot_confirm after a self-test
+ *     for an update       aseptic_update_begin, aseptic_update_step, aseptic_update_offset, aseptic_update_feed,
+ *                         aseptic_update_finish, aseptic_update_activate, aseptic_update_wipe; aseptic_update_abandon to forget it
+ *   Device tier
+ *     at the factory      aseptic_udi_check, aseptic_birth_request, aseptic_birth_install
+ *     at each connection  aseptic_peer_verify when TLS has the other side's chain; aseptic_peer_name, aseptic_peer_degraded,
+ *                         aseptic_peer_wipe
+ *     at every start      aseptic_identity_tidy, aseptic_identity_stage, aseptic_identity_load, aseptic_identity_name,
+ *                         aseptic_identity_certificate and aseptic_identity_sign for TLS, aseptic_identity_confirm after it,
+ *                         aseptic_identity_wipe
+ *     with an owner       aseptic_enroller_begin, aseptic_enroller_step, aseptic_enroller_wipe
+ *     messages out        aseptic_sender_init, aseptic_message_seal, aseptic_sender_wipe
+ *     messages in         aseptic_agreement_public, aseptic_agreement_renew; aseptic_opener_init, aseptic_message_open,
+ *                         aseptic_message_commit, aseptic_ticket_wipe, aseptic_opener_forget, aseptic_opener_wipe
+ *
+ * TLS. In the Device tier TLS is the program's own. When it asks whether the chain of its peer is good, aseptic_peer_verify
+ * judges; TLS checks that the peer has the key. The device's certificates come from aseptic_identity_certificate, its
+ * signature from aseptic_identity_sign, which wants the verdict about the peer. A connection that carries anything but
+ * enrolment shows the local identity.
+ *
+ * TIME. The clock of the table is believed as far as it says it can be. What is proven by signed dates is kept: it is never
+ * earlier than that, whatever the clock says, and nothing unsigned moves it. A device without a clock is a normal device.
  *
  * MEMORY. The caller owns all of it. Contexts are opaque and of fixed size; zero one before its first use, and do not move or
- * copy it before its _wipe. The library allocates nothing and keeps no pointer after a call returns, but those in the two
- * tables. Inputs come first, outputs last, and an output overlaps nothing else that is passed. After an error outputs are
- * zeroed, contexts that were to be made among them; after ASEPTIC_BUFFER_TOO_SMALL `len` says how much is needed. A buffer
- * with `cap` 0 is a size query and changes no state. NULL, misaligned, zeroed and wiped arguments answer ASEPTIC_MISUSE.
+ * copy it before its _wipe. A workspace is plain memory that holds nothing between two calls. The library allocates nothing and
+ * keeps no pointer after a call returns, but those in the two tables. Inputs come first, outputs last, and an output overlaps
+ * nothing else that is passed. After an error outputs are zeroed, contexts that were to be made among them; where zero would
+ * say that all is well, the function names what stands there instead. After ASEPTIC_BUFFER_TOO_SMALL `len` says how much is
+ * needed; a buffer with `cap` 0 is a size query and changes no state. NULL, misaligned, zeroed and wiped arguments answer
+ * ASEPTIC_MISUSE.
  *
  * STATUS. 0 is ASEPTIC_OK. Every other number is one reason, the same in the log and in the manual, and is never reused:
  * 1xx platform and records, 2xx formats and cryptography, 3xx trust, 4xx certificates, 5xx identity, 6xx messages, 7xx updates.
@@ -30,6 +68,9 @@
  * THREADS. Two device contexts are independent. One context, with all that was made from it, may be used by one thread at a
  * time. Platform functions are called on the calling thread and must not call the library; one that does so with a context
  * in use is answered ASEPTIC_MISUSE. Nothing may be called from an interrupt.
+ *
+ * INTERRUPTS. Platform functions may be interrupted at any instruction. An interrupt that fires while the library runs finds
+ * no lock of the library's, for it has none; it may touch nothing that the platform functions touch.
  *
  * POWER LOSS. At any moment. Each function says what holds afterwards; the next start finishes what was interrupted.
  */
@@ -46,6 +87,11 @@
 #define ASEPTIC_MUST_USE
 #endif
 
+
+/**
+ * Rises when a program built against an older header would no longer run.
+ */
+#define ASEPTIC_ABI_VERSION 1
 
 /**
  * Idle: no patient depends on the device now.
@@ -68,26 +114,6 @@
 #define ASEPTIC_USE_EMERGENCY 3
 
 /**
- * Class of observations.
- */
-#define ASEPTIC_TELEMETRY 6
-
-/**
- * Class of alarms.
- */
-#define ASEPTIC_ALARM 7
-
-/**
- * Class of audit records.
- */
-#define ASEPTIC_AUDIT 8
-
-/**
- * Rises when a program built against an older header would no longer run.
- */
-#define ASEPTIC_ABI_VERSION 1
-
-/**
  * Trust store of the maker of the device.
  */
 #define ASEPTIC_MANUFACTURER 1
@@ -101,6 +127,21 @@
  * A person stands at the device and confirmed; never pass it for anything that came over a network.
  */
 #define ASEPTIC_PRESENCE_CONFIRMED 1347568979
+
+/**
+ * The seconds mean nothing.
+ */
+#define ASEPTIC_TIME_UNKNOWN 0
+
+/**
+ * It is this late or later.
+ */
+#define ASEPTIC_TIME_AT_LEAST 1
+
+/**
+ * It is this time, within the tolerance that the program's clock answers for.
+ */
+#define ASEPTIC_TIME_TRUSTED 2
 
 /**
  * The confirmed image runs.
@@ -126,6 +167,136 @@
  * The confirmed image is damaged and the other one runs; install again.
  */
 #define ASEPTIC_BOOT_FALLBACK 5
+
+/**
+ * The registrar, asked for certificates in an enrolment.
+ */
+#define ASEPTIC_PURPOSE_ENROLMENT 3
+
+/**
+ * A server of the owner, to which the device connects.
+ */
+#define ASEPTIC_PURPOSE_NETWORK 4
+
+/**
+ * The identity that the maker gave. It may enrol with an owner and nothing else.
+ */
+#define ASEPTIC_IDENTITY_BIRTH 1
+
+/**
+ * The identity that the owner gave: the one on probation, so that it can prove itself, else the active one.
+ */
+#define ASEPTIC_IDENTITY_LOCAL 2
+
+/**
+ * What is to replace the local identity; for `aseptic_identity_stage` alone.
+ */
+#define ASEPTIC_IDENTITY_SUCCESSOR 3
+
+/**
+ * The active local identity, where the one on probation was turned down; for `aseptic_identity_load` alone.
+ */
+#define ASEPTIC_IDENTITY_FALLBACK 4
+
+/**
+ * Nothing is there.
+ */
+#define ASEPTIC_STAGE_BLANK 0
+
+/**
+ * A key is there.
+ */
+#define ASEPTIC_STAGE_KEYED 1
+
+/**
+ * The request of the birth identity is made; its certificate is awaited.
+ */
+#define ASEPTIC_STAGE_REQUESTED 2
+
+/**
+ * The request of a local identity is made; the registrar's answer is awaited.
+ */
+#define ASEPTIC_STAGE_PENDING 3
+
+/**
+ * The certificate is stored, and has not been part of a mutually authenticated handshake yet.
+ */
+#define ASEPTIC_STAGE_PROBATION 4
+
+/**
+ * In use.
+ */
+#define ASEPTIC_STAGE_ACTIVE 5
+
+/**
+ * Send the request of the action, then step with its answer; or with NULL, if none came, for the same request again.
+ */
+#define ASEPTIC_ENROL_REQUEST 1
+
+/**
+ * The registrar wants time, perhaps for a person to approve: step with NULL after `wait_seconds`, or begin anew after a
+ * restart.
+ */
+#define ASEPTIC_ENROL_WAIT 2
+
+/**
+ * The new identity is stored, on probation until `aseptic_identity_confirm`.
+ */
+#define ASEPTIC_ENROL_DONE 3
+
+/**
+ * Class of observations.
+ */
+#define ASEPTIC_TELEMETRY 6
+
+/**
+ * Class of alarms.
+ */
+#define ASEPTIC_ALARM 7
+
+/**
+ * Class of audit records.
+ */
+#define ASEPTIC_AUDIT 8
+
+/**
+ * Class of commands that change therapy; only ever received.
+ */
+#define ASEPTIC_COMMAND 9
+
+/**
+ * Class of configuration and drug libraries; only ever received.
+ */
+#define ASEPTIC_CONFIGURATION 10
+
+/**
+ * The message follows the one that was opened before it.
+ */
+#define ASEPTIC_ORDER_NEXT 1
+
+/**
+ * A message with a higher number was opened before this one.
+ */
+#define ASEPTIC_ORDER_LATE 2
+
+/**
+ * `missing` numbers before this one have not been seen.
+ */
+#define ASEPTIC_ORDER_GAP 3
+
+/**
+ * Bytes to read. `ptr` may be NULL only where `len` is 0.
+ */
+typedef struct {
+  /**
+   * First byte.
+   */
+  const uint8_t *ptr;
+  /**
+   * Number of bytes.
+   */
+  size_t len;
+} aseptic_slice;
 
 /**
  * 0 (`ASEPTIC_OK`) or the number of a reason. Numbers are never reused; `aseptic_status_cause` has the texts.
@@ -370,11 +541,29 @@ typedef struct {
 } aseptic_crypto;
 
 /**
- * The identity that the owner gave to this device, loaded. Opaque.
+ * What this device is, as far as updates must fit it.
  */
 typedef struct {
-  uint64_t _opaque[24];
-} aseptic_identity;
+  /**
+   * The vendor, a UUID (RFC 9562).
+   */
+  uint8_t vendor[16];
+  /**
+   * The class of devices, a UUID.
+   */
+  uint8_t device_class[16];
+  /**
+   * The component that is updated, one identifier, for example `main`.
+   */
+  aseptic_slice component;
+} aseptic_model;
+
+/**
+ * An update under way. It exists only after its manifest was verified. Opaque.
+ */
+typedef struct {
+  uint64_t _opaque[96];
+} aseptic_update;
 
 /**
  * Room to write to. `cap` 0 is a size query: the call reports `ASEPTIC_BUFFER_TOO_SMALL` and the size in `len`.
@@ -395,25 +584,125 @@ typedef struct {
 } aseptic_buf;
 
 /**
+ * Working memory of the calls that make or change an identity: plain memory of the caller, which needs no beginning and no
+ * end and may serve other ends between two calls, except during an enrolment: from `aseptic_enroller_begin` until it is done
+ * the same memory goes into each step. One serves all calls of a thread. Opaque.
+ */
+typedef struct {
+  uint64_t _opaque[2560];
+} aseptic_workspace;
+
+/**
+ * What the birth certificate is to say about the device (IEEE 802.1AR).
+ */
+typedef struct {
+  /**
+   * The serial number, unique among all devices of the maker, and the device's name in every message: 1 to 64 characters of
+   * letters, digits, space and `'()+,-./:=?`.
+   */
+  aseptic_slice serial;
+  /**
+   * The type of the hardware: the content bytes of an object identifier below the maker's own arc.
+   */
+  aseptic_slice hardware_type;
+  /**
+   * The serial number of the hardware module, 1 to 64 bytes.
+   */
+  aseptic_slice hardware_serial;
+  /**
+   * The UDI as it stands on the label or in its barcode; empty if there is none. If it carries a serial number, `serial` must
+   * end with it.
+   */
+  aseptic_slice udi;
+} aseptic_device_name;
+
+/**
+ * The verdict that a peer is who it says and may do one thing. Only `aseptic_peer_verify` makes one. Opaque.
+ */
+typedef struct {
+  uint64_t _opaque[24];
+} aseptic_peer;
+
+/**
+ * One identity of this device, loaded. Opaque.
+ */
+typedef struct {
+  uint64_t _opaque[24];
+} aseptic_identity;
+
+/**
+ * An enrolment under way. Opaque.
+ */
+typedef struct {
+  uint64_t _opaque[8];
+} aseptic_enroller;
+
+/**
+ * What the registrar answered.
+ */
+typedef struct {
+  /**
+   * The HTTP status.
+   */
+  uint32_t status;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * Content-Type with its parameters; empty if absent.
+   */
+  aseptic_slice content_type;
+  /**
+   * Retry-After; empty if absent.
+   */
+  aseptic_slice retry_after;
+  /**
+   * The body: `len` bytes, at most 65,536. It is decoded in place, so its bytes are others afterwards.
+   */
+  aseptic_buf body;
+} aseptic_est_answer;
+
+/**
+ * What to do next.
+ */
+typedef struct {
+  /**
+   * One of `ASEPTIC_ENROL_...`; 0 with an error.
+   */
+  uint8_t kind;
+  /**
+   * 0.
+   */
+  uint8_t reserved[3];
+  /**
+   * Seconds to wait, 1 to 86,400.
+   */
+  uint32_t wait_seconds;
+  /**
+   * `GET` or `POST`.
+   */
+  aseptic_slice method;
+  /**
+   * The path of the request.
+   */
+  aseptic_slice path;
+  /**
+   * Its Content-Type; empty where it has no body.
+   */
+  aseptic_slice content_type;
+  /**
+   * Its body, in the workspace: send it before the workspace is used again.
+   */
+  aseptic_slice body;
+} aseptic_enrol_action;
+
+/**
  * The sender of messages: holds the sequence numbers that are reserved. Opaque.
  */
 typedef struct {
   uint64_t _opaque[16];
 } aseptic_sender;
-
-/**
- * Bytes to read. `ptr` may be NULL only where `len` is 0.
- */
-typedef struct {
-  /**
-   * First byte.
-   */
-  const uint8_t *ptr;
-  /**
-   * Number of bytes.
-   */
-  size_t len;
-} aseptic_slice;
 
 /**
  * What is sent.
@@ -446,29 +735,88 @@ typedef struct {
 } aseptic_message;
 
 /**
- * What this device is, as far as updates must fit it.
+ * The device's memory of the messages that it has handed over. Opaque.
  */
 typedef struct {
-  /**
-   * The vendor, a UUID (RFC 9562).
-   */
-  uint8_t vendor[16];
-  /**
-   * The class of devices, a UUID.
-   */
-  uint8_t device_class[16];
-  /**
-   * The component that is updated, one identifier, for example `main`.
-   */
-  aseptic_slice component;
-} aseptic_model;
+  uint64_t _opaque[272];
+} aseptic_opener;
 
 /**
- * An update under way. It exists only after its manifest was verified. Opaque.
+ * A message that was accepted. The slices lie in the buffer that it was opened into.
  */
 typedef struct {
-  uint64_t _opaque[96];
-} aseptic_update;
+  /**
+   * The class, one of `ASEPTIC_TELEMETRY`, `_ALARM`, `_AUDIT`, `_COMMAND`, `_CONFIGURATION`.
+   */
+  uint8_t message_class;
+  /**
+   * The stream, 0 to 3.
+   */
+  uint8_t stream;
+  /**
+   * Where it stands among the others of its stream, one of `ASEPTIC_ORDER_...`.
+   */
+  uint8_t order;
+  /**
+   * 1 if the sender has started anew since its last message, so that a gap may hold numbers that it never used; else 0.
+   */
+  uint8_t restarted;
+  /**
+   * What the sender's clock was worth, one of `ASEPTIC_TIME_...`.
+   */
+  uint8_t time_trust;
+  /**
+   * 0.
+   */
+  uint8_t reserved[3];
+  /**
+   * How many numbers before this one have not been seen; 0 unless `order` is `ASEPTIC_ORDER_GAP`.
+   */
+  uint64_t missing;
+  /**
+   * The epoch of the sender's numbers.
+   */
+  uint64_t epoch;
+  /**
+   * The number within stream and epoch.
+   */
+  uint64_t sequence;
+  /**
+   * When the sender says it wrote this, in seconds since 1970.
+   */
+  uint64_t seconds;
+  /**
+   * Why the sender was accepted only with a flag, as `aseptic_peer_degraded` has it; else `ASEPTIC_OK`.
+   */
+  aseptic_status degraded;
+  /**
+   * The content type as a number (CoAP Content-Format), where it is not text.
+   */
+  uint32_t content_format;
+  /**
+   * The name of the sender, proven.
+   */
+  aseptic_slice sender;
+  /**
+   * What the body is, a media type; empty where it is a number.
+   */
+  aseptic_slice content_type;
+  /**
+   * The body.
+   */
+  aseptic_slice body;
+  /**
+   * The message as the sender signed it (COSE_Sign1), body included, to be kept as evidence.
+   */
+  aseptic_slice signed_message;
+} aseptic_opened;
+
+/**
+ * The claim to have handed over one message, to be given to `aseptic_message_commit`. Opaque.
+ */
+typedef struct {
+  uint64_t _opaque[10];
+} aseptic_ticket;
 
 /**
  * The call did what it says.
@@ -1040,110 +1388,6 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * Makes `device` ready over `platform` and `crypto`, whose tables are copied. `crypto` may be NULL: then all cryptography is
- * what is built into the library.
- *
- * Ownership: the caller owns all of them; `device` must not move until `aseptic_device_wipe`. Errors: MISUSE for another NULL, a
- * table of another size, a missing required entry or an incomplete group; `device` is zeroed then. Threads: one device, one thread at
- * a time. Power loss: nothing is stored.
- */
-ASEPTIC_MUST_USE
-aseptic_status aseptic_device_init(aseptic_device *device,
-                                   const aseptic_platform *platform,
-                                   const aseptic_crypto *crypto);
-
-/**
- * Ends `device` and wipes its memory. Does nothing to NULL or to memory that holds no device; may be called twice.
- *
- * Ownership: the memory stays the caller's. Errors: none. Threads: no call on this device may run. Power loss: what is stored
- * stays stored.
- */
-void aseptic_device_wipe(aseptic_device *device);
-
-/**
- * Tells what the bedside is doing: one of `ASEPTIC_USE_...`; any other number counts as an emergency. Nothing that erases,
- * reboots or switches starts unless it is idle.
- *
- * Ownership: none. Errors: MISUSE. Threads: as for all calls on a device. Power loss: not stored; after each start the device
- * counts as in use until told otherwise.
- */
-ASEPTIC_MUST_USE
-aseptic_status aseptic_device_set_use(aseptic_device *device,
-                                      uint8_t clinical_use);
-
-/**
- * Defined by the program, on bare metal: puts the device into its safe state and does not return. Called should the
- * library find itself in a state that its authors ruled out; nothing of it may be called any more.
- *
- * Ownership: none. Errors: none. Threads: the calling one. Power loss: whatever is stored is whole.
- */
-extern void aseptic_fault(void);
-
-/**
- * Loads the local identity of the device, the one it signs messages with.
- *
- * Ownership: `identity` must not move until `aseptic_identity_wipe`; load it again after each enrolment. Errors:
- * NOT_PROVISIONED without an identity, KEY_WRONG_USE while there is only the birth identity, which may enrol and nothing
- * else, IDENTITY_KEY_LOST; `identity` is zeroed then. Threads: as for all calls on a device. Power loss: nothing is stored.
- */
-ASEPTIC_MUST_USE
-aseptic_status aseptic_identity_load(aseptic_device *device,
-                                     aseptic_identity *identity);
-
-/**
- * Writes the name of the device: the serial number in its certificates, UTF-8 without a final zero, at most 64 bytes.
- *
- * Ownership: `out` is the caller's. Errors: MISUSE, BUFFER_TOO_SMALL. Threads: as for all calls on a device. Power loss: nothing
- * is stored.
- */
-ASEPTIC_MUST_USE
-aseptic_status aseptic_identity_name(aseptic_identity *identity,
-                                     aseptic_buf *out);
-
-/**
- * Ends `identity` and wipes its memory. Does nothing to NULL or to memory that holds none; may be called twice.
- *
- * Ownership: the memory stays the caller's. Errors: none. Threads: as for all calls on a device. Power loss: what is stored
- * stays stored.
- */
-void aseptic_identity_wipe(aseptic_identity *identity);
-
-/**
- * Makes `sender` ready; once at every start.
- *
- * Ownership: `sender` must not move until `aseptic_sender_wipe`; have one sender a device. Errors: RECORD_CORRUPT, ENTROPY_FAILED;
- * `sender` is zeroed then. Threads: as for all calls on a device. Power loss: no sequence number is ever used twice.
- */
-ASEPTIC_MUST_USE
-aseptic_status aseptic_sender_init(aseptic_device *device,
-                                   aseptic_sender *sender);
-
-/**
- * Signs `message` and seals it for its recipient: nobody on the way can read it, change it, or pass it on as meant for
- * somebody else.
- *
- * `out` is also working memory: a size query says how much it needs. It must not overlap anything else that is passed.
- * Ownership: nothing is kept.
- * Errors: NO_PURPOSE if the owner's trust store has no such recipient, MESSAGE_CLASS, TOO_LARGE, KEY_BUSY (call again),
- * BUFFER_TOO_SMALL; no sequence number is used then. Threads: as for all calls on a device. Power loss: at most a
- * sequence number is skipped.
- */
-ASEPTIC_MUST_USE
-aseptic_status aseptic_message_seal(aseptic_device *device,
-                                    aseptic_identity *identity,
-                                    aseptic_sender *sender,
-                                    const aseptic_message *message,
-                                    aseptic_buf *out);
-
-/**
- * Ends `sender` and wipes its memory. Does nothing to NULL or to memory that holds none; may be called twice.
- *
- * Ownership: the memory stays the caller's. Errors: none. Threads: as for all calls on a device. Power loss: what is stored
- * stays stored.
- */
-void aseptic_sender_wipe(aseptic_sender *sender);
-
-/**
  * The ABI version of the library that is linked; compare it with `ASEPTIC_ABI_VERSION` of the header.
  *
  * Ownership: none. Errors: none. Threads: any. Power loss: nothing is stored.
@@ -1182,8 +1426,42 @@ aseptic_slice aseptic_status_remedy(aseptic_status status);
 uint8_t aseptic_status_blame(aseptic_status status);
 
 /**
+ * Makes `device` ready over `platform` and `crypto`, whose tables are copied. `crypto` may be NULL: then all cryptography is
+ * what is built into the library.
+ *
+ * Ownership: the caller owns all of them; `device` must not move until `aseptic_device_wipe`. Errors: MISUSE for another NULL, a
+ * table of another size, a missing required entry or an incomplete group; `device` is zeroed then. Threads: one device, one thread at
+ * a time. Power loss: nothing is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_device_init(aseptic_device *device,
+                                   const aseptic_platform *platform,
+                                   const aseptic_crypto *crypto);
+
+/**
+ * Ends `device` and wipes its memory. Does nothing to NULL or to memory that holds no device; may be called twice.
+ *
+ * Ownership: the memory stays the caller's. Errors: none. Threads: no call on this device may run. Power loss: what is stored
+ * stays stored.
+ */
+void aseptic_device_wipe(aseptic_device *device);
+
+/**
+ * Tells what the bedside is doing: one of `ASEPTIC_USE_...`; any other number counts as an emergency. Nothing that erases,
+ * reboots or switches starts unless it is idle.
+ *
+ * Ownership: none. Errors: MISUSE. Threads: as for all calls on a device. Power loss: not stored; after each start the device
+ * counts as in use until told otherwise.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_device_set_use(aseptic_device *device,
+                                      uint8_t clinical_use);
+
+/**
  * Installs the first trust store of `authority` (`ASEPTIC_MANUFACTURER`, `ASEPTIC_OWNER`) from a signed object, by a person at
  * the device: `presence` must be `ASEPTIC_PRESENCE_CONFIRMED`.
+ *
+ * The date of the object becomes a time before which it is not.
  *
  * Ownership: `object` is read during the call. Errors: TRUST_EXISTS, TRUST_MALFORMED, TRUST_THRESHOLD, TRUST_PURPOSE,
  * PUBLISHED_TEST_KEY; nothing is stored then. Threads: as for all calls on a device. Power loss: installed or not.
@@ -1195,7 +1473,8 @@ aseptic_status aseptic_trust_install(aseptic_device *device,
                                      uint32_t presence);
 
 /**
- * Replaces the trust store of `authority` by a newer one that its keys have signed.
+ * Replaces the trust store of `authority` by a newer one that its keys have signed. The date of the object becomes a time
+ * before which it is not.
  *
  * Ownership: `object` is read during the call. Errors: TRUST_MISSING, TRUST_ROLLBACK, TRUST_SKIPPED, TRUST_THRESHOLD,
  * TRUST_WOULD_STRAND, TRUST_PURPOSE; nothing changes then. Threads: as for all calls on a device. Power loss: old or new.
@@ -1204,6 +1483,79 @@ ASEPTIC_MUST_USE
 aseptic_status aseptic_trust_update(aseptic_device *device,
                                     uint8_t authority,
                                     aseptic_slice object);
+
+/**
+ * Writes the version of the installed trust store of `authority`, which the next one must exceed.
+ *
+ * Ownership: `version` is the caller's. Errors: TRUST_MISSING, TRUST_ROLLBACK if the flash was put back, RECORD_CORRUPT;
+ * `version` is 0 then. Threads: as for all calls on a device. Power loss: nothing is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_trust_version(aseptic_device *device,
+                                     uint8_t authority,
+                                     uint64_t *version);
+
+/**
+ * Writes the best statement about now: `seconds` since 1970, and in `trust` what they are worth, one of `ASEPTIC_TIME_...`.
+ * That is the clock of the table where it is trusted and not behind what is proven, else the latest time that is proven: by
+ * the dates of the trust stores that were installed here. Nothing unsigned moves it.
+ *
+ * Ownership: the outputs are the caller's. Errors: MISUSE, RECORD_CORRUPT, those of the platform; both outputs are 0 then.
+ * Threads: as for all calls on a device. Power loss: nothing is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_time_now(aseptic_device *device,
+                                uint64_t *seconds,
+                                uint8_t *trust);
+
+/**
+ * Writes down, at the factory, which image lies in the running slot: its digest (32 bytes SHA-256, 48 SHA-384, 64 SHA-512),
+ * its size and its sequence number. The image is read from the medium and compared first. Nothing older runs from then on.
+ *
+ * Ownership: `digest` is read during the call. Errors: ALREADY_PROVISIONED, SLOT_MISMATCH, SEQUENCE_TOO_OLD, MISUSE for a digest of
+ * another length, those of the platform; nothing is stored then. Threads: as for all calls on a device. Power loss: written
+ * down or not; call it again, ALREADY_PROVISIONED says that it was.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_boot_provision(aseptic_device *device,
+                                      aseptic_slice digest,
+                                      uint64_t size,
+                                      uint64_t sequence);
+
+/**
+ * For a boot loader: the slot that may run now, 0 or 1. Reads and hashes the image that the selection of the table names
+ * (`image_running`); it runs if it is the confirmed one or the one activated for trial and not below the floor, else the
+ * other slot runs on the same terms. `slot` becomes 255 with an error: run nothing then.
+ *
+ * Ownership: `slot` is the caller's. Errors: PLATFORM_NOT_FOUND on a device that was never provisioned, SEQUENCE_TOO_OLD or
+ * SLOT_MISMATCH if neither slot may run, those of the platform. Threads: as for all calls on a device. Power loss: nothing is
+ * stored; call it again.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_boot_verify(aseptic_device *device,
+                                   uint8_t *slot);
+
+/**
+ * Finds out what runs, once after each start, and completes a confirmation that was interrupted: `boot` becomes one of
+ * `ASEPTIC_BOOT_...`, or 0 with an error.
+ *
+ * Ownership: `boot` is the caller's. Errors: MISUSE, those of the platform. Threads: as for all calls on a device. Power loss: call
+ * it again.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_boot_state(aseptic_device *device,
+                                  uint8_t *boot);
+
+/**
+ * Keeps the image that runs on trial; from now on nothing older is accepted. `migration_floor` is the lowest sequence number
+ * that can read the data as stored from now on, 0 if that did not change.
+ *
+ * Ownership: none. Errors: NO_UPDATE if nothing is on trial, MISUSE for a floor above the image. Threads: as for all calls on a
+ * device. Power loss: on trial still, or confirmed.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_boot_confirm(aseptic_device *device,
+                                    uint64_t migration_floor);
 
 /**
  * Verifies the SUIT envelope and begins its update, or goes on with it where a power loss interrupted it. Call
@@ -1301,39 +1653,372 @@ ASEPTIC_MUST_USE
 aseptic_status aseptic_update_abandon(aseptic_device *device);
 
 /**
- * For a boot loader: the slot that may run now, 0 or 1. Reads and hashes the image that the selection of the table names
- * (`image_running`); it runs if it is the confirmed one or the one activated for trial and not below the floor, else the
- * other slot runs on the same terms. `slot` becomes 255 with an error: run nothing then.
+ * Checks a UDI, the text of the label or the scan of its barcode, and writes it as the URI that stands in certificates (GS1
+ * Digital Link), at most 256 bytes of ASCII.
  *
- * Ownership: `slot` is the caller's. Errors: PLATFORM_NOT_FOUND on a device that was never provisioned, SEQUENCE_TOO_OLD or
- * SLOT_MISMATCH if neither slot may run, those of the platform. Threads: as for all calls on a device. Power loss: nothing is
- * stored; call it again.
+ * Ownership: `text` is read during the call. Errors: UDI_INVALID, BUFFER_TOO_SMALL. Threads: any. Power loss: nothing is stored.
  */
 ASEPTIC_MUST_USE
-aseptic_status aseptic_boot_verify(aseptic_device *device,
-                                   uint8_t *slot);
+aseptic_status aseptic_udi_check(aseptic_slice text,
+                                 aseptic_buf *out);
 
 /**
- * Finds out what runs, once after each start, and completes a confirmation that was interrupted: `boot` becomes one of
- * `ASEPTIC_BOOT_...`, or 0 with an error.
+ * Writes the device's request for its birth certificate (PKCS #10, DER) into `out`, which must have room for 1,024 bytes. The
+ * first call makes the key; later ones give the same request again, or with another name a new one for the same key.
  *
- * Ownership: `boot` is the caller's. Errors: MISUSE, those of the platform. Threads: as for all calls on a device. Power loss: call
- * it again.
+ * Ownership: `name` is read and `workspace` used during the call. Errors: NAME_INVALID, UDI_INVALID, ALREADY_PROVISIONED once a
+ * certificate is installed, KEY_BUSY (call again), BUFFER_TOO_SMALL, those of the platform. Threads: as for all calls on a
+ * device. Power loss: the device is blank, or has the key and perhaps the request; call it again.
  */
 ASEPTIC_MUST_USE
-aseptic_status aseptic_boot_state(aseptic_device *device,
-                                  uint8_t *boot);
+aseptic_status aseptic_birth_request(aseptic_device *device,
+                                     aseptic_workspace *workspace,
+                                     const aseptic_device_name *name,
+                                     aseptic_buf *out);
 
 /**
- * Keeps the image that runs on trial; from now on nothing older is accepted. `migration_floor` is the lowest sequence number
- * that can read the data as stored from now on, 0 if that did not change.
+ * Installs the birth certificate with its intermediates: `chain` holds `count` certificates (DER), leaf first, without the
+ * anchor, which the manufacturer's trust store has.
  *
- * Ownership: none. Errors: NO_UPDATE if nothing is on trial, MISUSE for a floor above the image. Threads: as for all calls on a
- * device. Power loss: on trial still, or confirmed.
+ * Ownership: `chain` is read and `workspace` used during the call. Errors: NOT_PROVISIONED before a request,
+ * ALREADY_PROVISIONED, IDENTITY_KEY_MISMATCH, IDENTITY_NAME_MISMATCH, CERTIFICATE_PROFILE, those of `aseptic_peer_verify`;
+ * nothing is stored then. Threads: as for all calls on a device. Power loss: installed or not.
  */
 ASEPTIC_MUST_USE
-aseptic_status aseptic_boot_confirm(aseptic_device *device,
-                                    uint64_t migration_floor);
+aseptic_status aseptic_birth_install(aseptic_device *device,
+                                     aseptic_workspace *workspace,
+                                     const aseptic_slice *chain,
+                                     size_t count);
+
+/**
+ * Judges the holder of a certificate chain by the owner's trust store: for `ASEPTIC_PURPOSE_ENROLMENT` and
+ * `ASEPTIC_PURPOSE_NETWORK` a server whose certificate must bear the DNS name `name`, for a class of messages a sender of that
+ * name. `chain` holds `count` certificates (DER), leaf first, without the anchor, at most 4; call it where TLS asks whether
+ * the chain of its peer is good, and let TLS check that the peer has the key.
+ *
+ * Ownership: `name` and `chain` are read during the call; `peer` must not move until `aseptic_peer_wipe`. Errors: PATH_UNTRUSTED,
+ * PATH_KEY_USAGE, PATH_CONSTRAINT, PATH_TOO_LONG, CERTIFICATE_EXPIRED, CERTIFICATE_NOT_YET_VALID, CERTIFICATE_MALFORMED,
+ * CERTIFICATE_PROFILE, SIGNATURE_INVALID, NAME_MISMATCH, DENIED, MISUSE for another purpose or an empty name; `peer` is zeroed
+ * then. Threads: as for all calls on a device. Power loss: nothing is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_peer_verify(aseptic_device *device,
+                                   uint8_t purpose,
+                                   aseptic_slice name,
+                                   const aseptic_slice *chain,
+                                   size_t count,
+                                   aseptic_peer *peer);
+
+/**
+ * Writes the name in the peer's certificate (its serialNumber, else its commonName), as it is there, at most 64 bytes.
+ *
+ * Ownership: `out` is the caller's. Errors: MISUSE, BUFFER_TOO_SMALL. Threads: as for all calls on a device. Power loss:
+ * nothing is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_peer_name(aseptic_peer *peer,
+                                 aseptic_buf *out);
+
+/**
+ * Writes why the peer was accepted only with a flag: CERTIFICATE_EXPIRED where it ran out and cutting it off would do more harm
+ * than listening to it, else `ASEPTIC_OK`. Show it to whoever looks after the device.
+ *
+ * Ownership: `flag` is the caller's. Errors: MISUSE; `flag` is MISUSE as well then. Threads: as for all calls on a device.
+ * Power loss: nothing is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_peer_degraded(aseptic_peer *peer,
+                                     aseptic_status *flag);
+
+/**
+ * Ends `peer` and wipes its memory. Does nothing to NULL or to memory that holds none; may be called twice.
+ *
+ * Ownership: the memory stays the caller's. Errors: none. Threads: as for all calls on a device. Power loss: nothing is stored.
+ */
+void aseptic_peer_wipe(aseptic_peer *peer);
+
+/**
+ * Destroys the keys that a power loss left without a record; once at every start, before all else about identities.
+ * `destroyed` says how many there were.
+ *
+ * Ownership: `workspace` is used during the call. Errors: RECORD_CORRUPT, those of the platform; no key that a record names is
+ * lost, call it again. Threads: as for all calls on a device. Power loss: call it again.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_identity_tidy(aseptic_device *device,
+                                     aseptic_workspace *workspace,
+                                     uint32_t *destroyed);
+
+/**
+ * Writes how far an identity has come, one of `ASEPTIC_STAGE_...`; `which` is `ASEPTIC_IDENTITY_BIRTH`, `_LOCAL` or
+ * `_SUCCESSOR`. A device that is active stays so while a successor is prepared.
+ *
+ * Ownership: `stage` is the caller's. Errors: MISUSE, RECORD_CORRUPT, TOO_LARGE for records of longer chains than the device
+ * has room for, those of the platform; `stage` is 0 then. Threads: as for all calls on a device. Power loss: nothing is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_identity_stage(aseptic_device *device,
+                                      uint8_t which,
+                                      uint8_t *stage);
+
+/**
+ * Loads one identity of the device; `which` is `ASEPTIC_IDENTITY_BIRTH`, `_LOCAL` or `_FALLBACK`.
+ *
+ * Ownership: `identity` must not move until `aseptic_identity_wipe`; load it again after each enrolment. Errors:
+ * NOT_PROVISIONED without a birth identity, KEY_WRONG_USE where `_LOCAL` is asked for and there is only the birth identity,
+ * which may enrol and nothing else, IDENTITY_KEY_LOST, RECORD_CORRUPT, TOO_LARGE for records of longer chains than the device
+ * has room for; `identity` is zeroed then. Threads: as for all calls on a device. Power loss: nothing is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_identity_load(aseptic_device *device,
+                                     uint8_t which,
+                                     aseptic_identity *identity);
+
+/**
+ * Writes the name of the device: the serial number in its certificates, UTF-8 without a final zero, at most 64 bytes.
+ *
+ * Ownership: `out` is the caller's. Errors: MISUSE, BUFFER_TOO_SMALL. Threads: as for all calls on a device. Power loss: nothing
+ * is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_identity_name(aseptic_identity *identity,
+                                     aseptic_buf *out);
+
+/**
+ * Writes one certificate of the identity (DER), for the Certificate message of TLS: 0 is its own, each further one that of
+ * the issuer before it; the anchor is not among them.
+ *
+ * Ownership: `out` is the caller's. Errors: PLATFORM_NOT_FOUND beyond the last one, MISUSE where the identity was replaced since
+ * it was loaded, BUFFER_TOO_SMALL. Threads: as for all calls on a device. Power loss: nothing is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_identity_certificate(aseptic_device *device,
+                                            aseptic_identity *identity,
+                                            uint32_t index,
+                                            aseptic_buf *out);
+
+/**
+ * Signs for the device in the TLS handshake with `peer`, the verdict about the other side: `digest` is SHA-256 of what the
+ * CertificateVerify message covers (32 bytes), `out` becomes its signature field (ECDSA-Sig-Value in DER, at most 72 bytes).
+ *
+ * Ownership: nothing is kept. Errors: KEY_WRONG_USE for a birth identity and any other peer than the registrar, NO_PURPOSE for a
+ * peer that is no server, KEY_BUSY (call again), BUFFER_TOO_SMALL below 72 bytes, MISUSE. Threads: as for all calls on a
+ * device. Power loss: nothing is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_identity_sign(aseptic_device *device,
+                                     aseptic_identity *identity,
+                                     aseptic_peer *peer,
+                                     aseptic_slice digest,
+                                     aseptic_buf *out);
+
+/**
+ * Ends the probation of `identity`: it has been part of a mutually authenticated handshake with `peer`, a server of the owner
+ * that has answered since. Its predecessor and the key of it are gone then. Does nothing for an identity that is not on
+ * probation; call it after each connection.
+ *
+ * Ownership: `workspace` is used during the call. Errors: NO_PURPOSE for a peer that is no server, KEY_WRONG_USE for a birth
+ * identity, MISUSE where the identity was replaced since it was loaded; nothing changes then. Threads: as for all calls on a
+ * device. Power loss: the predecessor is active or this one is; both work.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_identity_confirm(aseptic_device *device,
+                                        aseptic_workspace *workspace,
+                                        aseptic_identity *identity,
+                                        aseptic_peer *peer);
+
+/**
+ * Ends `identity` and wipes its memory. Does nothing to NULL or to memory that holds none; may be called twice.
+ *
+ * Ownership: the memory stays the caller's. Errors: none. Threads: as for all calls on a device. Power loss: what is stored
+ * stays stored.
+ */
+void aseptic_identity_wipe(aseptic_identity *identity);
+
+/**
+ * Begins an enrolment with the owner, or goes on with the one that a power loss, a restart or a refusal interrupted. Makes a
+ * key and its request beside the identity in use.
+ *
+ * Ownership: `workspace` is used during the call and goes into each step; `enroller` must not move until
+ * `aseptic_enroller_wipe`. Errors: OWNER_ROOT_MISSING without the owner's trust store or if it names no registrar,
+ * NOT_PROVISIONED without a birth certificate, KEY_BUSY (call again), those of the platform; `enroller` is zeroed then. Threads:
+ * as for all calls on a device. Power loss: begin again; key and request stay the same.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_enroller_begin(aseptic_device *device,
+                                      aseptic_workspace *workspace,
+                                      aseptic_enroller *enroller);
+
+/**
+ * Tells what happened and learns what to do. First with NULL; then with each answer and the verdict about the one who gave
+ * it, found for `ASEPTIC_PURPOSE_ENROLMENT`; with NULL for both after a wait, and where no answer came. The connection is made
+ * with the birth identity.
+ *
+ * Ownership: the slices of `action` lie in the library and in `workspace`, valid until that is used again; the body of `answer`
+ * is decoded in place. Errors: NO_PURPOSE unless `registrar` is one, EST_TRANSFER, CMS_MALFORMED, TOO_LARGE, EST_REFUSED,
+ * EST_PENDING, EST_NO_MATCH, IDENTITY_NAME_MISMATCH, those of `aseptic_peer_verify`; nothing that is stored changes then, and a
+ * step with NULL gives the same request again. MISUSE after the end. Threads: as for all calls on a device. Power loss: the new
+ * identity is stored on probation, or the enrolment goes on where it was.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_enroller_step(aseptic_device *device,
+                                     aseptic_workspace *workspace,
+                                     aseptic_enroller *enroller,
+                                     aseptic_est_answer *answer,
+                                     aseptic_peer *registrar,
+                                     aseptic_enrol_action *action);
+
+/**
+ * Ends `enroller` and wipes its memory; what is stored of it stays and can be gone on with. Does nothing to NULL or to memory
+ * that holds none; may be called twice.
+ *
+ * Ownership: the memory stays the caller's. Errors: none. Threads: as for all calls on a device. Power loss: what is stored
+ * stays stored.
+ */
+void aseptic_enroller_wipe(aseptic_enroller *enroller);
+
+/**
+ * Makes `sender` ready; once at every start.
+ *
+ * Ownership: `sender` must not move until `aseptic_sender_wipe`; have one sender a device. Errors: RECORD_CORRUPT, ENTROPY_FAILED;
+ * `sender` is zeroed then. Threads: as for all calls on a device. Power loss: no sequence number is ever used twice.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_sender_init(aseptic_device *device,
+                                   aseptic_sender *sender);
+
+/**
+ * Signs `message` and seals it for its recipient: nobody on the way can read it, change it, or pass it on as meant for
+ * somebody else.
+ *
+ * `out` is also working memory: a size query says how much it needs. It must not overlap anything else that is passed.
+ * Ownership: nothing is kept.
+ * Errors: NO_PURPOSE if the owner's trust store has no such recipient, MESSAGE_CLASS, KEY_WRONG_USE for a birth identity, TOO_LARGE, KEY_BUSY (call again),
+ * BUFFER_TOO_SMALL; no sequence number is used then. Threads: as for all calls on a device. Power loss: at most a
+ * sequence number is skipped.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_message_seal(aseptic_device *device,
+                                    aseptic_identity *identity,
+                                    aseptic_sender *sender,
+                                    const aseptic_message *message,
+                                    aseptic_buf *out);
+
+/**
+ * Ends `sender` and wipes its memory. Does nothing to NULL or to memory that holds none; may be called twice.
+ *
+ * Ownership: the memory stays the caller's. Errors: none. Threads: as for all calls on a device. Power loss: what is stored
+ * stays stored.
+ */
+void aseptic_sender_wipe(aseptic_sender *sender);
+
+/**
+ * Writes the public part of the key that others seal messages for (P-256, SEC 1 uncompressed, 65 bytes), and makes the key
+ * if there is none. The hospital keeps it under the device's name; let it get there in a message that the device sealed.
+ *
+ * Ownership: `out` is the caller's, `workspace` is used during the call. Errors: BUFFER_TOO_SMALL, RECORD_CORRUPT,
+ * PLATFORM_FULL, those of the platform. Threads: as for all calls on a device. Power loss: the key is recorded, or the next call
+ * makes one.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_agreement_public(aseptic_device *device,
+                                        aseptic_workspace *workspace,
+                                        aseptic_buf *out);
+
+/**
+ * Replaces the key that others seal messages for. What was sealed for the former one does not open any more, so do it when
+ * the hospital can take the new one; make the opener ready again after it.
+ *
+ * Ownership: `workspace` is used during the call. Errors: RECORD_CORRUPT, PLATFORM_FULL, those of the platform. Threads: as for
+ * all calls on a device. Power loss: the former key is in use or the new one.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_agreement_renew(aseptic_device *device,
+                                       aseptic_workspace *workspace);
+
+/**
+ * Makes `opener` ready; once at every start. `classes` are those that this device takes, all others are refused: the sum of
+ * `1u << ASEPTIC_...`, for example `1u << ASEPTIC_CONFIGURATION`.
+ *
+ * Ownership: `opener` must not move until `aseptic_opener_wipe`; have one opener a device. Errors: MISUSE before the first
+ * `aseptic_agreement_public`, MESSAGE_CLASS for classes that are none, RECORD_CORRUPT; `opener` is zeroed then. Threads: as for
+ * all calls on a device. Power loss: nothing is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_opener_init(aseptic_device *device,
+                                   uint32_t classes,
+                                   aseptic_opener *opener);
+
+/**
+ * Opens one message that was sealed for this device under the name of `identity`. The sender is known by the key that the
+ * owner's trust store pins for its name and the class of the message; or, if it has a certificate, by the verdict `sender`
+ * about that for this class, else NULL.
+ *
+ * A command or configuration is handed over once at most and never after a newer one of its stream: that is stored before.
+ * All other classes are handed over until `aseptic_message_commit` was called with `ticket`, so commit when the body is stored.
+ *
+ * Ownership: `out` must have room for `sealed.len` bytes and overlap nothing else; the slices of `opened` lie in it. `ticket` must
+ * not move until `aseptic_ticket_wipe`. Errors: COSE_NO_RECIPIENT, DECRYPT_FAILED, MESSAGE_MALFORMED, MESSAGE_UNKNOWN_SENDER,
+ * UNKNOWN_SIGNER, SIGNATURE_INVALID, MESSAGE_IDENTITY, MESSAGE_NOT_FOR_US, MESSAGE_CLASS, MESSAGE_REPLAYED, MESSAGE_TOO_OLD,
+ * SENDERS_FULL, KEY_WRONG_USE for a birth identity, BUFFER_TOO_SMALL; nothing is stored then and all outputs are zeroed.
+ * Threads: as for all calls on a device. Power loss: a command is handed over once or never, other messages come again.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_message_open(aseptic_device *device,
+                                    aseptic_identity *identity,
+                                    aseptic_opener *opener,
+                                    aseptic_peer *sender,
+                                    aseptic_slice sealed,
+                                    aseptic_buf *out,
+                                    aseptic_opened *opened,
+                                    aseptic_ticket *ticket);
+
+/**
+ * Takes note that the message of `ticket` was handled: from now on it is refused when it comes again.
+ *
+ * Ownership: `ticket` is used up. Errors: MESSAGE_REPLAYED or MESSAGE_TOO_OLD if it was committed, or fell out of the window,
+ * since it was opened: then it has been handled twice. MISUSE for a ticket that is used up. After those of the platform the
+ * message may be handed over again. Threads: as for all calls on a device. Power loss: noted or not.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_message_commit(aseptic_device *device,
+                                      aseptic_opener *opener,
+                                      aseptic_ticket *ticket);
+
+/**
+ * Ends `ticket` and wipes its memory. Does nothing to NULL or to memory that holds none; may be called twice.
+ *
+ * Ownership: the memory stays the caller's. Errors: none. Threads: as for all calls on a device. Power loss: a message that was
+ * not committed comes again.
+ */
+void aseptic_ticket_wipe(aseptic_ticket *ticket);
+
+/**
+ * Forgets what was opened of one sender. Its old messages would be accepted again, so forget only what can no longer sign.
+ *
+ * Ownership: `name` is read during the call. Errors: MISUSE, those of the platform; nothing changes then. Threads: as for all
+ * calls on a device. Power loss: forgotten or not.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_opener_forget(aseptic_device *device,
+                                     aseptic_opener *opener,
+                                     aseptic_slice name);
+
+/**
+ * Ends `opener` and wipes its memory. Does nothing to NULL or to memory that holds none; may be called twice.
+ *
+ * Ownership: the memory stays the caller's. Errors: none. Threads: as for all calls on a device. Power loss: what is stored
+ * stays stored.
+ */
+void aseptic_opener_wipe(aseptic_opener *opener);
+
+/**
+ * Defined by the program, on bare metal: puts the device into its safe state and does not return. Called should the
+ * library find itself in a state that its authors ruled out; nothing of it may be called any more.
+ *
+ * Ownership: none. Errors: none. Threads: the calling one. Power loss: whatever is stored is whole.
+ */
+extern void aseptic_fault(void);
 
 #ifdef __cplusplus
 }  // extern "C"

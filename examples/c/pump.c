@@ -52,7 +52,7 @@ static int seal(aseptic_device *device, const char *path)
                                 .content_type = text(CONTENT_TYPE), .body = text(OBSERVATION) };
     aseptic_buf out = { room, sizeof room, 0 };
 
-    aseptic_status status = aseptic_identity_load(device, &identity);
+    aseptic_status status = aseptic_identity_load(device, ASEPTIC_IDENTITY_LOCAL, &identity);
     if (status == ASEPTIC_OK) {
         status = aseptic_sender_init(device, &sender);
     }

@@ -21,6 +21,10 @@ HOLDS(status_is_signed, (aseptic_status)-1 < 0);
 /* Contexts have one size everywhere, so that a structure around them has too. */
 /* From here on written by `cargo xtask abi --accept`: bytes with 32 and with 64 bit. */
 
+SIZE(aseptic_slice, 8, 16);
+AT(aseptic_slice, ptr, 0, 0);
+AT(aseptic_slice, len, 4, 8);
+
 SIZE(aseptic_device, 9984, 9984);
 
 SIZE(aseptic_platform, 100, 192);
@@ -68,18 +72,49 @@ AT(aseptic_crypto, chacha20_poly1305_seal, 52, 96);
 AT(aseptic_crypto, chacha20_poly1305_open, 56, 104);
 AT(aseptic_crypto, aes_block, 60, 112);
 
-SIZE(aseptic_identity, 192, 192);
+SIZE(aseptic_model, 40, 48);
+AT(aseptic_model, vendor, 0, 0);
+AT(aseptic_model, device_class, 16, 16);
+AT(aseptic_model, component, 32, 32);
+
+SIZE(aseptic_update, 768, 768);
 
 SIZE(aseptic_buf, 12, 24);
 AT(aseptic_buf, ptr, 0, 0);
 AT(aseptic_buf, cap, 4, 8);
 AT(aseptic_buf, len, 8, 16);
 
-SIZE(aseptic_sender, 128, 128);
+SIZE(aseptic_workspace, 20480, 20480);
 
-SIZE(aseptic_slice, 8, 16);
-AT(aseptic_slice, ptr, 0, 0);
-AT(aseptic_slice, len, 4, 8);
+SIZE(aseptic_device_name, 32, 64);
+AT(aseptic_device_name, serial, 0, 0);
+AT(aseptic_device_name, hardware_type, 8, 16);
+AT(aseptic_device_name, hardware_serial, 16, 32);
+AT(aseptic_device_name, udi, 24, 48);
+
+SIZE(aseptic_peer, 192, 192);
+
+SIZE(aseptic_identity, 192, 192);
+
+SIZE(aseptic_enroller, 64, 64);
+
+SIZE(aseptic_est_answer, 36, 64);
+AT(aseptic_est_answer, status, 0, 0);
+AT(aseptic_est_answer, reserved, 4, 4);
+AT(aseptic_est_answer, content_type, 8, 8);
+AT(aseptic_est_answer, retry_after, 16, 24);
+AT(aseptic_est_answer, body, 24, 40);
+
+SIZE(aseptic_enrol_action, 40, 72);
+AT(aseptic_enrol_action, kind, 0, 0);
+AT(aseptic_enrol_action, reserved, 1, 1);
+AT(aseptic_enrol_action, wait_seconds, 4, 4);
+AT(aseptic_enrol_action, method, 8, 8);
+AT(aseptic_enrol_action, path, 16, 24);
+AT(aseptic_enrol_action, content_type, 24, 40);
+AT(aseptic_enrol_action, body, 32, 56);
+
+SIZE(aseptic_sender, 128, 128);
 
 SIZE(aseptic_message, 32, 56);
 AT(aseptic_message, message_class, 0, 0);
@@ -89,9 +124,24 @@ AT(aseptic_message, recipient, 8, 8);
 AT(aseptic_message, content_type, 16, 24);
 AT(aseptic_message, body, 24, 40);
 
-SIZE(aseptic_model, 40, 48);
-AT(aseptic_model, vendor, 0, 0);
-AT(aseptic_model, device_class, 16, 16);
-AT(aseptic_model, component, 32, 32);
+SIZE(aseptic_opener, 2176, 2176);
 
-SIZE(aseptic_update, 768, 768);
+SIZE(aseptic_opened, 80, 112);
+AT(aseptic_opened, message_class, 0, 0);
+AT(aseptic_opened, stream, 1, 1);
+AT(aseptic_opened, order, 2, 2);
+AT(aseptic_opened, restarted, 3, 3);
+AT(aseptic_opened, time_trust, 4, 4);
+AT(aseptic_opened, reserved, 5, 5);
+AT(aseptic_opened, missing, 8, 8);
+AT(aseptic_opened, epoch, 16, 16);
+AT(aseptic_opened, sequence, 24, 24);
+AT(aseptic_opened, seconds, 32, 32);
+AT(aseptic_opened, degraded, 40, 40);
+AT(aseptic_opened, content_format, 44, 44);
+AT(aseptic_opened, sender, 48, 48);
+AT(aseptic_opened, content_type, 56, 64);
+AT(aseptic_opened, body, 64, 80);
+AT(aseptic_opened, signed_message, 72, 96);
+
+SIZE(aseptic_ticket, 80, 80);

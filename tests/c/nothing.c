@@ -9,6 +9,11 @@ static aseptic_device device;
 static aseptic_identity identity;
 static aseptic_sender sender;
 static aseptic_update update;
+static aseptic_workspace work;
+static aseptic_peer peer;
+static aseptic_enroller enroller;
+static aseptic_opener opener;
+static aseptic_ticket ticket;
 
 /* Memory that fits none of the types. */
 static uint64_t words[2048];
@@ -43,7 +48,11 @@ static void refuse(aseptic_device *d, aseptic_identity *i, aseptic_sender *s, as
     CHECK(aseptic_device_set_use(d, ASEPTIC_USE_IDLE) == ASEPTIC_MISUSE);
     CHECK(aseptic_trust_install(d, ASEPTIC_OWNER, bytes, ASEPTIC_PRESENCE_CONFIRMED) == ASEPTIC_MISUSE);
     CHECK(aseptic_trust_update(d, ASEPTIC_OWNER, bytes) == ASEPTIC_MISUSE);
-    CHECK(aseptic_identity_load(d, i) == ASEPTIC_MISUSE);
+    CHECK(aseptic_trust_version(d, ASEPTIC_OWNER, &offset) == ASEPTIC_MISUSE && offset == 0);
+    offset = 7;
+    CHECK(aseptic_time_now(d, &offset, &boot) == ASEPTIC_MISUSE && offset == 0 && boot == 0);
+    CHECK(aseptic_boot_provision(d, bytes, 1, 1) == ASEPTIC_MISUSE);
+    CHECK(aseptic_identity_load(d, ASEPTIC_IDENTITY_LOCAL, i) == ASEPTIC_MISUSE);
     CHECK(aseptic_identity_name(i, &out) == ASEPTIC_MISUSE);
     CHECK(out.len == 0 && zeroed(room, sizeof room));
     CHECK(aseptic_sender_init(d, s) == ASEPTIC_MISUSE);
@@ -69,6 +78,127 @@ static void refuse(aseptic_device *d, aseptic_identity *i, aseptic_sender *s, as
     aseptic_device_wipe(d);
 }
 
+/* The same for what is only met in some lives. */
+static void refuse_seldom(aseptic_device *d, aseptic_workspace *w, aseptic_identity *i, aseptic_peer *p,
+                          aseptic_enroller *e, aseptic_opener *o, aseptic_ticket *t)
+{
+    uint8_t room[64];
+    uint8_t stage = 7;
+    uint32_t destroyed = 7;
+    aseptic_status flag = ASEPTIC_OK;
+    aseptic_slice bytes = { room, sizeof room };
+    aseptic_buf out = { room, sizeof room, 7 };
+    aseptic_device_name name;
+    aseptic_enrol_action action;
+    aseptic_opened opened;
+    (void)memset(&name, 0, sizeof name);
+    (void)memset(&action, 7, sizeof action);
+    (void)memset(&opened, 7, sizeof opened);
+
+#define REFUSES(call)                                        \
+    do {                                                     \
+        (void)memset(room, 7, sizeof room);                  \
+        out.len = 7;                                         \
+        CHECK((call) == ASEPTIC_MISUSE);                     \
+        CHECK(out.len == 0 && zeroed(room, sizeof room));    \
+    } while (0)
+
+    REFUSES(aseptic_birth_request(d, w, &name, &out));
+    REFUSES(aseptic_peer_name(p, &out));
+    REFUSES(aseptic_identity_certificate(d, i, 0, &out));
+    REFUSES(aseptic_identity_sign(d, i, p, (aseptic_slice){ (const uint8_t *)"x", 1 }, &out));
+    REFUSES(aseptic_agreement_public(d, w, &out));
+    REFUSES(aseptic_message_open(d, i, o, NULL, (aseptic_slice){ (const uint8_t *)"x", 1 }, &out, &opened, t));
+    CHECK(zeroed(&opened, sizeof opened));
+    CHECK(aseptic_birth_install(d, w, &bytes, 1) == ASEPTIC_MISUSE);
+    CHECK(aseptic_peer_verify(d, ASEPTIC_PURPOSE_NETWORK, bytes, &bytes, 1, p) == ASEPTIC_MISUSE);
+    CHECK(aseptic_peer_degraded(p, &flag) == ASEPTIC_MISUSE && flag == ASEPTIC_MISUSE);
+    CHECK(aseptic_identity_tidy(d, w, &destroyed) == ASEPTIC_MISUSE && destroyed == 0);
+    CHECK(aseptic_identity_stage(d, ASEPTIC_IDENTITY_BIRTH, &stage) == ASEPTIC_MISUSE && stage == ASEPTIC_STAGE_BLANK);
+    CHECK(aseptic_identity_confirm(d, w, i, p) == ASEPTIC_MISUSE);
+    CHECK(aseptic_enroller_begin(d, w, e) == ASEPTIC_MISUSE);
+    CHECK(aseptic_enroller_step(d, w, e, NULL, NULL, &action) == ASEPTIC_MISUSE);
+    CHECK(zeroed(&action, sizeof action));
+    CHECK(aseptic_agreement_renew(d, w) == ASEPTIC_MISUSE);
+    CHECK(aseptic_opener_init(d, 1u << ASEPTIC_COMMAND, o) == ASEPTIC_MISUSE);
+    CHECK(aseptic_message_commit(d, o, t) == ASEPTIC_MISUSE);
+    CHECK(aseptic_opener_forget(d, o, bytes) == ASEPTIC_MISUSE);
+    aseptic_ticket_wipe(t);
+    aseptic_opener_wipe(o);
+    aseptic_enroller_wipe(e);
+    aseptic_peer_wipe(p);
+}
+
+static void refuse_all_seldom(void)
+{
+    refuse_seldom(NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+    refuse_seldom(&device, &work, &identity, &peer, &enroller, &opener, &ticket);
+    refuse_seldom(ODD(aseptic_device), ODD(aseptic_workspace), ODD(aseptic_identity), ODD(aseptic_peer),
+                  ODD(aseptic_enroller), ODD(aseptic_opener), ODD(aseptic_ticket));
+}
+
+/* A device that is ready, for the calls of some lives. */
+static void refuse_seldom_arguments(void)
+{
+    uint8_t room[1100] = { 0 };
+    aseptic_slice none = { NULL, 1 }, bytes = { room, 8 };
+    aseptic_slice many[5] = { { room, 8 }, { room, 8 }, { room, 8 }, { room, 8 }, { room, 8 } };
+    aseptic_buf out = { room + 64, sizeof room - 64, 7 };
+    aseptic_device_name name;
+    aseptic_est_answer answer;
+    aseptic_enrol_action action;
+    uint8_t stage = 7;
+    uint32_t destroyed = 7;
+    (void)memset(&name, 0, sizeof name);
+    (void)memset(&answer, 0, sizeof answer);
+
+    CHECK(aseptic_udi_check(none, &out) == ASEPTIC_MISUSE);
+    CHECK(aseptic_udi_check(bytes, &out) == ASEPTIC_UDI_INVALID && out.len == 0);
+    CHECK(aseptic_udi_check(bytes, NULL) == ASEPTIC_MISUSE);
+    CHECK(aseptic_birth_request(&device, &work, NULL, &out) == ASEPTIC_MISUSE);
+    CHECK(aseptic_birth_request(&device, &work, ODD(aseptic_device_name), &out) == ASEPTIC_MISUSE);
+    CHECK(aseptic_birth_request(&device, &work, &name, NULL) == ASEPTIC_MISUSE);
+    CHECK(aseptic_birth_request(&device, &work, &name, &out) == ASEPTIC_NAME_INVALID);
+    name.serial = none;
+    CHECK(aseptic_birth_request(&device, &work, &name, &out) == ASEPTIC_MISUSE);
+    name.serial.ptr = (const uint8_t *)&work + 8;
+    CHECK(aseptic_birth_request(&device, &work, &name, &out) == ASEPTIC_MISUSE);
+    CHECK(aseptic_birth_install(&device, &work, many, 5) == ASEPTIC_PATH_TOO_LONG);
+    CHECK(aseptic_birth_install(&device, &work, NULL, 1) == ASEPTIC_MISUSE);
+    CHECK(aseptic_birth_install(&device, &work, ODD(aseptic_slice), 1) == ASEPTIC_MISUSE);
+    CHECK(aseptic_birth_install(&device, (aseptic_workspace *)(void *)&device, many, 1) == ASEPTIC_MISUSE);
+    CHECK(aseptic_birth_install(&device, &work, many, 1) == ASEPTIC_NOT_PROVISIONED);
+    CHECK(aseptic_peer_verify(&device, ASEPTIC_PURPOSE_NETWORK, none, many, 1, &peer) == ASEPTIC_MISUSE);
+    CHECK(aseptic_peer_verify(&device, ASEPTIC_PURPOSE_NETWORK, (aseptic_slice){ NULL, 0 }, many, 1, &peer)
+          == ASEPTIC_MISUSE);
+    CHECK(aseptic_peer_verify(&device, ASEPTIC_PURPOSE_NETWORK, bytes, many, 5, &peer) == ASEPTIC_PATH_TOO_LONG);
+    CHECK(aseptic_peer_verify(&device, ASEPTIC_PURPOSE_NETWORK, bytes, NULL, 0, &peer) != ASEPTIC_OK);
+    for (unsigned purpose = 0; purpose < 256; purpose++) {
+        aseptic_status status = aseptic_peer_verify(&device, (uint8_t)purpose, bytes, many, 1, &peer);
+        CHECK(purpose == 3 || purpose == 4 || (purpose >= 6 && purpose <= 10) ? status == ASEPTIC_CERTIFICATE_MALFORMED
+                                                                             : status == ASEPTIC_MISUSE);
+    }
+    CHECK(aseptic_identity_tidy(&device, &work, NULL) == ASEPTIC_MISUSE);
+    CHECK(aseptic_identity_tidy(&device, NULL, &destroyed) == ASEPTIC_MISUSE && destroyed == 0);
+    CHECK(aseptic_identity_stage(&device, 0, &stage) == ASEPTIC_MISUSE && stage == 0);
+    CHECK(aseptic_identity_stage(&device, ASEPTIC_IDENTITY_FALLBACK, &stage) == ASEPTIC_MISUSE);
+    CHECK(aseptic_identity_stage(&device, ASEPTIC_IDENTITY_BIRTH, NULL) == ASEPTIC_MISUSE);
+    CHECK(aseptic_identity_load(&device, 0, &identity) == ASEPTIC_MISUSE);
+    CHECK(aseptic_identity_load(&device, ASEPTIC_IDENTITY_SUCCESSOR, &identity) == ASEPTIC_MISUSE);
+    CHECK(aseptic_enroller_begin(&device, &work, &enroller) == ASEPTIC_OWNER_ROOT_MISSING);
+    CHECK(aseptic_enroller_begin(&device, &work, NULL) == ASEPTIC_MISUSE);
+    CHECK(aseptic_enroller_step(&device, &work, &enroller, NULL, NULL, NULL) == ASEPTIC_MISUSE);
+    CHECK(aseptic_enroller_step(&device, &work, &enroller, &answer, NULL, &action) == ASEPTIC_MISUSE);
+    CHECK(aseptic_opener_init(&device, 0, &opener) == ASEPTIC_MISUSE);
+    CHECK(aseptic_opener_init(&device, 1, &opener) == ASEPTIC_MESSAGE_CLASS);
+    CHECK(aseptic_opener_init(&device, 1u << ASEPTIC_PURPOSE_NETWORK, &opener) == ASEPTIC_MESSAGE_CLASS);
+    CHECK(aseptic_agreement_public(&device, &work, NULL) == ASEPTIC_MISUSE);
+    out.cap = 64;
+    CHECK(aseptic_agreement_public(&device, &work, &out) == ASEPTIC_BUFFER_TOO_SMALL && out.len == 65);
+    CHECK(zeroed(&identity, sizeof identity) && zeroed(&peer, sizeof peer) && zeroed(&enroller, sizeof enroller));
+    CHECK(zeroed(&opener, sizeof opener) && zeroed(&ticket, sizeof ticket));
+}
+
 /* A device that is ready, and everything else about the call missing. */
 static void refuse_arguments(void)
 {
@@ -90,8 +220,8 @@ static void refuse_arguments(void)
     CHECK(aseptic_trust_install(&device, ASEPTIC_OWNER, bytes, ASEPTIC_PRESENCE_CONFIRMED) != ASEPTIC_OK);
     CHECK(aseptic_trust_update(&device, ASEPTIC_OWNER, none) == ASEPTIC_MISUSE);
     CHECK(aseptic_trust_update(&device, 255, bytes) == ASEPTIC_MISUSE);
-    CHECK(aseptic_identity_load(&device, NULL) == ASEPTIC_MISUSE);
-    CHECK(aseptic_identity_load(&device, ODD(aseptic_identity)) == ASEPTIC_MISUSE);
+    CHECK(aseptic_identity_load(&device, ASEPTIC_IDENTITY_LOCAL, NULL) == ASEPTIC_MISUSE);
+    CHECK(aseptic_identity_load(&device, ASEPTIC_IDENTITY_LOCAL, ODD(aseptic_identity)) == ASEPTIC_MISUSE);
     CHECK(aseptic_identity_name(&identity, NULL) == ASEPTIC_MISUSE);
     CHECK(aseptic_identity_name(&identity, ODD(aseptic_buf)) == ASEPTIC_MISUSE);
     CHECK(aseptic_identity_name(&identity, &nowhere) == ASEPTIC_MISUSE && nowhere.len == 0);
@@ -112,6 +242,12 @@ static void refuse_arguments(void)
     CHECK(aseptic_update_offset(&update, &number, &number) == ASEPTIC_MISUSE);
     CHECK(aseptic_update_offset(&update, ODD(uint64_t), &number) == ASEPTIC_MISUSE);
     CHECK(aseptic_boot_state(&device, NULL) == ASEPTIC_MISUSE);
+    CHECK(aseptic_boot_provision(&device, none, 1, 1) == ASEPTIC_MISUSE);
+    CHECK(aseptic_boot_provision(&device, bytes, 1, 1) == ASEPTIC_MISUSE);
+    CHECK(aseptic_trust_version(&device, ASEPTIC_OWNER, NULL) == ASEPTIC_MISUSE);
+    CHECK(aseptic_trust_version(&device, 0, &number) == ASEPTIC_MISUSE && number == 0);
+    CHECK(aseptic_time_now(&device, &number, NULL) == ASEPTIC_MISUSE);
+    CHECK(aseptic_time_now(&device, NULL, room) == ASEPTIC_MISUSE);
     CHECK(aseptic_boot_verify(&device, NULL) == ASEPTIC_MISUSE);
     CHECK(zeroed(&identity, sizeof identity) && zeroed(&sender, sizeof sender) && zeroed(&update, sizeof update));
 }
@@ -127,11 +263,13 @@ int main(void)
     CHECK(aseptic_device_init(&device, &platform, ODD(aseptic_crypto)) == ASEPTIC_MISUSE);
     CHECK(zeroed(&device, sizeof device) && zeroed(words, sizeof words));
 
+    refuse_all_seldom();
     refuse(NULL, NULL, NULL, NULL);
     refuse(&device, &identity, &sender, &update);
     refuse(ODD(aseptic_device), ODD(aseptic_identity), ODD(aseptic_sender), ODD(aseptic_update));
     CHECK(aseptic_device_init(&device, &platform, NULL) == ASEPTIC_OK);
     refuse_arguments();
+    refuse_seldom_arguments();
     /* One context is not another: each sort carries its own mark. */
     CHECK(aseptic_update_abandon((aseptic_device *)(void *)&update) == ASEPTIC_MISUSE);
     CHECK(aseptic_update_finish(&device, (aseptic_update *)(void *)&device) == ASEPTIC_MISUSE);
@@ -141,6 +279,7 @@ int main(void)
     aseptic_device_wipe(&device);
     CHECK(zeroed(&device, sizeof device));
     refuse(&device, &identity, &sender, &update);
+    refuse_all_seldom();
     (void)printf("every function refuses NULL, misaligned, zeroed and wiped contexts\n");
     return 0;
 }

@@ -34,7 +34,7 @@ static void out_of_order(void)
     (void)memset(&message, 0, sizeof message);
     (void)memset(room, 0, sizeof room);
 
-    CHECK(aseptic_identity_load(&device, &identity) == ASEPTIC_NOT_PROVISIONED);
+    CHECK(aseptic_identity_load(&device, ASEPTIC_IDENTITY_LOCAL, &identity) == ASEPTIC_NOT_PROVISIONED);
     CHECK(aseptic_identity_name(&identity, &out) == ASEPTIC_MISUSE);
     CHECK(aseptic_message_seal(&device, &identity, &sender, &message, &out) == ASEPTIC_MISUSE);
     CHECK(aseptic_trust_update(&device, ASEPTIC_OWNER, bytes) == ASEPTIC_TRUST_MISSING);
@@ -63,7 +63,7 @@ static void failing_platform(void)
         memory.fault = faults[i];
         aseptic_status told = faults[i] > 0 && faults[i] < 200 ? faults[i] : ASEPTIC_PLATFORM_IO;
         CHECK(aseptic_boot_state(&device, &boot) == told && boot == 0);
-        CHECK(aseptic_identity_load(&device, &identity) != ASEPTIC_OK);
+        CHECK(aseptic_identity_load(&device, ASEPTIC_IDENTITY_LOCAL, &identity) != ASEPTIC_OK);
         CHECK(aseptic_sender_init(&device, &sender) != ASEPTIC_OK);
         CHECK(aseptic_boot_confirm(&device, 0) != ASEPTIC_OK);
     }
@@ -95,7 +95,7 @@ int main(void)
     failing_platform();
 
     memory.before = call_back;
-    CHECK(aseptic_identity_load(&device, &identity) == ASEPTIC_NOT_PROVISIONED);
+    CHECK(aseptic_identity_load(&device, ASEPTIC_IDENTITY_LOCAL, &identity) == ASEPTIC_NOT_PROVISIONED);
     CHECK(aseptic_sender_init(&device, &sender) == ASEPTIC_OK);
     memory.before = NULL;
     CHECK(entered > 2);

@@ -133,7 +133,7 @@ int main(int count, char **words)
     save = platform.store_save;
     platform.store_save = counted_save;
     CHECK(aseptic_device_init(&device, &platform, NULL) == ASEPTIC_OK);
-    CHECK(aseptic_identity_load(&device, &identity) == ASEPTIC_OK);
+    CHECK(aseptic_identity_load(&device, ASEPTIC_IDENTITY_LOCAL, &identity) == ASEPTIC_OK);
     CHECK(aseptic_sender_init(&device, &sender) == ASEPTIC_OK);
     names();
     sizes(&good);

@@ -30,6 +30,17 @@ pub struct aseptic_buf {
     pub len: usize,
 }
 
+#[cfg(feature = "device")]
+impl aseptic_slice {
+    /// No bytes.
+    pub(crate) const EMPTY: Self = Self { ptr: core::ptr::null(), len: 0 };
+
+    /// These bytes; NULL where there are none.
+    pub(crate) const fn of(bytes: &[u8]) -> Self {
+        if bytes.is_empty() { Self::EMPTY } else { Self { ptr: bytes.as_ptr(), len: bytes.len() } }
+    }
+}
+
 impl aseptic_slice {
     /// # Safety
     /// `ptr` must be readable for `len` bytes for as long as the answer is used.
@@ -65,6 +76,27 @@ impl aseptic_buf {
     }
 }
 
+#[cfg(feature = "device")]
+impl aseptic_buf {
+    /// What lies in the room, to be changed in place; [`Reason::Misuse`] for more of it than there is room.
+    ///
+    /// # Safety
+    /// `ptr` must be writable for `len` bytes that are initialised, and alias nothing else while the answer is used.
+    pub(crate) unsafe fn content<'a>(&self) -> Result<&'a mut [u8]> {
+        if self.len > self.cap {
+            return Err(Reason::Misuse);
+        }
+        if self.len == 0 {
+            return Ok(&mut []);
+        }
+        if self.ptr.is_null() || isize::try_from(self.len).is_err() {
+            return Err(Reason::Misuse);
+        }
+        // SAFETY: not null, and writable for `len` bytes as the caller promises.
+        Ok(unsafe { core::slice::from_raw_parts_mut(self.ptr, self.len) })
+    }
+}
+
 /// A stretch of the caller's memory, by its numbers alone.
 #[derive(Clone, Copy)]
 pub(crate) struct Place {
@@ -78,10 +110,31 @@ impl Place {
         Self { first: pointer.addr(), len: size_of::<T>() }
     }
 
-    fn overlaps(self, other: Self) -> bool {
+    /// Where the room of a buffer lies.
+    #[cfg(feature = "device")]
+    pub(crate) fn of_buffer(buffer: &aseptic_buf) -> Self {
+        Self { first: buffer.ptr.addr(), len: buffer.len.max(buffer.cap) }
+    }
+
+    /// Where these bytes lie.
+    #[cfg(feature = "device")]
+    pub(crate) fn bytes(bytes: &[u8]) -> Self {
+        Self { first: bytes.as_ptr().addr(), len: bytes.len() }
+    }
+
+    /// Whether a byte lies in both.
+    pub(crate) fn overlaps(self, other: Self) -> bool {
         let (end, other_end) = (self.first.saturating_add(self.len), other.first.saturating_add(other.len));
         self.first < other_end && other.first < end && self.len != 0 && other.len != 0
     }
+}
+
+/// [`Reason::Misuse`] unless no two of the `places` share a byte. What NULL points to lies nowhere.
+pub(crate) fn apart(places: &[Place]) -> Result<()> {
+    let shared = places.iter().enumerate().any(|(at, one)| {
+        one.first != 0 && places.iter().skip(at.saturating_add(1)).any(|other| other.first != 0 && one.overlaps(*other))
+    });
+    if shared { Err(Reason::Misuse) } else { Ok(()) }
 }
 
 /// What `pointer` points to; [`Reason::Misuse`] for NULL and for a misaligned pointer.
@@ -108,9 +161,26 @@ pub(crate) unsafe fn output<'a, T>(pointer: *mut T) -> Result<&'a mut T> {
     unsafe { pointer.as_mut() }.ok_or(Reason::Misuse)
 }
 
+/// [`output`] for memory that overlaps none of the `others`; [`Reason::Misuse`] if it does.
+///
+/// # Safety
+/// `pointer` must be NULL, misaligned, or valid and alias nothing but the `others` for as long as the answer is used.
+pub(crate) unsafe fn output_apart<'a, T>(pointer: *mut T, others: &[Place]) -> Result<&'a mut T> {
+    if others.iter().any(|other| other.overlaps(Place::of(pointer))) {
+        return Err(Reason::Misuse);
+    }
+    // SAFETY: as the caller promises, and apart from the others.
+    unsafe { output(pointer) }
+}
+
 /// Runs `body` and turns its result into a status.
 pub(crate) fn call(body: impl FnOnce() -> Result<()>) -> aseptic_status {
     body().map_or_else(Reason::number, |()| ASEPTIC_OK)
+}
+
+/// The result behind a status of our own.
+pub(crate) fn result(status: aseptic_status) -> Result<()> {
+    if status == ASEPTIC_OK { Ok(()) } else { Err(Reason::from_number(status).unwrap_or(Reason::Internal)) }
 }
 
 /// Runs `body` on the room behind `out`. On error the room is zeroed and `len` is 0, or the size needed.

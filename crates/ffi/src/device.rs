@@ -40,19 +40,29 @@ pub(crate) struct Device {
 #[repr(C)]
 pub(crate) struct Memory {
     trust: TrustBuffers,
-    scratch: [u8; limits::TRUST_STORE],
+    pub(crate) scratch: [u8; limits::TRUST_STORE],
 }
 
 // SAFETY: bytes alone.
 unsafe impl Zeroed for Memory {}
+
+#[cfg(feature = "device")]
+impl Memory {
+    /// All of it as one piece; the trust stores are read again afterwards.
+    pub(crate) fn whole(&mut self) -> &mut [u8] {
+        // SAFETY: two arrays of bytes, one after the other, of which every value is valid.
+        unsafe { core::slice::from_raw_parts_mut(core::ptr::from_mut(self).cast::<u8>(), size_of::<Self>()) }
+    }
+}
+
+const _: () = assert!(size_of::<Memory>() == 3 * limits::TRUST_STORE);
 
 /// What a call works with, put together afresh each time so that nothing points into itself.
 pub(crate) struct Parts<'d> {
     pub(crate) platform: Platform<'d>,
     pub(crate) suite: Suite<'d>,
     pub(crate) clinical: Use,
-    pub(crate) trust: &'d mut TrustBuffers,
-    pub(crate) scratch: &'d mut [u8; limits::TRUST_STORE],
+    pub(crate) memory: &'d mut Memory,
 }
 
 impl Held<'_, aseptic_device> {
@@ -70,7 +80,7 @@ impl Held<'_, aseptic_device> {
             let images: &dyn Images = if table.has_images() { table } else { &Absent };
             let platform =
                 Platform { entropy: table, clock: table, store: table, counters: table, keys, images, events: table };
-            body(Parts { platform, suite, clinical, trust: &mut memory.trust, scratch: &mut memory.scratch })
+            body(Parts { platform, suite, clinical, memory })
         })
     }
 }
@@ -78,7 +88,7 @@ impl Held<'_, aseptic_device> {
 impl<'d> Parts<'d> {
     /// Loads both trust stores.
     pub(crate) fn load_trust(self) -> Result<(Platform<'d>, Suite<'d>, Trust<'d>)> {
-        let trust = Trust::load(&self.platform, self.trust)?;
+        let trust = Trust::load(&self.platform, &mut self.memory.trust)?;
         Ok((self.platform, self.suite, trust))
     }
 }

@@ -64,8 +64,52 @@ pub mod step {
     pub const RESTART: u8 = 17;
     /// No argument.
     pub const STEP: u8 = 18;
+    /// One byte of authority.
+    pub const TRUST_VERSION: u8 = 19;
+    /// No argument.
+    pub const TIME_NOW: u8 = 20;
+    /// A blob, one byte of size, one of sequence number.
+    pub const PROVISION: u8 = 21;
+    /// A blob, one byte of room.
+    pub const UDI: u8 = 22;
+    /// Serial number and UDI as blobs, two bytes of room.
+    pub const BIRTH_REQUEST: u8 = 23;
+    /// One byte of how many blobs follow.
+    pub const BIRTH_INSTALL: u8 = 24;
+    /// One byte of purpose, the name as a blob, then as [`BIRTH_INSTALL`].
+    pub const PEER_VERIFY: u8 = 25;
+    /// One byte of room.
+    pub const PEER_NAME: u8 = 26;
+    /// No argument.
+    pub const TIDY: u8 = 27;
+    /// One byte: which.
+    pub const STAGE: u8 = 28;
+    /// One byte: which.
+    pub const LOAD: u8 = 29;
+    /// One byte of index, two bytes of room.
+    pub const CERTIFICATE: u8 = 30;
+    /// A blob, one byte of room.
+    pub const SIGN: u8 = 31;
+    /// No argument.
+    pub const IDENTITY_CONFIRM: u8 = 32;
+    /// No argument.
+    pub const ENROL_BEGIN: u8 = 33;
+    /// One byte: 0 for no answer, else two bytes of status, then Content-Type, Retry-After and body as blobs.
+    pub const ENROL_STEP: u8 = 34;
+    /// One byte of room.
+    pub const AGREEMENT: u8 = 35;
+    /// No argument.
+    pub const AGREEMENT_RENEW: u8 = 36;
+    /// Two bytes of classes.
+    pub const OPENER_INIT: u8 = 37;
+    /// One byte: whether the peer is the sender; a blob, two bytes of room.
+    pub const OPEN: u8 = 38;
+    /// No argument.
+    pub const COMMIT: u8 = 39;
+    /// A blob.
+    pub const FORGET: u8 = 40;
     /// How many there are.
-    pub const COUNT: u8 = 19;
+    pub const COUNT: u8 = 41;
 }
 
 /// The model that the envelopes of the seeds are for.
@@ -79,6 +123,11 @@ struct Bench {
     identity: Box<aseptic_identity>,
     sender: Box<aseptic_sender>,
     update: Box<aseptic_update>,
+    workspace: Box<aseptic_workspace>,
+    peer: Box<aseptic_peer>,
+    enroller: Box<aseptic_enroller>,
+    opener: Box<aseptic_opener>,
+    ticket: Box<aseptic_ticket>,
     machine: *const RefCell<Machine>,
 }
 
@@ -93,6 +142,11 @@ impl Bench {
                 identity: zeroed(),
                 sender: zeroed(),
                 update: zeroed(),
+                workspace: zeroed(),
+                peer: zeroed(),
+                enroller: zeroed(),
+                opener: zeroed(),
+                ticket: zeroed(),
                 machine,
             }
         };
@@ -109,6 +163,10 @@ impl Bench {
     fn wipe(&mut self) {
         // SAFETY: live memory, valid contexts or none.
         unsafe {
+            aseptic_ticket_wipe(&raw mut *self.ticket);
+            aseptic_opener_wipe(&raw mut *self.opener);
+            aseptic_enroller_wipe(&raw mut *self.enroller);
+            aseptic_peer_wipe(&raw mut *self.peer);
             aseptic_update_wipe(&raw mut *self.update);
             aseptic_sender_wipe(&raw mut *self.sender);
             aseptic_identity_wipe(&raw mut *self.identity);
@@ -137,7 +195,7 @@ impl Bench {
                     let (authority, object) = (script.small(), script.blob());
                     aseptic_trust_update(device, authority, slice(object))
                 }
-                step::IDENTITY_LOAD => aseptic_identity_load(device, identity),
+                step::IDENTITY_LOAD => aseptic_identity_load(device, ASEPTIC_IDENTITY_LOCAL, identity),
                 step::IDENTITY_NAME => {
                     let room = usize::from(script.small());
                     output(room, |out| aseptic_identity_name(identity, out))
@@ -197,11 +255,12 @@ impl Bench {
                     machine.doubtful = true;
                     return ASEPTIC_OK;
                 }
-                _ => {
+                step::RESTART => {
                     self.wipe();
                     self.start();
                     return ASEPTIC_OK;
                 }
+                seldom => self.seldom(seldom, script),
             }
         };
         if status != ASEPTIC_OK {
@@ -213,6 +272,135 @@ impl Bench {
             assert!(kept, "{status} changed what is stored");
         }
         status
+    }
+}
+
+impl Bench {
+    /// The steps of tier Device, and those of tier Boot that only ask.
+    ///
+    /// # Safety
+    /// As for the calls themselves: the bench keeps its contexts in place.
+    unsafe fn seldom(&mut self, op: u8, script: &mut Script<'_>) -> aseptic_status {
+        let (device, workspace) = (&raw mut *self.device, &raw mut *self.workspace);
+        let (identity, peer) = (&raw mut *self.identity, &raw mut *self.peer);
+        let (enroller, opener, ticket) = (&raw mut *self.enroller, &raw mut *self.opener, &raw mut *self.ticket);
+        // SAFETY: live memory, valid contexts or zeros, slices of live bytes, and buffers apart from all of them.
+        unsafe {
+            match op {
+                step::TRUST_VERSION => {
+                    let mut version = 7;
+                    let status = aseptic_trust_version(device, script.small(), &raw mut version);
+                    assert!(status == ASEPTIC_OK || version == 0);
+                    status
+                }
+                step::TIME_NOW => {
+                    let (mut seconds, mut trust) = (7, 7);
+                    let status = aseptic_time_now(device, &raw mut seconds, &raw mut trust);
+                    assert!(trust <= ASEPTIC_TIME_TRUSTED && (status == ASEPTIC_OK || (seconds, trust) == (0, 0)));
+                    status
+                }
+                step::PROVISION => {
+                    let digest = slice(script.blob());
+                    aseptic_boot_provision(device, digest, u64::from(script.small()), u64::from(script.small()))
+                }
+                step::UDI => {
+                    let text = slice(script.blob());
+                    output(usize::from(script.small()), |out| aseptic_udi_check(text, out))
+                }
+                step::BIRTH_REQUEST => {
+                    let name = aseptic_device_name {
+                        serial: slice(script.blob()),
+                        hardware_type: slice(&[0x2B, 6, 1, 4, 1, 0x83, 0xBD, 0x1F, 1]),
+                        hardware_serial: slice(b"board"),
+                        udi: slice(script.blob()),
+                    };
+                    output(script.room(), |out| aseptic_birth_request(device, workspace, &raw const name, out))
+                }
+                step::BIRTH_INSTALL => {
+                    let chain = script.chain();
+                    aseptic_birth_install(device, workspace, chain.as_ptr(), chain.len())
+                }
+                step::PEER_VERIFY => {
+                    let (purpose, name, chain) = (script.small(), slice(script.blob()), script.chain());
+                    aseptic_peer_verify(device, purpose, name, chain.as_ptr(), chain.len(), peer)
+                }
+                step::PEER_NAME => {
+                    let mut flag = ASEPTIC_OK;
+                    let told = aseptic_peer_degraded(peer, &raw mut flag);
+                    assert!(told == ASEPTIC_OK || flag == ASEPTIC_MISUSE);
+                    output(usize::from(script.small()), |out| aseptic_peer_name(peer, out))
+                }
+                step::TIDY => {
+                    let mut destroyed = 7;
+                    let status = aseptic_identity_tidy(device, workspace, &raw mut destroyed);
+                    assert!(status == ASEPTIC_OK || destroyed == 0);
+                    status
+                }
+                step::STAGE => {
+                    let mut stage = 7;
+                    let status = aseptic_identity_stage(device, script.small(), &raw mut stage);
+                    assert!(stage <= ASEPTIC_STAGE_ACTIVE && (status == ASEPTIC_OK || stage == 0));
+                    status
+                }
+                step::LOAD => aseptic_identity_load(device, script.small(), identity),
+                step::CERTIFICATE => {
+                    let index = u32::from(script.small());
+                    output(script.room(), |out| aseptic_identity_certificate(device, identity, index, out))
+                }
+                step::SIGN => {
+                    let digest = slice(script.blob());
+                    let room = usize::from(script.small());
+                    output(room, |out| aseptic_identity_sign(device, identity, peer, digest, out))
+                }
+                step::IDENTITY_CONFIRM => aseptic_identity_confirm(device, workspace, identity, peer),
+                step::ENROL_BEGIN => aseptic_enroller_begin(device, workspace, enroller),
+                step::ENROL_STEP => self.enrol(script),
+                step::AGREEMENT => {
+                    output(usize::from(script.small()), |out| aseptic_agreement_public(device, workspace, out))
+                }
+                step::AGREEMENT_RENEW => aseptic_agreement_renew(device, workspace),
+                step::OPENER_INIT => {
+                    let classes = u32::from(u16::from_be_bytes([script.small(), script.small()]));
+                    aseptic_opener_init(device, classes, opener)
+                }
+                step::OPEN => {
+                    let sender = if script.small() == 0 { core::ptr::null_mut() } else { peer };
+                    let (sealed, room) = (slice(script.blob()), script.room());
+                    let mut opened: aseptic_opened = core::mem::zeroed();
+                    opened.stream = 7;
+                    let status = output(room, |out| {
+                        aseptic_message_open(device, identity, opener, sender, sealed, out, &raw mut opened, ticket)
+                    });
+                    assert!(status == ASEPTIC_OK || (opened.stream == 0 && opened.body.len == 0));
+                    status
+                }
+                step::COMMIT => aseptic_message_commit(device, opener, ticket),
+                _ => aseptic_opener_forget(device, opener, slice(script.blob())),
+            }
+        }
+    }
+
+    /// # Safety
+    /// As for the calls themselves.
+    unsafe fn enrol(&mut self, script: &mut Script<'_>) -> aseptic_status {
+        let (device, workspace) = (&raw mut *self.device, &raw mut *self.workspace);
+        let (enroller, peer) = (&raw mut *self.enroller, &raw mut *self.peer);
+        // SAFETY: zeros are numbers and slices of nothing.
+        let mut action: aseptic_enrol_action = unsafe { core::mem::zeroed() };
+        action.kind = 7;
+        let answered = script.small() != 0;
+        let status = u32::from(u16::from_be_bytes([script.small(), script.small()]));
+        let (content_type, retry_after) = (slice(script.blob()), slice(script.blob()));
+        let mut body = script.blob().to_vec();
+        let len = body.len();
+        let body = aseptic_buf { ptr: body.as_mut_ptr(), cap: len, len };
+        let mut answer = aseptic_est_answer { status, reserved: 0, content_type, retry_after, body };
+        let (answer, registrar) =
+            if answered { (&raw mut answer, peer) } else { (core::ptr::null_mut(), core::ptr::null_mut()) };
+        // SAFETY: live memory, valid contexts or zeros, and slices of live bytes.
+        let told = unsafe { aseptic_enroller_step(device, workspace, enroller, answer, registrar, &raw mut action) };
+        assert_eq!(told == ASEPTIC_OK, (1..=3).contains(&action.kind));
+        told
     }
 }
 
@@ -244,6 +432,14 @@ impl<'d> Script<'d> {
 
     fn small(&mut self) -> u8 {
         self.byte().unwrap_or(0)
+    }
+
+    fn room(&mut self) -> usize {
+        usize::from(u16::from_be_bytes([self.small(), self.small()]))
+    }
+
+    fn chain(&mut self) -> Vec<aseptic_slice> {
+        (0..self.small() % 6).map(|_| slice(self.blob())).collect()
     }
 
     fn blob(&mut self) -> &'d [u8] {

@@ -3,8 +3,8 @@
 use crate::abi::{Context, Place, aseptic_buf, aseptic_slice, aseptic_status, fill, input, make, state, wipe};
 use crate::device::aseptic_device;
 use crate::identity::aseptic_identity;
+use crate::time;
 use aseptic_core::cose::{ContentType, KeySigner};
-use aseptic_core::time::Floor;
 use aseptic_core::trust::Purpose;
 use aseptic_core::{Reason, Result};
 use aseptic_messaging::{Direction, Origin, Outgoing, Sender};
@@ -65,7 +65,7 @@ pub unsafe extern "C" fn aseptic_sender_init(
 ///
 /// `out` is also working memory: a size query says how much it needs. It must not overlap anything else that is passed.
 /// Ownership: nothing is kept.
-/// Errors: NO_PURPOSE if the owner's trust store has no such recipient, MESSAGE_CLASS, TOO_LARGE, KEY_BUSY (call again),
+/// Errors: NO_PURPOSE if the owner's trust store has no such recipient, MESSAGE_CLASS, KEY_WRONG_USE for a birth identity, TOO_LARGE, KEY_BUSY (call again),
 /// BUFFER_TOO_SMALL; no sequence number is used then. Threads: as for all calls on a device. Power loss: at most a
 /// sequence number is skipped.
 #[must_use]
@@ -95,8 +95,9 @@ pub unsafe extern "C" fn aseptic_message_seal(
             let room = room.get_mut(..*needed).ok_or(Reason::BufferTooSmall)?;
             let content_type = core::str::from_utf8(content_type).map_err(|_| Reason::Misuse)?;
             let class = class(&message)?;
+            identity.require_local()?;
             device.with(|parts| {
-                let now = Floor::load(&parts.platform, 0)?.now(&parts.platform);
+                let now = time::now(&parts.platform)?;
                 let (platform, suite, trust) = parts.load_trust()?;
                 let key = identity.key()?;
                 let signer =

@@ -1,7 +1,8 @@
 //! Whom the device believes.
 
-use crate::abi::{aseptic_slice, aseptic_status, call, state};
-use crate::device::aseptic_device;
+use crate::abi::{Place, aseptic_slice, aseptic_status, call, output_apart, state};
+use crate::device::{Parts, aseptic_device};
+use crate::time;
 use aseptic_core::trust::{self, Authority, PhysicalPresence};
 use aseptic_core::{Reason, Result};
 
@@ -15,6 +16,8 @@ pub const ASEPTIC_PRESENCE_CONFIRMED: u32 = 0x5052_4553;
 
 /// Installs the first trust store of `authority` (`ASEPTIC_MANUFACTURER`, `ASEPTIC_OWNER`) from a signed object, by a person at
 /// the device: `presence` must be `ASEPTIC_PRESENCE_CONFIRMED`.
+///
+/// The date of the object becomes a time before which it is not.
 ///
 /// Ownership: `object` is read during the call. Errors: TRUST_EXISTS, TRUST_MALFORMED, TRUST_THRESHOLD, TRUST_PURPOSE,
 /// PUBLISHED_TEST_KEY; nothing is stored then. Threads: as for all calls on a device. Power loss: installed or not.
@@ -35,12 +38,14 @@ pub unsafe extern "C" fn aseptic_trust_install(
         let authority = authority_from(authority)?;
         device.with(|parts| {
             let presence = PhysicalPresence::confirmed_at_the_device();
-            trust::install(&parts.platform, &parts.suite, authority, object, presence, parts.scratch)
+            trust::install(&parts.platform, &parts.suite, authority, object, presence, &mut parts.memory.scratch)?;
+            dated(parts, authority)
         })
     })
 }
 
-/// Replaces the trust store of `authority` by a newer one that its keys have signed.
+/// Replaces the trust store of `authority` by a newer one that its keys have signed. The date of the object becomes a time
+/// before which it is not.
 ///
 /// Ownership: `object` is read during the call. Errors: TRUST_MISSING, TRUST_ROLLBACK, TRUST_SKIPPED, TRUST_THRESHOLD,
 /// TRUST_WOULD_STRAND, TRUST_PURPOSE; nothing changes then. Threads: as for all calls on a device. Power loss: old or new.
@@ -55,8 +60,45 @@ pub unsafe extern "C" fn aseptic_trust_update(
         // SAFETY: as the caller promises.
         let (mut device, object) = unsafe { (state(device)?, object.bytes()?) };
         let authority = authority_from(authority)?;
-        device.with(|parts| trust::update(&parts.platform, &parts.suite, authority, object, parts.scratch))
+        device.with(|parts| {
+            trust::update(&parts.platform, &parts.suite, authority, object, &mut parts.memory.scratch)?;
+            dated(parts, authority)
+        })
     })
+}
+
+/// Writes the version of the installed trust store of `authority`, which the next one must exceed.
+///
+/// Ownership: `version` is the caller's. Errors: TRUST_MISSING, TRUST_ROLLBACK if the flash was put back, RECORD_CORRUPT;
+/// `version` is 0 then. Threads: as for all calls on a device. Power loss: nothing is stored.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_trust_version(
+    device: *mut aseptic_device,
+    authority: u8,
+    version: *mut u64,
+) -> aseptic_status {
+    call(|| {
+        // SAFETY: as the caller promises.
+        let version = unsafe { output_apart(version, &[Place::of(device)])? };
+        *version = 0;
+        let authority = authority_from(authority)?;
+        // SAFETY: as the caller promises.
+        let mut device = unsafe { state(device)? };
+        *version = device.with(|parts| Ok(parts.load_trust()?.2.store(authority)?.version))?;
+        Ok(())
+    })
+}
+
+/// The store is installed and its date is signed: it is not earlier than that. A date that cannot be believed, or not be
+/// stored, is told as an event and changes nothing.
+fn dated(parts: Parts<'_>, authority: Authority) -> Result<()> {
+    let (platform, _, trust) = parts.load_trust()?;
+    let issued = trust.store(authority)?.issued;
+    if let Err(reason) = time::raise(&platform, issued) {
+        platform.event(reason, issued);
+    }
+    Ok(())
 }
 
 fn authority_from(number: u8) -> Result<Authority> {

@@ -1,0 +1,326 @@
+//! Messages to this device: opened once each, in a known order of checks.
+
+use crate::abi::{
+    Context, Place, apart, aseptic_buf, aseptic_slice, aseptic_status, call, fill, make, output, output_apart, result,
+    state, wipe,
+};
+use crate::device::aseptic_device;
+use crate::identity::aseptic_identity;
+use crate::peer::aseptic_peer;
+use ::aseptic_identity::agreement;
+use aseptic_core::cose::{ContentType, KeyAgree};
+use aseptic_core::crypto::KeyAlg;
+use aseptic_core::platform::KeyId;
+use aseptic_core::trust::{Purpose, Purposes, VerifiedPeer};
+use aseptic_core::{Reason, Result};
+use aseptic_messaging::{Direction, Opened, Opener, Order, Receiver, Ticket};
+
+/// Class of commands that change therapy; only ever received.
+pub const ASEPTIC_COMMAND: u8 = 9;
+/// Class of configuration and drug libraries; only ever received.
+pub const ASEPTIC_CONFIGURATION: u8 = 10;
+
+/// The message follows the one that was opened before it.
+pub const ASEPTIC_ORDER_NEXT: u8 = 1;
+/// A message with a higher number was opened before this one.
+pub const ASEPTIC_ORDER_LATE: u8 = 2;
+/// `missing` numbers before this one have not been seen.
+pub const ASEPTIC_ORDER_GAP: u8 = 3;
+
+/// The device's memory of the messages that it has handed over. Opaque.
+#[repr(C)]
+pub struct aseptic_opener {
+    _opaque: [u64; 272],
+}
+
+impl Context for aseptic_opener {
+    type State = Receiving;
+    type Room = ();
+    const MARK: u64 = 0x6473_6574_7069_6307;
+}
+
+pub(crate) struct Receiving {
+    opener: Opener,
+    key: KeyId,
+    classes: Purposes,
+}
+
+/// The claim to have handed over one message, to be given to `aseptic_message_commit`. Opaque.
+#[repr(C)]
+pub struct aseptic_ticket {
+    _opaque: [u64; 10],
+}
+
+impl Context for aseptic_ticket {
+    type State = Option<Ticket>;
+    type Room = ();
+    const MARK: u64 = 0x6473_6574_7069_6308;
+}
+
+/// A message that was accepted. The slices lie in the buffer that it was opened into.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct aseptic_opened {
+    /// The class, one of `ASEPTIC_TELEMETRY`, `_ALARM`, `_AUDIT`, `_COMMAND`, `_CONFIGURATION`.
+    pub message_class: u8,
+    /// The stream, 0 to 3.
+    pub stream: u8,
+    /// Where it stands among the others of its stream, one of `ASEPTIC_ORDER_...`.
+    pub order: u8,
+    /// 1 if the sender has started anew since its last message, so that a gap may hold numbers that it never used; else 0.
+    pub restarted: u8,
+    /// What the sender's clock was worth, one of `ASEPTIC_TIME_...`.
+    pub time_trust: u8,
+    /// 0.
+    pub reserved: [u8; 3],
+    /// How many numbers before this one have not been seen; 0 unless `order` is `ASEPTIC_ORDER_GAP`.
+    pub missing: u64,
+    /// The epoch of the sender's numbers.
+    pub epoch: u64,
+    /// The number within stream and epoch.
+    pub sequence: u64,
+    /// When the sender says it wrote this, in seconds since 1970.
+    pub seconds: u64,
+    /// Why the sender was accepted only with a flag, as `aseptic_peer_degraded` has it; else `ASEPTIC_OK`.
+    pub degraded: aseptic_status,
+    /// The content type as a number (CoAP Content-Format), where it is not text.
+    pub content_format: u32,
+    /// The name of the sender, proven.
+    pub sender: aseptic_slice,
+    /// What the body is, a media type; empty where it is a number.
+    pub content_type: aseptic_slice,
+    /// The body.
+    pub body: aseptic_slice,
+    /// The message as the sender signed it (COSE_Sign1), body included, to be kept as evidence.
+    pub signed_message: aseptic_slice,
+}
+
+/// Makes `opener` ready; once at every start. `classes` are those that this device takes, all others are refused: the sum of
+/// `1u << ASEPTIC_...`, for example `1u << ASEPTIC_CONFIGURATION`.
+///
+/// Ownership: `opener` must not move until `aseptic_opener_wipe`; have one opener a device. Errors: MISUSE before the first
+/// `aseptic_agreement_public`, MESSAGE_CLASS for classes that are none, RECORD_CORRUPT; `opener` is zeroed then. Threads: as for
+/// all calls on a device. Power loss: nothing is stored.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_opener_init(
+    device: *mut aseptic_device,
+    classes: u32,
+    opener: *mut aseptic_opener,
+) -> aseptic_status {
+    if let Err(reason) = apart(&[Place::of(device), Place::of(opener)]) {
+        return reason.number();
+    }
+    // SAFETY: NULL or writable memory of the type, and the rest as the caller promises.
+    unsafe {
+        make(opener, || {
+            let mut device = state(device)?;
+            let allowed = Purpose::ALL.into_iter().filter(|class| CLASSES.contains(*class));
+            let chosen = allowed.filter(|class| Purposes::of(&[*class]).bits() & classes != 0);
+            let classes_found = chosen.fold(Purposes::default(), |sum, class| sum.union(Purposes::of(&[class])));
+            if classes_found.bits() != classes {
+                return Err(Reason::MessageClass);
+            }
+            device.with(|parts| {
+                let key = agreement::load(&parts.platform)?.ok_or(Reason::Misuse)?;
+                Ok(Receiving { opener: Opener::load(&parts.platform)?, key, classes: classes_found })
+            })
+        })
+    }
+}
+
+/// Opens one message that was sealed for this device under the name of `identity`. The sender is known by the key that the
+/// owner's trust store pins for its name and the class of the message; or, if it has a certificate, by the verdict `sender`
+/// about that for this class, else NULL.
+///
+/// A command or configuration is handed over once at most and never after a newer one of its stream: that is stored before.
+/// All other classes are handed over until `aseptic_message_commit` was called with `ticket`, so commit when the body is stored.
+///
+/// Ownership: `out` must have room for `sealed.len` bytes and overlap nothing else; the slices of `opened` lie in it. `ticket` must
+/// not move until `aseptic_ticket_wipe`. Errors: COSE_NO_RECIPIENT, DECRYPT_FAILED, MESSAGE_MALFORMED, MESSAGE_UNKNOWN_SENDER,
+/// UNKNOWN_SIGNER, SIGNATURE_INVALID, MESSAGE_IDENTITY, MESSAGE_NOT_FOR_US, MESSAGE_CLASS, MESSAGE_REPLAYED, MESSAGE_TOO_OLD,
+/// SENDERS_FULL, KEY_WRONG_USE for a birth identity, BUFFER_TOO_SMALL; nothing is stored then and all outputs are zeroed.
+/// Threads: as for all calls on a device. Power loss: a command is handed over once or never, other messages come again.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_message_open(
+    device: *mut aseptic_device,
+    identity: *mut aseptic_identity,
+    opener: *mut aseptic_opener,
+    sender: *mut aseptic_peer,
+    sealed: aseptic_slice,
+    out: *mut aseptic_buf,
+    opened: *mut aseptic_opened,
+    ticket: *mut aseptic_ticket,
+) -> aseptic_status {
+    let contexts = [Place::of(device), Place::of(identity), Place::of(opener), Place::of(sender)];
+    let [ours, who, memory, peer] = contexts;
+    let inputs = [ours, who, memory, peer, sealed.place(), Place::of(opened), Place::of(ticket)];
+    // SAFETY: NULL, misaligned or writable, as the caller promises.
+    let told = unsafe { output_apart(opened, &contexts) }.map(|opened| *opened = NOTHING);
+    // SAFETY: as the caller promises. With an error this zeroes it.
+    let placed = unsafe { fill(out, &inputs, |_, _| told.and(apart(&inputs)).map(|()| 0)) };
+    if placed != crate::ASEPTIC_OK {
+        return placed;
+    }
+    // SAFETY: NULL, misaligned or writable memory of the type, as the caller promises. This zeroes it.
+    let _zeroed = unsafe { make(ticket, || Err(Reason::Misuse)) };
+    let mut found = NOTHING;
+    // SAFETY: as the caller promises; all that is read is named.
+    let status = unsafe {
+        fill(out, &inputs, |room, needed| {
+            let mut length = 0;
+            result(make(ticket, || {
+                let (mut device, identity, mut opener) = (state(device)?, state(identity)?, state(opener)?);
+                let known = if sender.is_null() { None } else { Some(state(sender)?) };
+                let sealed = sealed.bytes()?;
+                identity.require_local()?;
+                *needed = sealed.len();
+                let room = room.get_mut(..*needed).ok_or(Reason::BufferTooSmall)?;
+                device.with(|parts| {
+                    let (platform, suite, trust) = parts.load_trust()?;
+                    let mut senders = |name: &str, class: Purpose| -> Result<VerifiedPeer> {
+                        match &known {
+                            Some(peer) if peer.purpose() == class && peer.name() == name.as_bytes() => {
+                                Ok(VerifiedPeer::clone(peer))
+                            }
+                            _ => trust.pinned(&suite, class, name.as_bytes()).map_err(|reason| match reason {
+                                Reason::NoPurpose => Reason::MessageUnknownSender,
+                                other => other,
+                            }),
+                        }
+                    };
+                    let Receiving { opener, key, classes } = &mut *opener;
+                    let key = KeyAgree::new(platform.keys, *key, KeyAlg::P256);
+                    let (name, direction) = (identity.name()?, Direction::ToDevice);
+                    let us = Receiver { name, key: &key, direction, allowed: *classes };
+                    let message = opener.open(&platform, &suite, &us, &mut senders, sealed, room)?;
+                    found = described(&message);
+                    length = message.signed.len();
+                    Ok(Some(message.ticket))
+                })
+            }))?;
+            Ok(length)
+        })
+    };
+    if status == crate::ASEPTIC_OK
+        // SAFETY: it was written to before, and overlaps nothing else.
+        && let Ok(opened) = unsafe { output(opened) }
+    {
+        *opened = found;
+    }
+    status
+}
+
+/// Takes note that the message of `ticket` was handled: from now on it is refused when it comes again.
+///
+/// Ownership: `ticket` is used up. Errors: MESSAGE_REPLAYED or MESSAGE_TOO_OLD if it was committed, or fell out of the window,
+/// since it was opened: then it has been handled twice. MISUSE for a ticket that is used up. After those of the platform the
+/// message may be handed over again. Threads: as for all calls on a device. Power loss: noted or not.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_message_commit(
+    device: *mut aseptic_device,
+    opener: *mut aseptic_opener,
+    ticket: *mut aseptic_ticket,
+) -> aseptic_status {
+    call(|| {
+        // SAFETY: as the caller promises.
+        let (mut device, mut opener, mut ticket) = unsafe { (state(device)?, state(opener)?, state(ticket)?) };
+        let claim = ticket.take().ok_or(Reason::Misuse)?;
+        device.with(|parts| opener.opener.commit(&parts.platform, claim))
+    })
+}
+
+/// Ends `ticket` and wipes its memory. Does nothing to NULL or to memory that holds none; may be called twice.
+///
+/// Ownership: the memory stays the caller's. Errors: none. Threads: as for all calls on a device. Power loss: a message that was
+/// not committed comes again.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_ticket_wipe(ticket: *mut aseptic_ticket) {
+    // SAFETY: as the caller promises.
+    unsafe { wipe(ticket) }
+}
+
+/// Forgets what was opened of one sender. Its old messages would be accepted again, so forget only what can no longer sign.
+///
+/// Ownership: `name` is read during the call. Errors: MISUSE, those of the platform; nothing changes then. Threads: as for all
+/// calls on a device. Power loss: forgotten or not.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_opener_forget(
+    device: *mut aseptic_device,
+    opener: *mut aseptic_opener,
+    name: aseptic_slice,
+) -> aseptic_status {
+    call(|| {
+        // SAFETY: as the caller promises.
+        let (mut device, mut opener, name) = unsafe { (state(device)?, state(opener)?, name.bytes()?) };
+        device.with(|parts| opener.opener.forget(&parts.platform, &parts.suite, name))
+    })
+}
+
+/// Ends `opener` and wipes its memory. Does nothing to NULL or to memory that holds none; may be called twice.
+///
+/// Ownership: the memory stays the caller's. Errors: none. Threads: as for all calls on a device. Power loss: what is stored
+/// stays stored.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_opener_wipe(opener: *mut aseptic_opener) {
+    // SAFETY: as the caller promises.
+    unsafe { wipe(opener) }
+}
+
+fn described(message: &Opened<'_>) -> aseptic_opened {
+    let (order, missing) = match message.order {
+        Order::InOrder => (ASEPTIC_ORDER_NEXT, 0),
+        Order::Late => (ASEPTIC_ORDER_LATE, 0),
+        Order::Gap(missing) => (ASEPTIC_ORDER_GAP, missing),
+    };
+    let (content_type, content_format) = match message.content_type {
+        ContentType::Text(text) => (aseptic_slice::of(text.as_bytes()), 0),
+        ContentType::Number(number) => (aseptic_slice::EMPTY, u32::try_from(number).unwrap_or(u32::MAX)),
+    };
+    aseptic_opened {
+        message_class: message.class as u8,
+        stream: message.stream,
+        order,
+        restarted: u8::from(message.restarted),
+        time_trust: message.time.trust as u8,
+        reserved: [0; 3],
+        missing,
+        epoch: message.epoch,
+        sequence: message.sequence,
+        seconds: message.time.seconds,
+        degraded: message.degraded.map_or(crate::ASEPTIC_OK, Reason::number),
+        content_format,
+        sender: aseptic_slice::of(message.from.as_bytes()),
+        content_type,
+        body: aseptic_slice::of(message.body),
+        signed_message: aseptic_slice::of(message.signed),
+    }
+}
+
+const CLASSES: Purposes =
+    Purposes::of(&[Purpose::Telemetry, Purpose::Alarm, Purpose::Audit, Purpose::Command, Purpose::Configuration]);
+
+const NOTHING: aseptic_opened = aseptic_opened {
+    message_class: 0,
+    stream: 0,
+    order: 0,
+    restarted: 0,
+    time_trust: 0,
+    reserved: [0; 3],
+    missing: 0,
+    epoch: 0,
+    sequence: 0,
+    seconds: 0,
+    degraded: 0,
+    content_format: 0,
+    sender: aseptic_slice::EMPTY,
+    content_type: aseptic_slice::EMPTY,
+    body: aseptic_slice::EMPTY,
+    signed_message: aseptic_slice::EMPTY,
+};
+
+const _: () =
+    assert!(ASEPTIC_COMMAND == Purpose::Command as u8 && ASEPTIC_CONFIGURATION == Purpose::Configuration as u8);

@@ -1,0 +1,162 @@
+//! Verdicts about the other side, for a TLS of the program's own.
+
+use crate::abi::{
+    Context, Place, apart, aseptic_buf, aseptic_slice, aseptic_status, call, fill, input, make, output_apart, state,
+    wipe,
+};
+use crate::device::aseptic_device;
+use crate::identity::copy;
+use crate::time;
+use aseptic_certs::{Engine, server};
+use aseptic_core::trust::{Purpose, VerifiedPeer};
+use aseptic_core::{Reason, Result, limits};
+
+/// The registrar, asked for certificates in an enrolment.
+pub const ASEPTIC_PURPOSE_ENROLMENT: u8 = 3;
+/// A server of the owner, to which the device connects.
+pub const ASEPTIC_PURPOSE_NETWORK: u8 = 4;
+
+/// The verdict that a peer is who it says and may do one thing. Only `aseptic_peer_verify` makes one. Opaque.
+#[repr(C)]
+pub struct aseptic_peer {
+    _opaque: [u64; 24],
+}
+
+impl Context for aseptic_peer {
+    type State = VerifiedPeer;
+    type Room = ();
+    const MARK: u64 = 0x6473_6574_7069_6305;
+}
+
+/// Judges the holder of a certificate chain by the owner's trust store: for `ASEPTIC_PURPOSE_ENROLMENT` and
+/// `ASEPTIC_PURPOSE_NETWORK` a server whose certificate must bear the DNS name `name`, for a class of messages a sender of that
+/// name. `chain` holds `count` certificates (DER), leaf first, without the anchor, at most 4; call it where TLS asks whether
+/// the chain of its peer is good, and let TLS check that the peer has the key.
+///
+/// Ownership: `name` and `chain` are read during the call; `peer` must not move until `aseptic_peer_wipe`. Errors: PATH_UNTRUSTED,
+/// PATH_KEY_USAGE, PATH_CONSTRAINT, PATH_TOO_LONG, CERTIFICATE_EXPIRED, CERTIFICATE_NOT_YET_VALID, CERTIFICATE_MALFORMED,
+/// CERTIFICATE_PROFILE, SIGNATURE_INVALID, NAME_MISMATCH, DENIED, MISUSE for another purpose or an empty name; `peer` is zeroed
+/// then. Threads: as for all calls on a device. Power loss: nothing is stored.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_peer_verify(
+    device: *mut aseptic_device,
+    purpose: u8,
+    name: aseptic_slice,
+    chain: *const aseptic_slice,
+    count: usize,
+    peer: *mut aseptic_peer,
+) -> aseptic_status {
+    if let Err(reason) = apart(&[Place::of(device), Place::of(peer)]) {
+        return reason.number();
+    }
+    // SAFETY: NULL or writable memory of the type, and the rest as the caller promises.
+    unsafe {
+        make(peer, || {
+            let (mut device, name, links) = (state(device)?, name.bytes()?, Links::read(chain, count)?);
+            let purpose = purpose_from(purpose)?;
+            if name.is_empty() {
+                return Err(Reason::Misuse);
+            }
+            device.with(|parts| {
+                let now = time::now(&parts.platform)?;
+                let (_, suite, trust) = parts.load_trust()?;
+                let peer = trust.verify_chain(&suite, &Engine, purpose, links.as_slice(), now)?;
+                match purpose {
+                    Purpose::Enrolment | Purpose::Network => {
+                        let host = core::str::from_utf8(name).map_err(|_| Reason::NameMismatch)?;
+                        server::check_name(links.leaf()?, purpose, host)?;
+                    }
+                    _ if peer.name() != name => return Err(Reason::NameMismatch),
+                    _ => {}
+                }
+                Ok(peer)
+            })
+        })
+    }
+}
+
+/// Writes the name in the peer's certificate (its serialNumber, else its commonName), as it is there, at most 64 bytes.
+///
+/// Ownership: `out` is the caller's. Errors: MISUSE, BUFFER_TOO_SMALL. Threads: as for all calls on a device. Power loss:
+/// nothing is stored.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_peer_name(peer: *mut aseptic_peer, out: *mut aseptic_buf) -> aseptic_status {
+    // SAFETY: as the caller promises.
+    unsafe { fill(out, &[Place::of(peer)], |room, needed| copy(state(peer)?.name(), room, needed)) }
+}
+
+/// Writes why the peer was accepted only with a flag: CERTIFICATE_EXPIRED where it ran out and cutting it off would do more harm
+/// than listening to it, else `ASEPTIC_OK`. Show it to whoever looks after the device.
+///
+/// Ownership: `flag` is the caller's. Errors: MISUSE; `flag` is MISUSE as well then. Threads: as for all calls on a device.
+/// Power loss: nothing is stored.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_peer_degraded(peer: *mut aseptic_peer, flag: *mut aseptic_status) -> aseptic_status {
+    call(|| {
+        // SAFETY: as the caller promises.
+        let flag = unsafe { output_apart(flag, &[Place::of(peer)])? };
+        *flag = Reason::Misuse.number();
+        // SAFETY: as the caller promises.
+        *flag = unsafe { state(peer)? }.degraded().map_or(crate::ASEPTIC_OK, Reason::number);
+        Ok(())
+    })
+}
+
+/// Ends `peer` and wipes its memory. Does nothing to NULL or to memory that holds none; may be called twice.
+///
+/// Ownership: the memory stays the caller's. Errors: none. Threads: as for all calls on a device. Power loss: nothing is stored.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_peer_wipe(peer: *mut aseptic_peer) {
+    // SAFETY: as the caller promises.
+    unsafe { wipe(peer) }
+}
+
+/// The certificates of a chain, leaf first.
+pub(crate) struct Links<'a> {
+    links: [&'a [u8]; limits::CHAIN],
+    count: usize,
+}
+
+impl<'a> Links<'a> {
+    /// # Safety
+    /// `chain` must be NULL, misaligned or readable for `count` slices, and each of them for its bytes, as long as the answer
+    /// is used.
+    pub(crate) unsafe fn read(chain: *const aseptic_slice, count: usize) -> Result<Self> {
+        if count > limits::CHAIN {
+            return Err(Reason::PathTooLong);
+        }
+        let mut links: [&[u8]; limits::CHAIN] = [&[]; limits::CHAIN];
+        for (at, link) in links.iter_mut().enumerate().take(count) {
+            // SAFETY: within the slices that the caller promises; each is readable.
+            *link = unsafe { input(chain.wrapping_add(at))?.bytes()? };
+        }
+        Ok(Self { links, count })
+    }
+
+    pub(crate) fn as_slice(&self) -> &[&'a [u8]] {
+        self.links.get(..self.count).unwrap_or_default()
+    }
+
+    /// Where they lie.
+    pub(crate) fn places(&self) -> impl Iterator<Item = Place> {
+        self.as_slice().iter().map(|link| Place::bytes(link))
+    }
+
+    fn leaf(&self) -> Result<&'a [u8]> {
+        self.as_slice().first().copied().ok_or(Reason::PathUntrusted)
+    }
+}
+
+/// Whom a chain may speak for through this interface: births and authors are judged inside of the calls that meet them.
+fn purpose_from(number: u8) -> Result<Purpose> {
+    match Purpose::from_u8(number) {
+        Ok(Purpose::Birth | Purpose::UpdateInstall | Purpose::Receive) | Err(_) => Err(Reason::Misuse),
+        purpose => purpose,
+    }
+}
+
+const _: () =
+    assert!(ASEPTIC_PURPOSE_ENROLMENT == Purpose::Enrolment as u8 && ASEPTIC_PURPOSE_NETWORK == Purpose::Network as u8);
