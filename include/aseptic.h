@@ -341,23 +341,23 @@ typedef struct {
    */
   uint64_t (*clock_uptime)(void *ctx);
   /**
-   * Required. Copies the blob of `slot` to `out` and its length to `len`. Nothing there: `ASEPTIC_PLATFORM_NOT_FOUND`.
+   * Required, all of `store_...` together, unless `flash_...` is there. Copies the blob of `slot` to `out` and its length to `len`. Nothing there: `ASEPTIC_PLATFORM_NOT_FOUND`.
    */
   aseptic_status (*store_load)(void *ctx, uint16_t slot, uint8_t *out, size_t cap, size_t *len);
   /**
-   * Required. Replaces the blob. After power loss the slot holds the old blob or the new one.
+   * Replaces the blob, of up to 8192 bytes. After power loss the slot holds the old blob or the new one.
    */
   aseptic_status (*store_save)(void *ctx, uint16_t slot, const uint8_t *bytes, size_t len);
   /**
-   * Required. Removes the blob; removing what is not there succeeds.
+   * Removes the blob; removing what is not there succeeds.
    */
   aseptic_status (*store_erase)(void *ctx, uint16_t slot);
   /**
-   * Required. The value of a counter; one never advanced reads 0.
+   * Required, both together, unless `flash_...` is there. The value of a counter; one never advanced reads 0.
    */
   aseptic_status (*counter_read)(void *ctx, uint8_t counter, uint64_t *value);
   /**
-   * Required. Moves a counter up to `value`, never down. After power loss it holds the old value or the new one.
+   * Moves a counter up to `value`, never down; a lower one changes nothing and succeeds. After power loss it holds the old value or the new one.
    */
   aseptic_status (*counter_advance)(void *ctx, uint8_t counter, uint64_t value);
   /**
@@ -424,6 +424,28 @@ typedef struct {
    * Optional. Takes note of an event: its number, and a value that goes with it.
    */
   void (*on_event)(void *ctx, aseptic_status reason, uint64_t detail);
+  /**
+   * Optional, all of `flash_...` together: an area of NOR flash that belongs to the library, addressed from 0. With it all of
+   * `store_...`, or all of `counter_...`, or both may be NULL: the library then keeps them in this area, old or new after a
+   * power cut at any operation. The area is erased when the device is made.
+   * Size of the area, unit of erasing (a power of two, at least 256; two or more in the area), unit of programming (a power of
+   * two, at most 32), in bytes. Always the same for one device.
+   */
+  aseptic_status (*flash_geometry)(void *ctx, uint32_t *size, uint32_t *erase, uint32_t *program);
+  /**
+   * Reads from the medium itself. `ASEPTIC_PLATFORM_CORRUPT` for bytes that the error correction gives up, as a torn write
+   * leaves them, and for nothing else.
+   */
+  aseptic_status (*flash_read)(void *ctx, uint32_t at, uint8_t *out, size_t len);
+  /**
+   * Programs erased bytes; `at` and `len` are multiples of the unit, the range crosses no multiple of 256, `bytes` is aligned to
+   * 8, and no unit is programmed again before it was erased. Done when it returns.
+   */
+  aseptic_status (*flash_program)(void *ctx, uint32_t at, const uint8_t *bytes, size_t len);
+  /**
+   * Erases the one unit that begins at `at`, to bytes of 0xFF. Done when it returns.
+   */
+  aseptic_status (*flash_erase)(void *ctx, uint32_t at);
 } aseptic_platform;
 
 /**

@@ -27,7 +27,7 @@ AT(aseptic_slice, len, 4, 8);
 
 SIZE(aseptic_device, 9984, 9984);
 
-SIZE(aseptic_platform, 100, 192);
+SIZE(aseptic_platform, 116, 224);
 AT(aseptic_platform, size, 0, 0);
 AT(aseptic_platform, reserved, 4, 4);
 AT(aseptic_platform, ctx, 8, 8);
@@ -53,6 +53,10 @@ AT(aseptic_platform, image_read, 84, 160);
 AT(aseptic_platform, image_running, 88, 168);
 AT(aseptic_platform, image_select, 92, 176);
 AT(aseptic_platform, on_event, 96, 184);
+AT(aseptic_platform, flash_geometry, 100, 192);
+AT(aseptic_platform, flash_read, 104, 200);
+AT(aseptic_platform, flash_program, 108, 208);
+AT(aseptic_platform, flash_erase, 112, 216);
 
 SIZE(aseptic_crypto, 64, 120);
 AT(aseptic_crypto, size, 0, 0);

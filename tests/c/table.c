@@ -43,6 +43,30 @@ static aseptic_status key_destroy(void *ctx, uint32_t key)
     return ASEPTIC_PLATFORM_UNAVAILABLE;
 }
 
+static aseptic_status flash_geometry(void *ctx, uint32_t *size, uint32_t *erase, uint32_t *program)
+{
+    (void)ctx, (void)size, (void)erase, (void)program;
+    return ASEPTIC_PLATFORM_UNAVAILABLE;
+}
+
+static aseptic_status flash_read(void *ctx, uint32_t at, uint8_t *out, size_t len)
+{
+    (void)ctx, (void)at, (void)out, (void)len;
+    return ASEPTIC_PLATFORM_UNAVAILABLE;
+}
+
+static aseptic_status flash_program(void *ctx, uint32_t at, const uint8_t *bytes, size_t len)
+{
+    (void)ctx, (void)at, (void)bytes, (void)len;
+    return ASEPTIC_PLATFORM_UNAVAILABLE;
+}
+
+static aseptic_status flash_erase(void *ctx, uint32_t at)
+{
+    (void)ctx, (void)at;
+    return ASEPTIC_PLATFORM_UNAVAILABLE;
+}
+
 static aseptic_status with(const aseptic_platform *table)
 {
     aseptic_status status = aseptic_device_init(&device, table, NULL);
@@ -115,6 +139,30 @@ int main(void)
     WITHOUT(image_read);
     WITHOUT(image_running);
     WITHOUT(image_select);
+
+    /* With flash the library keeps store and counters itself; each group is whole or not there. */
+    whole.flash_geometry = flash_geometry;
+    whole.flash_read = flash_read;
+    whole.flash_program = flash_program;
+    whole.flash_erase = flash_erase;
+    CHECK(with(&whole) == ASEPTIC_OK);
+    WITHOUT(flash_geometry);
+    WITHOUT(flash_read);
+    WITHOUT(flash_program);
+    WITHOUT(flash_erase);
+    WITHOUT(store_load);
+    WITHOUT(counter_advance);
+    other = whole;
+    other.counter_read = NULL;
+    other.counter_advance = NULL;
+    CHECK(with(&other) == ASEPTIC_OK);
+    other.store_load = NULL;
+    other.store_save = NULL;
+    CHECK(with(&other) == ASEPTIC_MISUSE);
+    other.store_erase = NULL;
+    CHECK(with(&other) == ASEPTIC_OK);
+    other.flash_geometry = NULL;
+    CHECK(with(&other) == ASEPTIC_MISUSE);
 
     /* The groups that a device may lack as a whole, and the single entries. */
     other = ram_platform(&memory);

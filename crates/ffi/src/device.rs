@@ -6,6 +6,8 @@ use crate::platform::{FirmwareKeys, Table, aseptic_platform};
 use aseptic_core::clinical::Use;
 use aseptic_core::crypto::Suite;
 use aseptic_core::platform::{Absent, Images, Keys, Platform};
+#[cfg(feature = "nor")]
+use aseptic_core::platform::{Counters, Store};
 use aseptic_core::trust::{Trust, TrustBuffers};
 use aseptic_core::{Result, limits};
 
@@ -72,14 +74,21 @@ impl Held<'_, aseptic_device> {
         let (table, clinical) = (&*table, *clinical);
         engine.with(|suite| {
             let firmware = FirmwareKeys { table, suite };
+            #[cfg(feature = "nor")]
+            let nor = &aseptic_nor::Nor::new(table);
+            #[cfg(feature = "nor")]
+            let store: &dyn Store = if table.has_store() { table } else { nor };
+            #[cfg(feature = "nor")]
+            let counters: &dyn Counters = if table.has_counters() { table } else { nor };
+            #[cfg(not(feature = "nor"))]
+            let (store, counters) = (table, table);
             #[cfg(all(feature = "device", feature = "soft"))]
-            let software = &aseptic_identity::StoredKeys { store: table, entropy: table };
+            let software = &aseptic_identity::StoredKeys { store, entropy: table };
             #[cfg(not(all(feature = "device", feature = "soft")))]
             let software = &Absent;
             let keys: &dyn Keys = if table.has_keys() { &firmware } else { software };
             let images: &dyn Images = if table.has_images() { table } else { &Absent };
-            let platform =
-                Platform { entropy: table, clock: table, store: table, counters: table, keys, images, events: table };
+            let platform = Platform { entropy: table, clock: table, store, counters, keys, images, events: table };
             body(Parts { platform, suite, clinical, memory })
         })
     }

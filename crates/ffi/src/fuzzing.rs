@@ -513,6 +513,10 @@ fn table(ctx: *mut c_void) -> aseptic_platform {
         image_running: Some(image_running),
         image_select: Some(image_select),
         on_event: None,
+        flash_geometry: None,
+        flash_read: None,
+        flash_program: None,
+        flash_erase: None,
     }
 }
 

@@ -54,6 +54,8 @@ mod opener;
 
 #[cfg(all(target_os = "none", feature = "panic-handler"))]
 mod fault;
+#[cfg(feature = "nor")]
+mod flash;
 /// cbindgen:ignore
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;

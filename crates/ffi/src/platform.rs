@@ -29,18 +29,18 @@ pub struct aseptic_platform {
     pub clock_now: Option<unsafe extern "C" fn(ctx: *mut c_void, seconds: *mut u64, trust: *mut u8) -> aseptic_status>,
     /// Required. Milliseconds since boot; never steps back.
     pub clock_uptime: Option<unsafe extern "C" fn(ctx: *mut c_void) -> u64>,
-    /// Required. Copies the blob of `slot` to `out` and its length to `len`. Nothing there: `ASEPTIC_PLATFORM_NOT_FOUND`.
+    /// Required, all of `store_...` together, unless `flash_...` is there. Copies the blob of `slot` to `out` and its length to `len`. Nothing there: `ASEPTIC_PLATFORM_NOT_FOUND`.
     pub store_load: Option<
         unsafe extern "C" fn(ctx: *mut c_void, slot: u16, out: *mut u8, cap: usize, len: *mut usize) -> aseptic_status,
     >,
-    /// Required. Replaces the blob. After power loss the slot holds the old blob or the new one.
+    /// Replaces the blob, of up to 8192 bytes. After power loss the slot holds the old blob or the new one.
     pub store_save:
         Option<unsafe extern "C" fn(ctx: *mut c_void, slot: u16, bytes: *const u8, len: usize) -> aseptic_status>,
-    /// Required. Removes the blob; removing what is not there succeeds.
+    /// Removes the blob; removing what is not there succeeds.
     pub store_erase: Option<unsafe extern "C" fn(ctx: *mut c_void, slot: u16) -> aseptic_status>,
-    /// Required. The value of a counter; one never advanced reads 0.
+    /// Required, both together, unless `flash_...` is there. The value of a counter; one never advanced reads 0.
     pub counter_read: Option<unsafe extern "C" fn(ctx: *mut c_void, counter: u8, value: *mut u64) -> aseptic_status>,
-    /// Required. Moves a counter up to `value`, never down. After power loss it holds the old value or the new one.
+    /// Moves a counter up to `value`, never down; a lower one changes nothing and succeeds. After power loss it holds the old value or the new one.
     pub counter_advance: Option<unsafe extern "C" fn(ctx: *mut c_void, counter: u8, value: u64) -> aseptic_status>,
     /// Optional. 1 if writing the flash back does not step the counters back; NULL means 0.
     pub counter_hardware: Option<unsafe extern "C" fn(ctx: *mut c_void) -> u8>,
@@ -104,10 +104,27 @@ pub struct aseptic_platform {
     pub image_select: Option<unsafe extern "C" fn(ctx: *mut c_void, slot: u8, mode: u8) -> aseptic_status>,
     /// Optional. Takes note of an event: its number, and a value that goes with it.
     pub on_event: Option<unsafe extern "C" fn(ctx: *mut c_void, reason: aseptic_status, detail: u64)>,
+    /// Optional, all of `flash_...` together: an area of NOR flash that belongs to the library, addressed from 0. With it all of
+    /// `store_...`, or all of `counter_...`, or both may be NULL: the library then keeps them in this area, old or new after a
+    /// power cut at any operation. The area is erased when the device is made.
+    /// Size of the area, unit of erasing (a power of two, at least 256; two or more in the area), unit of programming (a power of
+    /// two, at most 32), in bytes. Always the same for one device.
+    pub flash_geometry: Option<
+        unsafe extern "C" fn(ctx: *mut c_void, size: *mut u32, erase: *mut u32, program: *mut u32) -> aseptic_status,
+    >,
+    /// Reads from the medium itself. `ASEPTIC_PLATFORM_CORRUPT` for bytes that the error correction gives up, as a torn write
+    /// leaves them, and for nothing else.
+    pub flash_read: Option<unsafe extern "C" fn(ctx: *mut c_void, at: u32, out: *mut u8, len: usize) -> aseptic_status>,
+    /// Programs erased bytes; `at` and `len` are multiples of the unit, the range crosses no multiple of 256, `bytes` is aligned to
+    /// 8, and no unit is programmed again before it was erased. Done when it returns.
+    pub flash_program:
+        Option<unsafe extern "C" fn(ctx: *mut c_void, at: u32, bytes: *const u8, len: usize) -> aseptic_status>,
+    /// Erases the one unit that begins at `at`, to bytes of 0xFF. Done when it returns.
+    pub flash_erase: Option<unsafe extern "C" fn(ctx: *mut c_void, at: u32) -> aseptic_status>,
 }
 
 /// The table, checked: required entries are there, optional groups whole or absent.
-pub(crate) struct Table(aseptic_platform);
+pub(crate) struct Table(pub(crate) aseptic_platform);
 
 impl Table {
     /// Copies the table. [`Reason::Misuse`] for NULL, a misaligned pointer, a table of another size or with an incomplete
@@ -123,14 +140,9 @@ impl Table {
         }
         // SAFETY: the table is as large as the type, so it is readable as such.
         let table = *unsafe { input(table) }?;
-        let required = table.entropy_fill.is_some()
-            && table.clock_now.is_some()
-            && table.clock_uptime.is_some()
-            && table.store_load.is_some()
-            && table.store_save.is_some()
-            && table.store_erase.is_some()
-            && table.counter_read.is_some()
-            && table.counter_advance.is_some();
+        let required = table.entropy_fill.is_some() && table.clock_now.is_some() && table.clock_uptime.is_some();
+        let store = [table.store_load.is_some(), table.store_save.is_some(), table.store_erase.is_some()];
+        let counters = [table.counter_read.is_some(), table.counter_advance.is_some()];
         let keys = [
             table.key_generate.is_some(),
             table.key_public.is_some(),
@@ -147,8 +159,18 @@ impl Table {
             table.image_running.is_some(),
             table.image_select.is_some(),
         ];
-        let whole = |group: [bool; 6]| group == [true; 6] || group == [false; 6];
-        if table.reserved == 0 && required && whole(keys) && whole(images) {
+        let flash = [
+            table.flash_geometry.is_some(),
+            table.flash_read.is_some(),
+            table.flash_program.is_some(),
+            table.flash_erase.is_some(),
+        ];
+        let there = |group: &[bool]| group.iter().all(|entry| *entry);
+        let whole = |group: &[bool]| there(group) || group.iter().all(|entry| !entry);
+        let groups: [&[bool]; 5] = [&store, &counters, &keys, &images, &flash];
+        // Without the package that keeps a log on it, flash replaces nothing.
+        let kept = there(&store) && there(&counters) || cfg!(feature = "nor") && there(&flash);
+        if table.reserved == 0 && required && kept && groups.into_iter().all(whole) {
             Ok(Self(table))
         } else {
             Err(Reason::Misuse)
@@ -160,13 +182,29 @@ impl Table {
         self.0.key_generate.is_some()
     }
 
+    /// Whether the firmware brings its own store.
+    #[cfg(feature = "nor")]
+    pub(crate) const fn has_store(&self) -> bool {
+        self.0.store_load.is_some()
+    }
+
+    /// Whether the firmware brings its own counters.
+    #[cfg(feature = "nor")]
+    pub(crate) const fn has_counters(&self) -> bool {
+        self.0.counter_read.is_some()
+    }
+
     /// Whether this device takes updates.
     pub(crate) const fn has_images(&self) -> bool {
         self.0.image_geometry.is_some()
     }
 
     /// Calls one entry with the context; a missing entry is unavailable.
-    fn ask<F: Copy>(&self, entry: Option<F>, call: impl FnOnce(F, *mut c_void) -> aseptic_status) -> Outcome<()> {
+    pub(crate) fn ask<F: Copy>(
+        &self,
+        entry: Option<F>,
+        call: impl FnOnce(F, *mut c_void) -> aseptic_status,
+    ) -> Outcome<()> {
         let entry = entry.ok_or(Fault::Unavailable)?;
         let status = call(entry, self.0.ctx);
         if status == ASEPTIC_OK {
