@@ -2,7 +2,7 @@
 
 use crate::der::{self, Reader, Writer};
 use crate::oid;
-use aseptic_core::crypto::{Message, Parts, PublicKey, SigAlg, Suite, Verifier};
+use aseptic_core::crypto::{HashAlg, Message, Parts, PublicKey, SigAlg, Suite, Verifier};
 use aseptic_core::{Reason, Result, limits};
 use core::{array, fmt};
 use rustls_pki_types::{AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm};
@@ -58,6 +58,32 @@ pub(crate) fn verify_by(
     let (kind, key) = subject_key(spki)?;
     let fitting = suite.verifiers.iter().find(|verifier| identifiers(**verifier) == [algorithm, kind]);
     check(*fitting.ok_or(Reason::AlgorithmUnsupported)?, key, message, signature)
+}
+
+/// As [`verify_by`], of a message of which only the digest is left: the first bytes of `digest`, as many as the hash has.
+pub(crate) fn verify_digest_by(
+    suite: &Suite<'_>,
+    spki: &[u8],
+    algorithm: &[u8],
+    digest: &[u8; 64],
+    signature: &[u8],
+) -> Result<()> {
+    let (kind, key) = subject_key(spki)?;
+    let fitting = suite.verifiers.iter().find(|verifier| identifiers(**verifier) == [algorithm, kind]);
+    let verifier = fitting.ok_or(Reason::AlgorithmUnsupported)?;
+    let length = verifier.hash().ok_or(Reason::AlgorithmUnsupported)?.digest_len();
+    let fixed = match verifier.alg() {
+        SigAlg::Es256 => &fixed_length(signature)?,
+        _ => signature,
+    };
+    verifier.verify_digest(key, digest.get(..length).ok_or(Reason::Internal)?, fixed)
+}
+
+/// The hash under signatures of this AlgorithmIdentifier, none if they have none; [`Reason::AlgorithmUnsupported`] if the
+/// suite does not know it.
+pub(crate) fn hash_of(suite: &Suite<'_>, algorithm: &[u8]) -> Result<Option<HashAlg>> {
+    let known = suite.verifiers.iter().find(|verifier| identifiers(**verifier)[0] == algorithm);
+    known.map(|verifier| verifier.hash()).ok_or(Reason::AlgorithmUnsupported)
 }
 
 /// Whether the suite can verify with the key in a DER SubjectPublicKeyInfo, or use it to receive.
@@ -201,6 +227,9 @@ const P256: &[u8] = &[
     0x01,
     0x07,
 ];
+
+/// Bytes of an AlgorithmIdentifier of signatures: RSASSA-PSS with all of its parameters has 65.
+pub(crate) const SIGNATURE_ALGORITHM: usize = 96;
 
 /// Algorithms of a suite that path validation looks at; the hosted suite has 18.
 const ALGORITHMS: usize = 20;

@@ -263,7 +263,7 @@ impl<'a> Extensions<'a> {
 }
 
 impl<'a> Extension<'a> {
-    fn read(reader: &mut Reader<'a>) -> Result<Self> {
+    pub(crate) fn read(reader: &mut Reader<'a>) -> Result<Self> {
         let mut fields = reader.nested(der::SEQUENCE)?;
         let oid = fields.oid()?;
         // DER leaves out a value that is the default (X.690 section 11.5).

@@ -2,8 +2,9 @@
 //! what it leaves open, and the device's idea of time decides what validity means.
 
 use crate::certificate::Certificate;
-use crate::findings::Findings;
+use crate::findings::{Findings, Place};
 use crate::profile::{self, CHAIN_MOST, Profile};
+use crate::revocation::{self, Answers, Lists};
 use crate::search::{Path, Search};
 use crate::usage::Usage;
 use aseptic_core::crypto::Suite;
@@ -21,8 +22,9 @@ use aseptic_core::{Reason, Result, limits};
 ///
 /// Time: a trusted clock decides. Without one, a path is in date if there is an instant, at or after the floor, in the
 /// validity of all its certificates. A path that ran out is searched once more at its last good second: only if it is
-/// authentic is it answered with [`Validity::Expired`](aseptic_core::trust::Validity::Expired) or `LongExpired`. Revocation
-/// is not looked at.
+/// authentic is it answered with [`Validity::Expired`](aseptic_core::trust::Validity::Expired) or `LongExpired`.
+///
+/// Revocation is looked at where lists are given: [`PathValidator::with_lists`].
 ///
 /// [`PathValidator::examine`] says the same as its verdict and everything behind it:
 ///
@@ -39,10 +41,10 @@ use aseptic_core::{Reason, Result, limits};
 /// assert_eq!((finding.place.to_string().as_str(), finding.field), ("certificate 0", "certificate"));
 /// # Ok::<(), Reason>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct PathValidator<'a> {
-    /// How strict it is.
-    pub profile: &'a Profile,
+    profile: &'a Profile,
+    lists: Option<&'a dyn Lists>,
 }
 
 /// What was found out about a chain.
@@ -52,18 +54,35 @@ pub struct Judgement<'c> {
     pub verdict: Result<ValidatedPath<'c>>,
     /// The path that leads to an anchor, if there is one.
     pub path: Option<Path>,
+    /// Which revocation list answered for which certificate.
+    pub answers: Answers,
     /// Everything that is wrong: with a verdict, what degrades it; without one, all that refuses the chain.
     pub findings: Findings<'c>,
 }
 
 impl PathValidator<'static> {
     /// The one meant for devices: strict.
-    pub const DEVICE: Self = Self { profile: &profile::DEVICE };
+    pub const DEVICE: Self = Self { profile: &profile::DEVICE, lists: None };
     /// The one for chains of others: RFC 5280 as the field has it.
-    pub const COMPAT: Self = Self { profile: &profile::COMPAT };
+    pub const COMPAT: Self = Self { profile: &profile::COMPAT, lists: None };
 }
 
-impl PathValidator<'_> {
+impl<'a> PathValidator<'a> {
+    /// One with this profile and without revocation lists.
+    #[must_use]
+    pub const fn new(profile: &'a Profile) -> Self {
+        Self { profile, lists: None }
+    }
+
+    /// The same with revocation lists: every certificate of a path but the anchor must be covered by one.
+    ///
+    /// A missing, unusable or badly signed list makes the answer [`Revocation::Unknown`](aseptic_core::trust::Revocation::Unknown), never "not revoked"; what that
+    /// means for each purpose says the response matrix ([`aseptic_core::clinical`]).
+    #[must_use]
+    pub const fn with_lists(self, lists: &'a dyn Lists) -> Self {
+        Self { lists: Some(lists), ..self }
+    }
+
     /// Validates as [`PathEngine::validate`] does and says which path was found and, for each thing that is wrong, at which
     /// certificate, in which field, what was wanted and what was found.
     ///
@@ -77,8 +96,16 @@ impl PathValidator<'_> {
         now: Time,
     ) -> Judgement<'c> {
         let found = self.find(suite, chain, anchors, purpose, now);
-        let findings = Findings::of(self.profile, suite, chain, anchors, purpose, now, found.as_ref().map_err(|e| *e));
-        Judgement { path: found.as_ref().ok().map(|(_, path)| *path), verdict: found.map(|(path, _)| path), findings }
+        let mut findings =
+            Findings::of(self.profile, suite, chain, anchors, purpose, now, found.as_ref().map_err(|e| *e));
+        let answers = found.as_ref().map_or(Answers::NONE, |(_, _, answers)| *answers);
+        answers.iter().for_each(|answer| findings.revocation(answer, now));
+        Judgement {
+            path: found.as_ref().ok().map(|(_, path, _)| *path),
+            verdict: found.map(|(validated, ..)| validated),
+            answers,
+            findings,
+        }
     }
 
     fn find<'c>(
@@ -88,7 +115,7 @@ impl PathValidator<'_> {
         anchors: &[&[u8]],
         purpose: Purpose,
         now: Time,
-    ) -> Result<(ValidatedPath<'c>, Path)> {
+    ) -> Result<(ValidatedPath<'c>, Path, Answers)> {
         let (first, intermediates) = chain.split_first().ok_or(Reason::PathUntrusted)?;
         if chain.len() > self.profile.chain.min(CHAIN_MOST) {
             return Err(Reason::PathTooLong);
@@ -106,7 +133,29 @@ impl PathValidator<'_> {
             Err(Reason::AlgorithmUnsupported) => None,
             Err(reason) => return Err(reason),
         };
-        Ok((ValidatedPath { key, name, validity }, path))
+        let answers = self.revocation(suite, chain, anchors, &path, now)?;
+        Ok((ValidatedPath { key, name, validity, revocation: answers.worst() }, path, answers))
+    }
+
+    /// Asks the lists about every link of a path.
+    fn revocation(
+        &self,
+        suite: &Suite<'_>,
+        chain: &[&[u8]],
+        anchors: &[&[u8]],
+        path: &Path,
+        now: Time,
+    ) -> Result<Answers> {
+        let mut answers = Answers::NONE;
+        let Some(lists) = self.lists else { return Ok(answers) };
+        let mut issuer = anchors.get(path.anchor());
+        // From the anchor down, as every issuer is the certificate before.
+        for place in path.upwards() {
+            let certificate = again(chain.get(place))?;
+            answers.push(revocation::ask(lists, suite, Place::Chain(place), &certificate, &again(issuer)?, now)?)?;
+            issuer = chain.get(place);
+        }
+        Ok(answers)
     }
 }
 
@@ -123,12 +172,17 @@ impl PathEngine for PathValidator<'_> {
         purpose: Purpose,
         now: Time,
     ) -> Result<ValidatedPath<'c>> {
-        self.find(suite, chain, anchors, purpose, now).map(|(validated, _)| validated)
+        self.find(suite, chain, anchors, purpose, now).map(|(validated, ..)| validated)
     }
 
     fn public_key_info<'c>(&self, certificate: &'c [u8]) -> Result<&'c [u8]> {
         Certificate::parse(certificate).map(|certificate| certificate.spki)
     }
+}
+
+/// What was parsed once is parsed again.
+fn again<'d>(der: Option<&&'d [u8]>) -> Result<Certificate<'d>> {
+    Certificate::parse(der.ok_or(Reason::Internal)?).map_err(|_| Reason::Internal)
 }
 
 /// The path engine meant for devices: [`PathValidator::DEVICE`].

@@ -5,11 +5,12 @@
 use crate::certificate::{BasicConstraints, Certificate};
 use crate::oid;
 use crate::profile::{self, Difference, Position, Profile, Subject, Value};
+use crate::revocation::{Answer, Answers, ListUsed};
 use crate::search::Path;
 use crate::usage::Usage;
 use aseptic_core::crypto::Suite;
 use aseptic_core::time::{Relation, Time};
-use aseptic_core::trust::{Purpose, ValidatedPath};
+use aseptic_core::trust::{Purpose, Revocation, ValidatedPath};
 use aseptic_core::{Reason, Result};
 use core::fmt;
 
@@ -75,12 +76,12 @@ impl<'c> Findings<'c> {
         anchors: &[&'c [u8]],
         purpose: Purpose,
         now: Time,
-        found: core::result::Result<&(ValidatedPath<'c>, Path), Reason>,
+        found: core::result::Result<&(ValidatedPath<'c>, Path, Answers), Reason>,
     ) -> Self {
         let mut findings = Self { list: [None; FINDINGS], count: 0 };
         let mut look = Look { profile, suite, chain, anchors, now, findings: &mut findings };
         match found {
-            Ok((_, path)) => {
+            Ok((_, path, _)) => {
                 for place in path.chain() {
                     look.validity(Place::Chain(place));
                 }
@@ -89,6 +90,22 @@ impl<'c> Findings<'c> {
             Err(reason) => look.refused(purpose, reason),
         }
         findings
+    }
+
+    /// What a list, or the lack of one, degrades.
+    pub(crate) fn revocation(&mut self, answer: &Answer, now: Time) {
+        let (reason, field, wanted, found) = match (answer.revocation, answer.list) {
+            (Revocation::NotAsked | Revocation::Good, _) => return,
+            (Revocation::Revoked, Some(ListUsed { revoked: Some(date), .. })) => {
+                (Reason::CertificateRevoked, "revocationDate", Value::Absent, Value::Time(date))
+            }
+            (_, Some(used)) => {
+                (Reason::CrlStale, "nextUpdate", Value::Time(now.seconds), Value::Time(used.next_update))
+            }
+            (_, None) => (Reason::RevocationUnknown, "serialNumber", Value::Rule("a current list"), Value::Absent),
+        };
+        let difference = Difference { wanted, found };
+        self.push(Finding { reason, place: answer.place, field, difference, rule: None });
     }
 
     fn push(&mut self, finding: Finding<'c>) {

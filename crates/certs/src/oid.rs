@@ -29,6 +29,16 @@ oids! {
     BASIC_CONSTRAINTS = [0x55, 0x1D, 0x13];
     /// nameConstraints, 2.5.29.30.
     NAME_CONSTRAINTS = [0x55, 0x1D, 0x1E];
+    /// cRLNumber, 2.5.29.20.
+    CRL_NUMBER = [0x55, 0x1D, 0x14];
+    /// cRLReason, 2.5.29.21.
+    REASON_CODE = [0x55, 0x1D, 0x15];
+    /// deltaCRLIndicator, 2.5.29.27.
+    DELTA_CRL_INDICATOR = [0x55, 0x1D, 0x1B];
+    /// issuingDistributionPoint, 2.5.29.28.
+    ISSUING_DISTRIBUTION_POINT = [0x55, 0x1D, 0x1C];
+    /// noRevAvail, 2.5.29.56 (RFC 9608).
+    NO_REV_AVAIL = [0x55, 0x1D, 0x38];
     /// cRLDistributionPoints, 2.5.29.31.
     CRL_DISTRIBUTION_POINTS = [0x55, 0x1D, 0x1F];
     /// certificatePolicies, 2.5.29.32.

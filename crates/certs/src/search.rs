@@ -29,6 +29,13 @@ impl Path {
         core::iter::once(0).chain(above.into_iter().take(usize::from(self.count)).map(usize::from))
     }
 
+    /// The same from the certificate below the anchor down to the leaf.
+    pub(crate) fn upwards(&self) -> impl Iterator<Item = usize> + use<> {
+        let count = usize::from(self.count);
+        let above = self.above;
+        above.into_iter().take(count).rev().map(usize::from).chain(core::iter::once(0))
+    }
+
     /// The place of its anchor among the anchors.
     #[must_use]
     pub fn anchor(&self) -> usize {

@@ -67,6 +67,10 @@ pub enum Failure {
     OwnExpired = 3,
     /// A signature does not verify, or a message was seen before.
     Forged = 4,
+    /// A list that says the peer is not revoked is past its next update, by less than the grace time.
+    ListAgeing = 5,
+    /// Whether the peer was revoked is not known.
+    PeerUnknown = 6,
 }
 
 /// What to do about it.
@@ -81,20 +85,20 @@ pub enum Response {
 }
 
 const PATHS: usize = 6;
-const FAILURES: usize = 5;
+const FAILURES: usize = 7;
 
 use Response::{Flag, Hold, Refuse};
 
 /// Defaults: fail secure on all that can change the device, fail operational on all that keeps the patient safe.
 #[rustfmt::skip]
 const MATRIX: [[Response; FAILURES]; PATHS] = [
-    //                   expired  long expired  revoked  own expired  forged
-    /* observation  */ [ Flag,    Flag,         Hold,    Flag,        Refuse ],
-    /* alarm        */ [ Flag,    Flag,         Flag,    Flag,        Refuse ],
-    /* command      */ [ Refuse,  Refuse,       Refuse,  Refuse,      Refuse ],
-    /* configuration*/ [ Refuse,  Refuse,       Refuse,  Refuse,      Refuse ],
-    /* update       */ [ Flag,    Flag,         Refuse,  Flag,        Refuse ],
-    /* enrol        */ [ Flag,    Flag,         Refuse,  Flag,        Refuse ],
+    //                   expired  long expired  revoked  own expired  forged   list ageing  unknown
+    /* observation  */ [ Flag,    Flag,         Hold,    Flag,        Refuse,  Flag,        Flag   ],
+    /* alarm        */ [ Flag,    Flag,         Flag,    Flag,        Refuse,  Flag,        Flag   ],
+    /* command      */ [ Refuse,  Refuse,       Refuse,  Refuse,      Refuse,  Flag,        Refuse ],
+    /* configuration*/ [ Refuse,  Refuse,       Refuse,  Refuse,      Refuse,  Flag,        Refuse ],
+    /* update       */ [ Flag,    Flag,         Refuse,  Flag,        Refuse,  Flag,        Flag   ],
+    /* enrol        */ [ Flag,    Flag,         Refuse,  Flag,        Refuse,  Flag,        Flag   ],
 ];
 
 /// The default response to `failure` on `path`.

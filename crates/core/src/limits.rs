@@ -39,6 +39,16 @@ pub const CHAIN: usize = 4;
 /// Bytes in one certificate. P-256 certificates after IEEE 802.1AR stay under 1 KiB, RSA-4096 ones under 2; a key and a
 /// signature of ML-DSA-87 take 7,219 bytes.
 pub const CERTIFICATE: usize = 8192;
+/// Bytes of one revocation list: 10^5 entries with date and reason take 5 MB.
+pub const CRL: u32 = 8 << 20;
+/// Entries of one revocation list. A maker that revoked a tenth of a million devices still fits.
+pub const CRL_ENTRIES: u32 = 200_000;
+/// Serial numbers that one pass over a revocation list looks for: those of a chain.
+pub const CRL_WANTED: usize = 8;
+/// Bytes of the distribution point of a partitioned revocation list: one or two URIs.
+pub const CRL_SCOPE: usize = 256;
+/// Rows of revocation lists whose numbers a device remembers: issuers times partitions that it meets.
+pub const CRL_ROWS: usize = 16;
 /// Extensions of one certificate; those of the public web carry ten.
 pub const EXTENSIONS: usize = 32;
 /// Bytes in a certification request (facts of EST: 16 KiB for PQ keys; ours are P-256).

@@ -131,6 +131,10 @@ reasons! {
     CertificateRevoked = 410, Peer, "The certificate is revoked.", "Replace the certificate.";
     RevocationUnknown = 411, Later, "It is not known whether the certificate is revoked.", "Provide a current revocation list.";
     CertificateProfile = 412, Peer, "The certificate violates the profile.", "Issue it after the profile in the manual.";
+    CrlMalformed = 413, Peer, "The revocation list is malformed.", "Issue it after RFC 5280 section 5.";
+    CrlUnsupported = 414, Peer, "The revocation list is of a kind that is not read.", "Issue complete lists, or partitions by URI.";
+    CrlRollback = 415, Peer, "The revocation list is older than one seen before.", "Provide the newest list.";
+    CrlStale = 416, Later, "The revocation list is past the time of its next update.", "Provide a current revocation list.";
     CsrMalformed = 420, Peer, "The certification request is malformed.", "Build it after RFC 2986.";
     CsrProof = 421, Peer, "The certification request is not signed by its own key.", "Sign it with the key it names.";
     CmsMalformed = 422, Peer, "The certificate bundle is malformed.", "Send CMS certs-only after RFC 5272.";

@@ -52,11 +52,13 @@ pub enum Kind {
     ReplayWindows = 9,
     /// Which key others seal messages for.
     AgreementKey = 10,
+    /// The highest numbers of revocation lists.
+    RevocationNumbers = 11,
 }
 
 impl Kind {
     /// Every kind of record, in the order of the numbers.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::TimeFloor,
         Self::TrustManufacturer,
         Self::TrustOwner,
@@ -67,6 +69,7 @@ impl Kind {
         Self::SenderSequence,
         Self::ReplayWindows,
         Self::AgreementKey,
+        Self::RevocationNumbers,
     ];
 
     /// The format version that this release writes and reads.

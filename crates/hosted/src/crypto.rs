@@ -132,6 +132,20 @@ impl Verifier for Es256 {
         })?;
         key.verify_digest_sig(&hash.finish(), signature).map_err(|_| Reason::SignatureInvalid)
     }
+
+    fn hash(&self) -> Option<HashAlg> {
+        soft::Es256.hash()
+    }
+
+    fn verify_digest(&self, key: &[u8], digest: &[u8], signature: &[u8]) -> Result<()> {
+        if key.len() != KeyAlg::P256.public_len() || key.first() != Some(&4) {
+            return Err(Reason::KeyInvalid);
+        }
+        let key = signature::ParsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, key)
+            .map_err(|_| Reason::KeyInvalid)?;
+        let digest = digest::Digest::import_less_safe(digest, &digest::SHA256).map_err(|_| Reason::SignatureInvalid)?;
+        key.verify_digest_sig(&digest, signature).map_err(|_| Reason::SignatureInvalid)
+    }
 }
 
 struct Cipher(AeadAlg);

@@ -151,7 +151,7 @@ fn keys_of_ml_dsa_only_sign() {
         let usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyAgreement];
         let both = issue(params("PUMP-0001", usages.clone()), &root, alg);
         for profile in [DEVICE, COMPAT] {
-            let validator = PathValidator { profile: &profile };
+            let validator = PathValidator::new(&profile);
             let judgement = validator.examine(&suite(), &[&both.der], &[&root.der], Purpose::Telemetry, NOW);
             assert_eq!(judgement.verdict.err(), Some(Reason::PathKeyUsage));
             let finding = judgement.findings.iter().next().unwrap();

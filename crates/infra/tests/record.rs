@@ -5,7 +5,8 @@ use aseptic_core::crypto::soft::{self, PrivateKey};
 use aseptic_core::crypto::{KeyAlg, PublicKey, Suite};
 use aseptic_core::time::Time;
 use aseptic_core::trust::{
-    Authority, Entry, Material, PathEngine, Purpose, Purposes, Trust, ValidatedPath, Validity, VerifiedPeer, danger,
+    Authority, Entry, Material, PathEngine, Purpose, Purposes, Revocation, Trust, ValidatedPath, Validity,
+    VerifiedPeer, danger,
 };
 use aseptic_core::{Reason, Result as CoreResult};
 use aseptic_infra::adapter::{Archive, Record, RecordAdapter, Setup};
@@ -42,7 +43,12 @@ impl PathEngine for Engine {
             return Err(Reason::PathUntrusted);
         }
         let validity = if now == NOW { Validity::InDate } else { Validity::LongExpired };
-        Ok(ValidatedPath { key: Some(PublicKey::new(KeyAlg::P256, key)?), name, validity })
+        Ok(ValidatedPath {
+            key: Some(PublicKey::new(KeyAlg::P256, key)?),
+            name,
+            validity,
+            revocation: Revocation::NotAsked,
+        })
     }
 
     fn public_key_info<'c>(&self, certificate: &'c [u8]) -> CoreResult<&'c [u8]> {

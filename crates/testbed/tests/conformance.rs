@@ -31,8 +31,8 @@ fn suit() {
 
 #[test]
 fn limbo() {
-    suite("limbo", "certs/limbo/limbo-core-regenerated.json.gz", None, 188);
-    suite("limbo-compat", "certs/limbo/limbo-core-regenerated.json.gz", None, 155);
+    suite("limbo", "certs/limbo/limbo-core-regenerated.json.gz", None, 192);
+    suite("limbo-compat", "certs/limbo/limbo-core-regenerated.json.gz", None, 159);
 }
 
 #[test]

@@ -417,7 +417,12 @@ impl PathEngine for Engine {
             return Err(Reason::PathUntrusted);
         }
         let key = PublicKey::from_spki(self.public_key_info(chain[0])?)?;
-        Ok(ValidatedPath { key: Some(key), name: b"pump-1", validity: Validity::InDate })
+        Ok(ValidatedPath {
+            key: Some(key),
+            name: b"pump-1",
+            validity: Validity::InDate,
+            revocation: Revocation::NotAsked,
+        })
     }
 
     fn public_key_info<'c>(&self, certificate: &'c [u8]) -> Result<&'c [u8]> {

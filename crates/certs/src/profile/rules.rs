@@ -29,6 +29,7 @@ pub(super) const DEVICE: &[Rule] = &[
     NAME_CONSTRAINTS,
     POLICY_CONSTRAINTS_CRITICAL,
     INFORMATION_ACCESS,
+    NO_REVOCATION,
 ];
 
 /// What no certificate may break, however old its issuer is: all of it decides who may issue what.
@@ -41,6 +42,7 @@ pub(super) const COMPAT: &[Rule] = &[
     KEY_USAGE_FITS,
     NAMES_CRITICAL_IF_ALONE,
     NAME_CONSTRAINTS_FORM,
+    NO_REVOCATION,
 ];
 
 const VERSION: Rule = Rule {
@@ -380,6 +382,20 @@ const INFORMATION_ACCESS: Rule = Rule {
             ensure(holds, "a list of descriptions, not critical", Value::Bytes(extension.value))
         }
         None => Ok(()),
+    },
+};
+
+const NO_REVOCATION: Rule = Rule {
+    id: "no-revocation",
+    clause: "RFC 9608 2 and 4: noRevAvail only in certificates of no CA, not critical, and beside no cRLDistributionPoints",
+    field: "noRevAvail",
+    reason: Reason::CertificateProfile,
+    judge: |subject| {
+        let extensions = &subject.certificate.extensions;
+        let Some(none) = extensions.find(oid::NO_REV_AVAIL) else { return Ok(()) };
+        let placed = subject.position == Position::Leaf && !is_ca(subject.certificate) && !none.critical;
+        let alone = extensions.find(oid::CRL_DISTRIBUTION_POINTS).is_none();
+        ensure(placed && alone, "in a leaf, not critical, without distribution points", Value::Present)
     },
 };
 

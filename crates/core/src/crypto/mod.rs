@@ -160,6 +160,14 @@ pub trait Verifier: Send + Sync {
     /// [`Reason::SignatureInvalid`] unless `signature` is one of the message by `key`; [`Reason::KeyInvalid`] for a key
     /// that is no point of the curve.
     fn verify(&self, key: &[u8], message: &mut dyn Message, signature: &[u8]) -> Result<()>;
+    /// The hash whose digest [`Verifier::verify_digest`] takes; none if the algorithm signs messages themselves.
+    fn hash(&self) -> Option<HashAlg> {
+        None
+    }
+    /// As [`Verifier::verify`], where only the digest is left of a message that was too long to keep.
+    fn verify_digest(&self, _key: &[u8], _digest: &[u8], _signature: &[u8]) -> Result<()> {
+        Err(Reason::AlgorithmUnsupported)
+    }
     /// Of [`SigAlg::Certificates`]: the AlgorithmIdentifiers (contents of the SEQUENCEs) of signatures and of keys. Key and
     /// signature are then what the BIT STRINGs of X.509 hold.
     fn identifiers(&self) -> [&'static [u8]; 2] {

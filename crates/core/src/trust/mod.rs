@@ -137,6 +137,21 @@ pub enum Validity {
     LongExpired,
 }
 
+/// What revocation lists say about a path, the worst last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Revocation {
+    /// The engine has no lists: nobody asked.
+    NotAsked,
+    /// Current lists cover every certificate, and none is on them.
+    Good,
+    /// The same, but a newer list was due up to [`limits::GRACE`] seconds ago.
+    Ageing,
+    /// A list is missing, cannot be believed, or is older.
+    Unknown,
+    /// A certificate is revoked.
+    Revoked,
+}
+
 /// A chain that leads to an anchor, as judged by a [`PathEngine`].
 #[derive(Clone, Copy, Debug)]
 pub struct ValidatedPath<'c> {
@@ -146,6 +161,8 @@ pub struct ValidatedPath<'c> {
     pub name: &'c [u8],
     /// Whether the chain is in date. A chain that is not yet valid by a trusted clock is an error, not a validity.
     pub validity: Validity,
+    /// Whether a certificate of it is revoked.
+    pub revocation: Revocation,
 }
 
 /// An engine that validates certificate chains; `aseptic-certs` has the one meant for devices.
@@ -317,8 +334,8 @@ impl<'a> Trust<'a> {
     }
 
     /// Judges the holder of a certificate chain (leaf first). [`Reason::Denied`] if any certificate of it has a denied key;
-    /// an anchor that has one is no anchor. An authentic but expired chain is accepted with a flag, or
-    /// refused, as [`clinical::response`] says for the purpose.
+    /// an anchor that has one is no anchor. An authentic chain that has expired, is revoked, or of which that is not known, is
+    /// accepted with a flag, or refused, as [`clinical::response`] says for the purpose.
     pub fn verify_chain(
         &self,
         suite: &Suite<'_>,
@@ -351,15 +368,25 @@ impl<'a> Trust<'a> {
             }
         }
         let (alg, key) = path.key.map_or((None, &thumbprint[..]), |key| (Some(key.alg()), key.bytes()));
-        let failure = match path.validity {
-            Validity::InDate => return VerifiedPeer::of(purpose, alg, key, path.name, None),
-            Validity::Expired => Failure::PeerExpired,
-            Validity::LongExpired => Failure::PeerLongExpired,
+        let late = match path.validity {
+            Validity::InDate => None,
+            Validity::Expired => Some((Failure::PeerExpired, Reason::CertificateExpired)),
+            Validity::LongExpired => Some((Failure::PeerLongExpired, Reason::CertificateExpired)),
         };
-        match clinical::response(purpose.path(), failure) {
-            Response::Flag => VerifiedPeer::of(purpose, alg, key, path.name, Some(Reason::CertificateExpired)),
-            Response::Hold | Response::Refuse => Err(Reason::CertificateExpired),
+        let listed = match path.revocation {
+            Revocation::NotAsked | Revocation::Good => None,
+            Revocation::Ageing => Some((Failure::ListAgeing, Reason::CrlStale)),
+            Revocation::Unknown => Some((Failure::PeerUnknown, Reason::RevocationUnknown)),
+            Revocation::Revoked => Some((Failure::PeerRevoked, Reason::CertificateRevoked)),
+        };
+        let mut degraded = None;
+        for (failure, reason) in [late, listed].into_iter().flatten() {
+            match clinical::response(purpose.path(), failure) {
+                Response::Flag => degraded = Some(reason),
+                Response::Hold | Response::Refuse => return Err(reason),
+            }
         }
+        VerifiedPeer::of(purpose, alg, key, path.name, degraded)
     }
 
     /// The pinned key of the named entry with `purpose`; for keys that encrypt, where there is no signature to verify.

@@ -12,9 +12,9 @@
 
 use super::Es256;
 use aseptic_certs::der::{self, Reader};
-use aseptic_core::crypto::{Message, SigAlg, Verifier, soft};
+use aseptic_core::crypto::{HashAlg, Message, SigAlg, Verifier, soft};
 use aseptic_core::{Reason, Result};
-use aws_lc_rs::digest::{self, SHA256, SHA384, SHA512};
+use aws_lc_rs::digest::{self, Digest, SHA256, SHA384, SHA512};
 use aws_lc_rs::signature::{self, ParsedPublicKey, VerificationAlgorithm};
 use rustls::pki_types::{AlgorithmIdentifier, alg_id};
 
@@ -100,6 +100,27 @@ impl Verifier for Foreign {
             key.verify_digest_sig(&hash.finish(), signature)
         };
         verified.map_err(|_| Reason::SignatureInvalid)
+    }
+
+    fn hash(&self) -> Option<HashAlg> {
+        match self.kind {
+            Kind::MlDsa(_) => None,
+            _ => [(&SHA256, HashAlg::Sha256), (&SHA384, HashAlg::Sha384), (&SHA512, HashAlg::Sha512)]
+                .into_iter()
+                .find_map(|(hash, alg)| (hash == self.hash).then_some(alg)),
+        }
+    }
+
+    fn verify_digest(&self, key: &[u8], digest: &[u8], signature: &[u8]) -> Result<()> {
+        if self.hash().is_none() {
+            return Err(Reason::AlgorithmUnsupported);
+        }
+        if !self.kind.fits(key) {
+            return Err(Reason::KeyInvalid);
+        }
+        let key = ParsedPublicKey::new(self.engine, key).map_err(|_| Reason::KeyInvalid)?;
+        let digest = Digest::import_less_safe(digest, self.hash).map_err(|_| Reason::SignatureInvalid)?;
+        key.verify_digest_sig(&digest, signature).map_err(|_| Reason::SignatureInvalid)
     }
 
     fn identifiers(&self) -> [&'static [u8]; 2] {

@@ -6,12 +6,13 @@
 //! and its DNS or IP name, kind CLIENT for a sender of observations (clientAuth) and its mail addresses.
 
 use super::{Error, Outcome, Report, Source, json};
+use aseptic_certs::crl::Numbers;
 use aseptic_certs::name::GeneralName;
 use aseptic_certs::profile::{COMPAT, DEVICE, Profile};
-use aseptic_certs::{Certificate, Finding, PathValidator};
+use aseptic_certs::{Certificate, Finding, HeldLists, PathValidator};
 use aseptic_core::Reason;
 use aseptic_core::time::Time;
-use aseptic_core::trust::{Purpose, Validity};
+use aseptic_core::trust::{Purpose, Revocation, Validity};
 use aseptic_hosted::crypto::suite;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -51,6 +52,7 @@ struct Case<'v> {
     leaf: Vec<u8>,
     intermediates: Vec<Vec<u8>>,
     anchors: Vec<Vec<u8>>,
+    lists: Vec<Vec<u8>>,
     seconds: u64,
     purpose: Purpose,
     names: Vec<(&'v str, &'v str)>,
@@ -68,6 +70,7 @@ impl<'v> Case<'v> {
             leaf: certificate(&value["peer_certificate"])?,
             intermediates: list("untrusted_intermediates")?,
             anchors: list("trusted_certs")?,
+            lists: list("crls")?,
             seconds: match value["validation_time"].as_str() {
                 Some(time) => seconds(time)?,
                 None => SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs(),
@@ -93,11 +96,21 @@ impl<'v> Case<'v> {
         let anchors: Vec<&[u8]> = self.anchors.iter().map(Vec::as_slice).collect();
         // A case may bound the intermediates; the leaf comes on top.
         let bound = self.depth.map_or(profile.chain, |depth| profile.chain.min(depth.saturating_add(1)));
-        let validator = PathValidator { profile: &Profile { chain: bound, ..*profile } };
+        let bounded = Profile { chain: bound, ..*profile };
+        let held: Vec<&[u8]> = self.lists.iter().map(Vec::as_slice).collect();
+        let lists = HeldLists { lists: &held, numbers: &Numbers::NONE };
+        let validator = PathValidator::new(&bounded);
+        // A case without lists does not ask about revocation.
+        let validator = if held.is_empty() { validator } else { validator.with_lists(&lists) };
         let judgement = validator.examine(&suite(), &chain, &anchors, self.purpose, Time::trusted(self.seconds));
         let path = judgement.verdict.map_err(|reason| (reason, judgement.findings.iter().map(finding).collect()))?;
         if path.validity != Validity::InDate {
             return Err((Reason::CertificateExpired, judgement.findings.iter().map(finding).collect()));
+        }
+        match path.revocation {
+            Revocation::NotAsked | Revocation::Good => {}
+            Revocation::Revoked => return Err((Reason::CertificateRevoked, vec![])),
+            _ => return Err((Reason::RevocationUnknown, judgement.findings.iter().map(finding).collect())),
         }
         let leaf = Certificate::parse(&self.leaf).map_err(|reason| (reason, vec![]))?;
         let named = self.names.iter().all(|(kind, name)| match *kind {
@@ -117,7 +130,7 @@ fn finding(finding: &Finding<'_>) -> String {
     format!("{} {}: {:?}", finding.place, finding.rule.unwrap_or(finding.field), finding.difference)
 }
 
-/// The DER of one PEM certificate.
+/// The DER of one PEM certificate or list.
 fn certificate(pem: &Value) -> Option<Vec<u8>> {
     let body: String = pem.as_str()?.lines().filter(|line| !line.starts_with("-----")).collect();
     STANDARD.decode(body).ok()

@@ -2,7 +2,7 @@
 
 use super::{PrivateKey, Sha256};
 use crate::Result;
-use crate::crypto::{Agreement, Hash, KeyAlg, Message, SigAlg, Verifier};
+use crate::crypto::{Agreement, Hash, HashAlg, KeyAlg, Message, SigAlg, Verifier};
 use crate::platform::Entropy;
 use crate::reason::Reason;
 use crate::secret::Secret;
@@ -20,10 +20,17 @@ impl Verifier for Es256 {
     }
 
     fn verify(&self, key: &[u8], message: &mut dyn Message, signature: &[u8]) -> Result<()> {
+        self.verify_digest(key, &digest(message)?, signature)
+    }
+
+    fn hash(&self) -> Option<HashAlg> {
+        Some(HashAlg::Sha256)
+    }
+
+    fn verify_digest(&self, key: &[u8], digest: &[u8], signature: &[u8]) -> Result<()> {
         let key = VerifyingKey::from(point(key)?);
         let signature = Signature::from_slice(signature).map_err(|_| Reason::SignatureInvalid)?;
-        let digest = digest(message)?;
-        key.verify_prehash(&digest, &signature).map_err(|_| Reason::SignatureInvalid)
+        key.verify_prehash(digest, &signature).map_err(|_| Reason::SignatureInvalid)
     }
 }
 
