@@ -3,6 +3,7 @@
 
 use crate::certificate::Certificate;
 use crate::findings::{Findings, Place};
+use crate::policy::Required;
 use crate::profile::{self, CHAIN_MOST, Profile};
 use crate::revocation::{self, Answers, Lists};
 use crate::search::{Path, Search};
@@ -45,6 +46,7 @@ use aseptic_core::{Reason, Result, limits};
 pub struct PathValidator<'a> {
     profile: &'a Profile,
     lists: Option<&'a dyn Lists>,
+    policies: Required<'a>,
 }
 
 /// What was found out about a chain.
@@ -62,16 +64,16 @@ pub struct Judgement<'c> {
 
 impl PathValidator<'static> {
     /// The one meant for devices: strict.
-    pub const DEVICE: Self = Self { profile: &profile::DEVICE, lists: None };
+    pub const DEVICE: Self = Self { profile: &profile::DEVICE, lists: None, policies: Required::NOTHING };
     /// The one for chains of others: RFC 5280 as the field has it.
-    pub const COMPAT: Self = Self { profile: &profile::COMPAT, lists: None };
+    pub const COMPAT: Self = Self { profile: &profile::COMPAT, lists: None, policies: Required::NOTHING };
 }
 
 impl<'a> PathValidator<'a> {
     /// One with this profile and without revocation lists.
     #[must_use]
     pub const fn new(profile: &'a Profile) -> Self {
-        Self { profile, lists: None }
+        Self { profile, lists: None, policies: Required::NOTHING }
     }
 
     /// The same with revocation lists: every certificate of a path but the anchor must be covered by one.
@@ -81,6 +83,16 @@ impl<'a> PathValidator<'a> {
     #[must_use]
     pub const fn with_lists(self, lists: &'a dyn Lists) -> Self {
         Self { lists: Some(lists), ..self }
+    }
+
+    /// The same with the initial-policy-set of RFC 5280 section 6.1.1; an empty one is any policy.
+    ///
+    /// Where a policy is required, by `explicit` or by policyConstraints of a certificate of the path, one of `initial` must
+    /// stand in every certificate of the path but the anchor, or anyPolicy in its place. This is stricter than RFC 5280:
+    /// policyConstraints counts from the leaf on, and a path with policyMappings is refused.
+    #[must_use]
+    pub const fn with_policies(self, initial: &'a [&'a [u8]], explicit: bool) -> Self {
+        Self { policies: Required { initial, explicit }, ..self }
     }
 
     /// Validates as [`PathEngine::validate`] does and says which path was found and, for each thing that is wrong, at which
@@ -125,7 +137,9 @@ impl<'a> PathValidator<'a> {
         }
         let (leaf, profile) = (Certificate::parse(first)?, self.profile);
         let usage = Usage::of(purpose, profile);
-        let (validity, path) = Search { suite, profile, leaf: &leaf, intermediates, anchors, usage }.in_time(now)?;
+        let policies = self.policies;
+        let search = Search { suite, profile, leaf: &leaf, intermediates, anchors, usage, policies };
+        let (validity, path) = search.in_time(now)?;
         let name = leaf.device_serial().or_else(|| leaf.common_name()).unwrap_or_default();
         let key = match leaf.public_key() {
             Ok(key) => Some(key),

@@ -25,6 +25,7 @@ mod engine;
 mod findings;
 pub mod name;
 pub mod oid;
+mod policy;
 pub mod profile;
 mod revocation;
 mod search;

@@ -43,6 +43,8 @@ oids! {
     CRL_DISTRIBUTION_POINTS = [0x55, 0x1D, 0x1F];
     /// certificatePolicies, 2.5.29.32.
     CERTIFICATE_POLICIES = [0x55, 0x1D, 0x20];
+    /// anyPolicy, 2.5.29.32.0.
+    ANY_POLICY = [0x55, 0x1D, 0x20, 0x00];
     /// policyMappings, 2.5.29.33.
     POLICY_MAPPINGS = [0x55, 0x1D, 0x21];
     /// authorityKeyIdentifier, 2.5.29.35.

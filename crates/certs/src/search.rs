@@ -3,6 +3,7 @@
 use crate::algorithm;
 use crate::certificate::Certificate;
 use crate::der::{self, Reader};
+use crate::policy::Required;
 use crate::profile::{self, CHAIN_MOST, Position, Profile, Subject};
 use crate::usage::{EKU_NOT_FOUND, Usage};
 use aseptic_core::crypto::Suite;
@@ -59,6 +60,7 @@ pub(crate) struct Search<'s, 'c> {
     pub(crate) intermediates: &'s [&'c [u8]],
     pub(crate) anchors: &'s [&'s [u8]],
     pub(crate) usage: Usage,
+    pub(crate) policies: Required<'s>,
 }
 
 impl Search<'_, '_> {
@@ -144,6 +146,16 @@ impl Search<'_, '_> {
             *found.above.get_mut(usize::from(found.count)).ok_or(Reason::Internal)? = number;
             found.count = found.count.saturating_add(1);
         }
+        let above = path.intermediate_certificates().map(|certificate| {
+            let place = self.intermediates.iter().find(|given| ***given == *certificate.der());
+            Certificate::parse(place.ok_or(Reason::Internal)?)
+        });
+        // The iterator of webpki cannot be walked twice.
+        let mut all = [None; CHAIN_MOST];
+        for (place, certificate) in all.iter_mut().zip(core::iter::once(Ok(*self.leaf)).chain(above)) {
+            *place = Some(certificate);
+        }
+        self.policies.check(all.into_iter().flatten())?;
         found.anchor = u8::try_from(self.check_anchor(path.anchor(), at, u32::from(found.count))?)
             .map_err(|_| Reason::Internal)?;
         Ok(found)

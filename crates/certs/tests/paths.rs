@@ -4,7 +4,7 @@
 
 mod common;
 
-use aseptic_certs::Engine;
+use aseptic_certs::{Engine, PathValidator};
 use aseptic_core::crypto::{Suite, Verifier, soft};
 use aseptic_core::time::Time;
 use aseptic_core::trust::{Authority, Entry, Material, PathEngine, Purpose, Purposes, Validity, danger};
@@ -350,4 +350,40 @@ fn no_flipped_bit_and_no_truncation_is_believed() {
         }
     }
     println!("{flips} mutations of a chain, none believed");
+}
+
+#[test]
+fn a_required_policy_stands_in_every_certificate() {
+    let policies = |ids: &[u8]| {
+        let list: Vec<u8> = ids.iter().flat_map(|id| [0x30, 4, 6, 2, 0x2A, *id]).collect();
+        let list = [&[0x30, list.len() as u8][..], &list].concat();
+        rcgen::CustomExtension::from_oid_content(&[2, 5, 29, 32], list)
+    };
+    let any =
+        || rcgen::CustomExtension::from_oid_content(&[2, 5, 29, 32], vec![0x30, 8, 0x30, 6, 6, 4, 0x55, 29, 32, 0]);
+    let constrained = || rcgen::CustomExtension::from_oid_content(&[2, 5, 29, 36], vec![0x30, 3, 0x80, 1, 0]);
+    let one: &[&[u8]] = &[&[0x2A, 1]];
+    for (middle, leaf, initial, explicit, holds) in [
+        (vec![policies(&[1])], vec![policies(&[1])], one, true, true),
+        (vec![policies(&[1, 2])], vec![policies(&[2, 1])], one, true, true),
+        (vec![any()], vec![policies(&[1])], one, true, true),
+        (vec![any()], vec![any()], one, true, true),
+        (vec![policies(&[2])], vec![policies(&[1])], one, true, false),
+        (vec![policies(&[2])], vec![policies(&[2])], one, true, false),
+        (vec![policies(&[2])], vec![policies(&[2])], &[], true, true),
+        (vec![policies(&[1])], vec![], one, true, false),
+        (vec![], vec![], one, false, true),
+        (vec![constrained()], vec![], &[], false, false),
+        (vec![constrained(), policies(&[1])], vec![policies(&[1])], &[], false, true),
+        (vec![constrained(), policies(&[1])], vec![policies(&[2])], &[], false, false),
+    ] {
+        let (mut above, mut end) = (ca_params("Issuing CA"), device_params("PUMP-0001"));
+        let what = format!("{middle:?} {leaf:?} {initial:?} {explicit}");
+        (above.custom_extensions, end.custom_extensions) = (middle, leaf);
+        let line = Line::with(ca_params("Root"), above, end);
+        let chain = [&line.leaf.der[..], &line.middle.der];
+        let validator = PathValidator::COMPAT.with_policies(initial, explicit);
+        let verdict = validator.validate(&soft::suite(), &chain, &[&line.root.der], Purpose::Birth, NOW);
+        assert_eq!(verdict.err(), (!holds).then_some(Reason::PathConstraint), "{what}");
+    }
 }

@@ -32,7 +32,7 @@ fn suit() {
 #[test]
 fn limbo() {
     suite("limbo", "certs/limbo/limbo-core-regenerated.json.gz", None, 192);
-    suite("limbo-compat", "certs/limbo/limbo-core-regenerated.json.gz", None, 159);
+    suite("limbo-compat", "certs/limbo/limbo-core-regenerated.json.gz", None, 160);
 }
 
 #[test]

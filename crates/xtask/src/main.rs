@@ -37,7 +37,7 @@ enum Chore {
     Dependencies,
     /// Run a published test suite: a line for each failing case, then the counts
     Conformance {
-        /// cose, wycheproof, suit or limbo
+        /// cose, wycheproof, suit, limbo, limbo-compat or pkits
         suite: String,
         /// The folder or file of the suite
         path: PathBuf,

@@ -11,6 +11,9 @@ mod exceptions;
 #[cfg(feature = "hosted")]
 mod limbo;
 
+#[cfg(feature = "hosted")]
+mod pkits;
+
 mod report;
 
 mod suit;
@@ -45,6 +48,8 @@ pub const SUITES: &[(&str, Suite)] = &[
     ("limbo", limbo::run),
     #[cfg(feature = "hosted")]
     ("limbo-compat", limbo::run_compat),
+    #[cfg(feature = "hosted")]
+    ("pkits", pkits::run),
     ("suit", suit::run),
     ("wycheproof", wycheproof::run),
 ];
