@@ -20,6 +20,7 @@ pub(crate) fn fields(kind: Kind, payload: &[u8]) -> Result<Vec<Node>> {
         Kind::SenderSequence => sender(payload),
         Kind::ReplayWindows => windows(payload),
         Kind::AgreementKey => agreement_key(payload),
+        Kind::RevocationNumbers => revocation_numbers(payload),
         _ => Err(Reason::RecordVersion),
     }
 }
@@ -27,6 +28,21 @@ pub(crate) fn fields(kind: Kind, payload: &[u8]) -> Result<Vec<Node>> {
 fn time_floor(payload: &[u8]) -> Result<Vec<Node>> {
     let seconds = u64::from_be_bytes(payload.try_into().map_err(|_| Reason::RecordCorrupt)?);
     Ok(vec![Node::leaf("floor", seconds.to_string()).meaning("seconds since 1970")])
+}
+
+fn revocation_numbers(payload: &[u8]) -> Result<Vec<Node>> {
+    let (rows, rest) = payload.as_chunks::<52>();
+    if !rest.is_empty() {
+        return Err(Reason::RecordCorrupt);
+    }
+    let row = |row: &[u8; 52]| {
+        let (name, number) = row.split_at(32);
+        let number = hex(number);
+        let number = number.trim_start_matches('0');
+        let lowest = Node::leaf("lowest number", format!("0x{}", if number.is_empty() { "0" } else { number }));
+        Node::new("row of lists", hex(name), vec![lowest]).meaning("by issuer key and distribution point")
+    };
+    Ok(rows.iter().map(row).collect())
 }
 
 fn birth(payload: &[u8]) -> Result<Vec<Node>> {

@@ -94,6 +94,7 @@ const fn meaning(kind: Kind) -> &'static str {
         Kind::UpdateConfirmed => "what was confirmed last, and the rollback floor",
         Kind::SenderSequence => "sequence numbers that a sender has reserved",
         Kind::ReplayWindows => "replay windows of a receiver",
+        Kind::RevocationNumbers => "highest numbers of revocation lists: no older list is believed",
         Kind::AgreementKey => "which key others seal messages for",
         _ => "unknown to this version",
     }
