@@ -37,10 +37,20 @@ pub(crate) fn start(folder: &Path, words: &[&str]) -> Child {
 
 /// Runs a program of `tests/c` to its end.
 pub(crate) fn run(name: &str, words: &[&Path]) -> Outcome {
-    let test = format!("tests/c/{name}.c");
-    let mut command = started(name, &[&test, "tests/c/ram.c", "examples/c/platform_posix.c"]);
+    let mut command = test(name);
     command.args(words);
     finish(command)
+}
+
+/// Starts a program of `tests/c` that is spoken with over its standard input and output.
+pub(crate) fn spawn(name: &str, folder: &Path) -> Child {
+    let mut command = test(name);
+    command.arg(folder).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap()
+}
+
+fn test(name: &str) -> Command {
+    let source = format!("tests/c/{name}.c");
+    started(name, &[&source, "tests/c/ram.c", "examples/c/platform_posix.c"])
 }
 
 /// The root of the repository.

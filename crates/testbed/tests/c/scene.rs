@@ -23,16 +23,18 @@ pub(crate) const SERIAL: &str = "PUMP-0001";
 pub(crate) const ADAPTER: &str = "record-adapter-1";
 pub(crate) const VENDOR: &str = "pumps.example";
 pub(crate) const CLASS: &str = "infusion-pump";
-const HARDWARE: &[u8] = &[0x2B, 0x06, 0x01, 0x04, 0x01, 0x83, 0xBD, 0x1F, 0x01];
-const HARDWARE_SERIAL: &[u8] = b"board 1";
+pub(crate) const PHARMACY: &str = "pharmacy-1";
+pub(crate) const HARDWARE: &[u8] = &[0x2B, 0x06, 0x01, 0x04, 0x01, 0x83, 0xBD, 0x1F, 0x01];
+pub(crate) const HARDWARE_SERIAL: &[u8] = b"board 1";
 
 pub(crate) struct Scene {
     pub(crate) device: Folder,
     /// Where the test puts what it hands to the pump.
     pub(crate) desk: TempDir,
     pub(crate) author: AuthorityKey,
-    hospital: Ca,
-    owner: Vec<u8>,
+    pub(crate) maker: Ca,
+    pub(crate) hospital: Ca,
+    pub(crate) owner: Vec<u8>,
     adapter: PrivateKey,
     server: Bench,
     _folder: TempDir,
@@ -60,6 +62,7 @@ impl Scene {
             device: Folder::new(folder.path()),
             desk: tempfile::tempdir().unwrap(),
             author,
+            maker,
             hospital,
             owner,
             adapter,
@@ -67,7 +70,7 @@ impl Scene {
             _folder: folder,
         };
         if life >= Life::Born {
-            scene.give_birth(&maker);
+            scene.give_birth();
         }
         if life >= Life::Owned {
             scene.install(Authority::Owner, &scene.owner);
@@ -133,14 +136,18 @@ impl Scene {
         trust::install(&platform, &soft::suite(), authority, object, presence, &mut buffer).unwrap();
     }
 
-    fn give_birth(&self, maker: &Ca) {
-        let store = Store::new(Authority::Manufacturer, now())
+    /// The manufacturer's trust store.
+    pub(crate) fn maker_store(&self) -> Vec<u8> {
+        Store::new(Authority::Manufacturer, now())
             .signer(self.author.public().unwrap())
-            .anchor("maker", &[Purpose::Birth], maker.anchor())
+            .anchor("maker", &[Purpose::Birth], self.maker.anchor())
             .pin("author", &[Purpose::UpdateInstall], self.author.public().unwrap())
             .sign(&soft::suite(), &[(self.author.public().unwrap(), &self.author)])
-            .unwrap();
-        self.install(Authority::Manufacturer, &store);
+            .unwrap()
+    }
+
+    fn give_birth(&self) {
+        self.install(Authority::Manufacturer, &self.maker_store());
         let (keys, suite, mut workspace) = (self.device.keys(), soft::suite(), Workspace::new());
         let platform = self.device.platform(&keys);
         let name = DeviceName { serial: SERIAL, hardware_type: HARDWARE, hardware_serial: HARDWARE_SERIAL, udi: None };
@@ -153,7 +160,7 @@ impl Scene {
             hardware_serial: HARDWARE_SERIAL,
             udi: None,
         };
-        let chain = maker.issue_birth(&request[..length], &expected, now() - 100).unwrap();
+        let chain = self.maker.issue_birth(&request[..length], &expected, now() - 100).unwrap();
         let links: Vec<&[u8]> = chain.iter().map(Vec::as_slice).collect();
         self.with_trust(|trust| {
             birth::install(&platform, &suite, trust, &Engine, &links, Time::trusted(now()), &mut workspace).unwrap();
@@ -191,11 +198,19 @@ pub(crate) fn now() -> u64 {
 fn owner_store(hospital: &Ca, signer: &AuthorityKey, adapter: &PrivateKey) -> Vec<u8> {
     let mut public = [0; 65];
     adapter.public(&mut public).unwrap();
-    let devices = [Purpose::Enrolment, Purpose::Telemetry, Purpose::Alarm, Purpose::Audit];
+    let mut pharmacy = [0; 65];
+    pharmacy_key().public(&mut pharmacy).unwrap();
+    let devices = [Purpose::Enrolment, Purpose::Network, Purpose::Telemetry, Purpose::Alarm, Purpose::Audit];
     Store::new(Authority::Owner, now())
         .signer(signer.public().unwrap())
         .anchor("hospital", &devices, hospital.anchor())
         .pin(ADAPTER, &[Purpose::Receive], PublicKey::new(KeyAlg::P256, &public).unwrap())
+        .pin(PHARMACY, &[Purpose::Telemetry, Purpose::Configuration], PublicKey::new(KeyAlg::P256, &pharmacy).unwrap())
         .sign(&soft::suite(), &[(signer.public().unwrap(), signer)])
         .unwrap()
+}
+
+/// With it the pharmacy signs what it sends to devices.
+pub(crate) fn pharmacy_key() -> PrivateKey {
+    PrivateKey::from_bytes(KeyAlg::P256, &[4; 32]).unwrap()
 }

@@ -37,7 +37,7 @@ pub(crate) fn enrol(
 }
 
 /// A PKCS #7 bundle in base64, as EST carries it.
-fn bundle(certificates: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn bundle(certificates: &[&[u8]]) -> Vec<u8> {
     let mut der = vec![0; 8192];
     let length = cms::write(certificates, &mut der).unwrap();
     let mut out = vec![0; base64::encoded_len(length)];

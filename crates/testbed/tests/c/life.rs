@@ -1,0 +1,187 @@
+//! The C program `tests/c/life.c`, which lives the whole life of a device, and everybody else around it.
+
+use crate::program::spawn;
+use crate::registrar::bundle;
+use crate::scene::{CLASS, HARDWARE, HARDWARE_SERIAL, Life, PHARMACY, SERIAL, Scene, now, pharmacy_key};
+use aseptic_certs::{Certificate, base64, der};
+use aseptic_core::cose::ContentType;
+use aseptic_core::crypto::soft::{self, PrivateKey};
+use aseptic_core::crypto::{HashAlg, KeyAlg, Parts, PublicKey};
+use aseptic_core::platform::{ImageSlot, Images};
+use aseptic_core::time::Time;
+use aseptic_core::trust::{Authority, Entry, Material, Purpose, Purposes, danger};
+use aseptic_infra::AuthorityKey;
+use aseptic_infra::ca::{Expected, Local, Server, Validity};
+use aseptic_messaging::{Direction, Origin, Outgoing, Sender};
+use aseptic_testbed::bench::Bench;
+use aseptic_update::Digest;
+use std::io::{Read, Write};
+use std::process::{Child, ChildStdin, ChildStdout};
+
+/// The other end of the program's standard input and output.
+struct Line {
+    to: ChildStdin,
+    from: ChildStdout,
+}
+
+impl Line {
+    fn new(child: &mut Child) -> Self {
+        Self { to: child.stdin.take().unwrap(), from: child.stdout.take().unwrap() }
+    }
+
+    fn tell(&mut self, bytes: &[u8]) {
+        let length = u32::try_from(bytes.len()).unwrap();
+        self.to.write_all(&[&length.to_be_bytes()[..], bytes].concat()).unwrap();
+        self.to.flush().unwrap();
+    }
+
+    fn tell_chain(&mut self, chain: &[Vec<u8>]) {
+        self.tell(&[u8::try_from(chain.len()).unwrap()]);
+        chain.iter().for_each(|link| self.tell(link));
+    }
+
+    fn hear(&mut self) -> Vec<u8> {
+        let mut head = [0; 4];
+        self.from.read_exact(&mut head).expect("the program goes on");
+        let mut bytes = vec![0; u32::from_be_bytes(head) as usize];
+        self.from.read_exact(&mut bytes).unwrap();
+        bytes
+    }
+}
+
+#[test]
+fn a_device_lives_its_whole_life_in_c() {
+    let scene = Scene::new(Life::Blank);
+    let mut child = spawn("life", scene.device.path());
+    let mut line = Line::new(&mut child);
+
+    // The factory.
+    line.tell(&scene.maker_store());
+    let request = line.hear();
+    let uri = "https://id.gs1.org/01/09521234543213/21/0001";
+    let expected = Expected {
+        serial: SERIAL,
+        key: KeyAlg::P256,
+        hardware_type: HARDWARE,
+        hardware_serial: HARDWARE_SERIAL,
+        udi: Some(uri),
+    };
+    line.tell_chain(&scene.maker.issue_birth(&request, &expected, now() - 100).unwrap());
+    let first = [0x5A; 4096];
+    scene.device.write(ImageSlot::A, 0, &first).unwrap();
+    line.tell(Digest::of(&soft::suite(), HashAlg::Sha256, &[&first]).unwrap().as_bytes());
+
+    // The hospital.
+    line.tell(&scene.owner);
+    let key = AuthorityKey::generate(KeyAlg::P256).unwrap();
+    let days = Validity::days(now() - 300, 365).unwrap();
+    let est = scene.hospital.issue_server("est.hospital.example", key.public().unwrap(), Server::Registrar, days);
+    line.tell_chain(&est.unwrap());
+    let birth = proven(&mut line, 1);
+    assert_eq!(Certificate::parse(&birth[0]).unwrap().uri(), Some(uri));
+    let authorities: Vec<&[u8]> = scene.hospital.certificates().collect();
+    let mut paths = Vec::new();
+    loop {
+        let path = line.hear();
+        if path.is_empty() {
+            break;
+        }
+        let body = line.hear();
+        if body.is_empty() {
+            line.tell(&bundle(&authorities));
+        } else {
+            let mut csr = vec![0; body.len()];
+            let length = base64::decode(&body, &mut csr).unwrap();
+            let local = Local { serial: SERIAL, validity: days, uris: &[uri] };
+            let chain = scene.hospital.issue_local(&csr[..length], &local).unwrap();
+            line.tell(&bundle(&chain.iter().map(Vec::as_slice).collect::<Vec<_>>()));
+        }
+        paths.push(String::from_utf8(path).unwrap());
+    }
+    assert_eq!(paths, ["/.well-known/est/cacerts", "/.well-known/est/simpleenroll"]);
+    let local = proven(&mut line, 2);
+    assert_ne!(Certificate::parse(&local[0]).unwrap().spki, Certificate::parse(&birth[0]).unwrap().spki);
+
+    // Messages out, and in.
+    let sealed = line.hear();
+    let records = scene.receive(&[&sealed]);
+    let record = records.into_iter().next().unwrap().unwrap();
+    assert_eq!((record.from.as_str(), record.body.as_slice()), (SERIAL, &b"flow 2.5 ml/h"[..]));
+    let public = line.hear();
+    let mut pharmacy = Pharmacy::new(&public);
+    line.tell(&pharmacy.seal(Purpose::Telemetry, b"bed 7"));
+    line.tell(&pharmacy.seal(Purpose::Configuration, b"limits 4"));
+
+    // New software.
+    let image: Vec<u8> = (0..20_001_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    line.tell(&scene.envelope(CLASS, 2, &image, &scene.author));
+    line.tell(&image);
+    assert_eq!(line.hear(), b"restart");
+    scene.device.restart().unwrap();
+    line.tell(&[]);
+    assert_eq!(line.hear(), b"lived");
+    drop(line);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(scene.device.restart(), Ok(ImageSlot::B), "the new image is the one that boots");
+    println!("life: factory, owner, enrolment, messages both ways and an update, by C functions alone");
+}
+
+/// What the device shows in a handshake: its chain, whose leaf made the signature.
+fn proven(line: &mut Line, seed: u8) -> Vec<Vec<u8>> {
+    let handshake = [seed; 98];
+    line.tell(&soft::suite().sha256(&[&handshake]).unwrap());
+    let signature = line.hear();
+    let mut chain = Vec::new();
+    loop {
+        let link = line.hear();
+        if link.is_empty() {
+            break;
+        }
+        chain.push(link);
+    }
+    let leaf = Certificate::parse(&chain[0]).unwrap();
+    let mut pair = der::Reader::new(&signature).nested(der::SEQUENCE).expect("an ECDSA-Sig-Value");
+    let mut fixed = [0; 64];
+    for end in [32, 64] {
+        let number = pair.magnitude().unwrap();
+        fixed[end - number.len()..end].copy_from_slice(number);
+    }
+    soft::suite().verify(leaf.public_key().unwrap(), &mut Parts(&[&handshake]), &fixed).expect("signed by the leaf");
+    chain
+}
+
+/// Somebody of the hospital who sends to devices, with a key that the owner's store pins.
+struct Pharmacy {
+    bench: Bench,
+    key: PrivateKey,
+    device: Vec<u8>,
+    sender: Sender,
+}
+
+impl Pharmacy {
+    fn new(device: &[u8]) -> Self {
+        let bench = Bench::new(5);
+        let sender = Sender::load(&bench.platform(), Direction::ToDevice).unwrap();
+        Self { bench, key: pharmacy_key(), device: device.to_vec(), sender }
+    }
+
+    fn seal(&mut self, class: Purpose, body: &[u8]) -> Vec<u8> {
+        let suite = soft::suite();
+        let material = Material::Key(PublicKey::new(KeyAlg::P256, &self.device).unwrap());
+        let entry = Entry { purposes: Purposes::of(&[Purpose::Receive]), name: SERIAL.as_bytes(), material };
+        let entries = [entry];
+        let trust = danger::unsigned(Authority::Owner, &entries).unwrap();
+        let to = [trust.pinned(&suite, Purpose::Receive, SERIAL.as_bytes()).unwrap()];
+        let mut public = [0; 65];
+        self.key.public(&mut public).unwrap();
+        let key = PublicKey::new(KeyAlg::P256, &public).unwrap();
+        let from = Origin { name: PHARMACY.as_bytes(), key, signer: &self.key };
+        let content_type = ContentType::Text("text/plain");
+        let stream = u8::from(class == Purpose::Configuration);
+        let message = Outgoing { class, stream, to: &to, content_type, body, time: Time::trusted(now()) };
+        let mut out = vec![0; Sender::room(body.len())];
+        let length = self.sender.seal(&self.bench.platform(), &suite, &from, &message, &mut out).unwrap();
+        out.truncate(length);
+        out
+    }
+}

@@ -1,0 +1,340 @@
+/* The whole life of a device by C functions alone, on the folder that is given. Factory, hospital and author sit at the other
+ * end of standard input and output and speak in frames: four bytes of length, big endian, and the bytes. */
+#include "check.h"
+#include "platform_posix.h"
+
+#include <string.h>
+
+enum { ROOM = 65536, CHAIN = 4 };
+
+static aseptic_platform platform;
+static aseptic_device device;
+static aseptic_workspace work;
+static aseptic_identity birth, local;
+static aseptic_peer registrar, server;
+static aseptic_enroller enroller;
+static aseptic_sender sender;
+static aseptic_opener opener;
+static aseptic_ticket ticket;
+static aseptic_update update;
+static uint8_t frames[CHAIN][ROOM];
+static uint8_t room[2 * ROOM];
+
+static const char SERVER[] = "est.hospital.example";
+static const aseptic_model MODEL = {
+    .vendor = { 0xa3, 0x03, 0xe9, 0x5d, 0xc0, 0x7f, 0x5d, 0x48, 0xb2, 0xcc, 0x77, 0x81, 0x2b, 0x6a, 0x57, 0xe7 },
+    .device_class = { 0x7e, 0xb1, 0x10, 0x62, 0x2b, 0xf5, 0x5e, 0x39, 0x97, 0x78, 0x00, 0x18, 0x1a, 0xd2, 0xb3, 0x3d },
+    .component = { (const uint8_t *)"main", 4 },
+};
+
+static aseptic_slice text(const char *string)
+{
+    aseptic_slice slice = { (const uint8_t *)string, strlen(string) };
+    return slice;
+}
+
+static int same(aseptic_slice slice, const char *string)
+{
+    return slice.len == strlen(string) && memcmp(slice.ptr, string, slice.len) == 0;
+}
+
+static void tell(const uint8_t *bytes, size_t len)
+{
+    uint8_t head[4] = { (uint8_t)(len >> 24), (uint8_t)(len >> 16), (uint8_t)(len >> 8), (uint8_t)len };
+    CHECK(fwrite(head, 1, 4, stdout) == 4 && fwrite(bytes, 1, len, stdout) == len && fflush(stdout) == 0);
+}
+
+static aseptic_slice hear(unsigned frame)
+{
+    uint8_t head[4];
+    aseptic_slice slice = { frames[frame], 0 };
+    CHECK(fread(head, 1, 4, stdin) == 4);
+    slice.len = (size_t)head[0] << 24 | (size_t)head[1] << 16 | (size_t)head[2] << 8 | head[3];
+    CHECK(slice.len <= ROOM && fread(frames[frame], 1, slice.len, stdin) == slice.len);
+    return slice;
+}
+
+/* As many certificates as the first frame says. */
+static size_t hear_chain(aseptic_slice chain[CHAIN])
+{
+    size_t count = hear(0).ptr[0];
+    CHECK(count <= CHAIN);
+    for (unsigned i = 0; i < count; i++) {
+        chain[i] = hear(i);
+    }
+    return count;
+}
+
+static uint8_t stage(uint8_t which)
+{
+    uint8_t found = 7;
+    CHECK(aseptic_identity_stage(&device, which, &found) == ASEPTIC_OK);
+    return found;
+}
+
+/* Power comes on. */
+static void start(void)
+{
+    uint32_t destroyed;
+    CHECK(aseptic_device_init(&device, &platform, NULL) == ASEPTIC_OK);
+    CHECK(aseptic_identity_tidy(&device, &work, &destroyed) == ASEPTIC_OK && destroyed == 0);
+}
+
+static void factory(void)
+{
+    uint8_t state = 7, trust;
+    uint64_t version, seconds;
+    aseptic_slice chain[CHAIN];
+    aseptic_buf out = { room, ROOM, 0 }, small = { room, 1023, 0 };
+    static const uint8_t type[] = { 0x2B, 0x06, 0x01, 0x04, 0x01, 0x83, 0xBD, 0x1F, 0x01 };
+    aseptic_device_name name = { text("PUMP-0001"), { type, sizeof type }, text("board 1"),
+                                 text("(01)09521234543213(21)0001") };
+
+    CHECK(stage(ASEPTIC_IDENTITY_BIRTH) == ASEPTIC_STAGE_BLANK);
+    CHECK(aseptic_udi_check(name.udi, &out) == ASEPTIC_OK);
+    CHECK(out.len == 44 && memcmp(room, "https://id.gs1.org/01/09521234543213/21/0001", 44) == 0);
+    CHECK(aseptic_trust_version(&device, ASEPTIC_MANUFACTURER, &version) == ASEPTIC_TRUST_MISSING);
+    CHECK(aseptic_trust_install(&device, ASEPTIC_MANUFACTURER, hear(0), ASEPTIC_PRESENCE_CONFIRMED) == ASEPTIC_OK);
+    CHECK(aseptic_trust_version(&device, ASEPTIC_MANUFACTURER, &version) == ASEPTIC_OK && version == 1);
+    CHECK(aseptic_time_now(&device, &seconds, &trust) == ASEPTIC_OK);
+    CHECK(seconds > 1767225600u && trust == ASEPTIC_TIME_AT_LEAST);
+
+    CHECK(aseptic_birth_request(&device, &work, &name, &small) == ASEPTIC_BUFFER_TOO_SMALL && small.len == 1024);
+    CHECK(stage(ASEPTIC_IDENTITY_BIRTH) == ASEPTIC_STAGE_BLANK);
+    CHECK(aseptic_birth_request(&device, &work, &name, &out) == ASEPTIC_OK);
+    (void)memcpy(room + ROOM, room, out.len);
+    size_t length = out.len;
+    CHECK(aseptic_birth_request(&device, &work, &name, &out) == ASEPTIC_OK && out.len == length);
+    CHECK(memcmp(room + ROOM, room, length) == 0 && stage(ASEPTIC_IDENTITY_BIRTH) == ASEPTIC_STAGE_REQUESTED);
+    CHECK(aseptic_identity_load(&device, ASEPTIC_IDENTITY_BIRTH, &birth) == ASEPTIC_NOT_PROVISIONED);
+    tell(room, length);
+    size_t count = hear_chain(chain);
+    CHECK(aseptic_birth_install(&device, &work, chain + 1, count - 1) != ASEPTIC_OK);
+    CHECK(aseptic_birth_install(&device, &work, chain, count) == ASEPTIC_OK);
+    CHECK(aseptic_birth_install(&device, &work, chain, count) == ASEPTIC_ALREADY_PROVISIONED);
+    CHECK(stage(ASEPTIC_IDENTITY_BIRTH) == ASEPTIC_STAGE_ACTIVE);
+    CHECK(stage(ASEPTIC_IDENTITY_LOCAL) == ASEPTIC_STAGE_BLANK);
+
+    aseptic_slice digest = hear(0);
+    CHECK(aseptic_boot_verify(&device, &state) == ASEPTIC_PLATFORM_NOT_FOUND && state == 255);
+    CHECK(aseptic_boot_provision(&device, digest, 4097, 1) == ASEPTIC_SLOT_MISMATCH);
+    CHECK(aseptic_boot_provision(&device, digest, 4096, 1) == ASEPTIC_OK);
+    CHECK(aseptic_boot_provision(&device, digest, 4096, 1) == ASEPTIC_ALREADY_PROVISIONED);
+    CHECK(aseptic_boot_verify(&device, &state) == ASEPTIC_OK && state == 0);
+}
+
+/* The device proves in a handshake with `peer` that it is `identity`: the other end checks it. */
+static void prove(aseptic_identity *identity, aseptic_peer *peer)
+{
+    aseptic_slice digest = hear(0);
+    aseptic_buf out = { room, 72, 0 };
+    uint32_t index = 0;
+    CHECK(aseptic_identity_sign(&device, identity, peer, digest, &out) == ASEPTIC_OK);
+    tell(room, out.len);
+    for (;; index++) {
+        out.cap = ROOM;
+        aseptic_status status = aseptic_identity_certificate(&device, identity, index, &out);
+        if (status == ASEPTIC_PLATFORM_NOT_FOUND) {
+            break;
+        }
+        CHECK(status == ASEPTIC_OK);
+        tell(room, out.len);
+    }
+    CHECK(index > 0);
+    tell(NULL, 0);
+}
+
+static void enrolment(void)
+{
+    aseptic_slice chain[CHAIN];
+    aseptic_enrol_action action;
+    aseptic_status flag = ASEPTIC_MISUSE;
+    aseptic_buf out = { room, ROOM, 0 };
+
+    CHECK(aseptic_enroller_begin(&device, &work, &enroller) == ASEPTIC_OWNER_ROOT_MISSING);
+    CHECK(aseptic_trust_install(&device, ASEPTIC_OWNER, hear(0), ASEPTIC_PRESENCE_CONFIRMED) == ASEPTIC_OK);
+    CHECK(aseptic_identity_load(&device, ASEPTIC_IDENTITY_LOCAL, &local) == ASEPTIC_KEY_WRONG_USE);
+    CHECK(aseptic_identity_load(&device, ASEPTIC_IDENTITY_BIRTH, &birth) == ASEPTIC_OK);
+
+    size_t count = hear_chain(chain);
+    CHECK(aseptic_peer_verify(&device, ASEPTIC_PURPOSE_NETWORK, text("other.example"), chain, count, &server)
+          == ASEPTIC_NAME_MISMATCH);
+    CHECK(aseptic_peer_verify(&device, ASEPTIC_COMMAND, text("est"), chain, count, &server) != ASEPTIC_OK);
+    CHECK(aseptic_peer_verify(&device, ASEPTIC_PURPOSE_NETWORK, text(SERVER), chain, count, &server) == ASEPTIC_OK);
+    CHECK(aseptic_peer_verify(&device, ASEPTIC_PURPOSE_ENROLMENT, text(SERVER), chain, count, &registrar) == ASEPTIC_OK);
+    CHECK(aseptic_peer_degraded(&registrar, &flag) == ASEPTIC_OK && flag == ASEPTIC_OK);
+    CHECK(aseptic_peer_name(&registrar, &out) == ASEPTIC_OK && out.len > 0);
+    CHECK(aseptic_identity_sign(&device, &birth, &server, text("0123456789abcdef0123456789abcdef"), &out)
+          == ASEPTIC_KEY_WRONG_USE);
+    CHECK(aseptic_identity_sign(&device, &birth, &registrar, text("short"), &out) == ASEPTIC_MISUSE);
+    prove(&birth, &registrar);
+
+    CHECK(aseptic_enroller_begin(&device, &work, &enroller) == ASEPTIC_OK);
+    CHECK(stage(ASEPTIC_IDENTITY_SUCCESSOR) == ASEPTIC_STAGE_PENDING);
+    CHECK(aseptic_enroller_step(&device, &work, &enroller, NULL, NULL, &action) == ASEPTIC_OK);
+    unsigned waits = 0;
+    while (action.kind != ASEPTIC_ENROL_DONE) {
+        aseptic_est_answer answer = { 202, 0, { NULL, 0 }, text("7"), { NULL, 0, 0 } };
+        if (action.kind == ASEPTIC_ENROL_WAIT) {
+            CHECK(action.wait_seconds == 7 && waits++ == 0);
+            CHECK(aseptic_enroller_step(&device, &work, &enroller, NULL, NULL, &action) == ASEPTIC_OK);
+            continue;
+        }
+        CHECK(action.kind == ASEPTIC_ENROL_REQUEST);
+        /* Between a request and its answer the identity is needed for the connection. */
+        CHECK(aseptic_identity_load(&device, ASEPTIC_IDENTITY_BIRTH, &birth) == ASEPTIC_OK);
+        CHECK(aseptic_identity_certificate(&device, &birth, 0, &out) == ASEPTIC_OK);
+        if (same(action.method, "POST") && waits == 0) {
+            /* Nobody but the registrar answers. */
+            CHECK(aseptic_enroller_step(&device, &work, &enroller, &answer, &server, &action) == ASEPTIC_NO_PURPOSE);
+            CHECK(aseptic_enroller_step(&device, &work, &enroller, &answer, NULL, &action) == ASEPTIC_MISUSE);
+            CHECK(action.kind == 0);
+            CHECK(aseptic_enroller_step(&device, &work, &enroller, &answer, &registrar, &action) == ASEPTIC_OK);
+            continue;
+        }
+        tell(action.path.ptr, action.path.len);
+        tell(action.body.ptr, action.body.len);
+        aseptic_slice body = hear(0);
+        answer.status = 200;
+        answer.content_type = text("application/pkcs7-mime");
+        answer.body.ptr = frames[0];
+        answer.body.cap = ROOM;
+        answer.body.len = body.len;
+        CHECK(aseptic_enroller_step(&device, &work, &enroller, &answer, &registrar, &action) == ASEPTIC_OK);
+    }
+    tell(NULL, 0);
+    CHECK(waits == 1 && aseptic_enroller_step(&device, &work, &enroller, NULL, NULL, &action) == ASEPTIC_MISUSE);
+    aseptic_enroller_wipe(&enroller);
+
+    CHECK(stage(ASEPTIC_IDENTITY_LOCAL) == ASEPTIC_STAGE_PROBATION);
+    CHECK(aseptic_identity_load(&device, ASEPTIC_IDENTITY_FALLBACK, &local) == ASEPTIC_KEY_WRONG_USE);
+    CHECK(aseptic_identity_load(&device, ASEPTIC_IDENTITY_LOCAL, &local) == ASEPTIC_OK);
+    prove(&local, &server);
+    CHECK(aseptic_identity_confirm(&device, &work, &birth, &server) == ASEPTIC_KEY_WRONG_USE);
+    CHECK(stage(ASEPTIC_IDENTITY_LOCAL) == ASEPTIC_STAGE_PROBATION);
+    CHECK(aseptic_identity_confirm(&device, &work, &local, &server) == ASEPTIC_OK);
+    CHECK(aseptic_identity_confirm(&device, &work, &local, &server) == ASEPTIC_OK);
+    CHECK(stage(ASEPTIC_IDENTITY_LOCAL) == ASEPTIC_STAGE_ACTIVE);
+    CHECK(stage(ASEPTIC_IDENTITY_SUCCESSOR) == ASEPTIC_STAGE_BLANK);
+    aseptic_peer_wipe(&server);
+    aseptic_peer_wipe(&registrar);
+    CHECK(aseptic_identity_confirm(&device, &work, &local, &server) == ASEPTIC_MISUSE);
+}
+
+static void messages(void)
+{
+    aseptic_buf out = { room, sizeof room, 0 };
+    aseptic_opened opened;
+    aseptic_message message;
+    (void)memset(&message, 0, sizeof message);
+    message.message_class = ASEPTIC_TELEMETRY;
+    message.recipient = text("record-adapter-1");
+    message.content_type = text("text/plain");
+    message.body = text("flow 2.5 ml/h");
+
+    CHECK(aseptic_sender_init(&device, &sender) == ASEPTIC_OK);
+    CHECK(aseptic_message_seal(&device, &birth, &sender, &message, &out) == ASEPTIC_KEY_WRONG_USE);
+    CHECK(aseptic_message_seal(&device, &local, &sender, &message, &out) == ASEPTIC_OK);
+    tell(room, out.len);
+
+    CHECK(aseptic_opener_init(&device, 1u << ASEPTIC_CONFIGURATION, &opener) == ASEPTIC_MISUSE);
+    CHECK(aseptic_agreement_public(&device, &work, &out) == ASEPTIC_OK && out.len == 65);
+    tell(room, out.len);
+    CHECK(aseptic_opener_init(&device, 1u << ASEPTIC_CONFIGURATION | 1u << ASEPTIC_TELEMETRY, &opener) == ASEPTIC_OK);
+
+    /* An observation: handed over until it is committed. */
+    aseptic_slice sealed = hear(0);
+    for (int again = 0; again < 2; again++) {
+        CHECK(aseptic_message_open(&device, &local, &opener, NULL, sealed, &out, &opened, &ticket) == ASEPTIC_OK);
+        CHECK(opened.message_class == ASEPTIC_TELEMETRY && opened.order == ASEPTIC_ORDER_NEXT && opened.missing == 0);
+        CHECK(opened.sequence == 1 && opened.stream == 0 && opened.degraded == ASEPTIC_OK);
+        CHECK(same(opened.sender, "pharmacy-1") && same(opened.content_type, "text/plain"));
+        CHECK(same(opened.body, "bed 7") && opened.signed_message.len > opened.body.len);
+    }
+    CHECK(aseptic_message_commit(&device, &opener, &ticket) == ASEPTIC_OK);
+    CHECK(aseptic_message_commit(&device, &opener, &ticket) == ASEPTIC_MISUSE);
+    aseptic_ticket_wipe(&ticket);
+    CHECK(aseptic_message_open(&device, &local, &opener, NULL, sealed, &out, &opened, &ticket)
+          == ASEPTIC_MESSAGE_REPLAYED);
+    CHECK(out.len == 0 && opened.body.len == 0 && opened.sequence == 0);
+
+    /* A configuration: handed over once. A changed one is not, and room for it is asked for. */
+    sealed = hear(0);
+    frames[0][sealed.len / 2] ^= 1;
+    CHECK(aseptic_message_open(&device, &local, &opener, NULL, sealed, &out, &opened, &ticket) != ASEPTIC_OK);
+    frames[0][sealed.len / 2] ^= 1;
+    out.cap = sealed.len - 1;
+    CHECK(aseptic_message_open(&device, &local, &opener, NULL, sealed, &out, &opened, &ticket)
+          == ASEPTIC_BUFFER_TOO_SMALL);
+    CHECK(out.len == sealed.len);
+    out.cap = sizeof room;
+    CHECK(aseptic_message_open(&device, &local, &opener, NULL, sealed, &out, &opened, &ticket) == ASEPTIC_OK);
+    CHECK(opened.message_class == ASEPTIC_CONFIGURATION && same(opened.body, "limits 4"));
+    CHECK(aseptic_message_commit(&device, &opener, &ticket) == ASEPTIC_OK);
+    CHECK(aseptic_message_open(&device, &local, &opener, NULL, sealed, &out, &opened, &ticket)
+          == ASEPTIC_MESSAGE_REPLAYED);
+    CHECK(aseptic_opener_forget(&device, &opener, text("nobody")) == ASEPTIC_OK);
+
+    /* The power goes: what was opened stays opened, and the key stays. */
+    aseptic_opener_wipe(&opener);
+    aseptic_sender_wipe(&sender);
+    aseptic_device_wipe(&device);
+    start();
+    CHECK(aseptic_opener_init(&device, 1u << ASEPTIC_CONFIGURATION, &opener) == ASEPTIC_OK);
+    CHECK(aseptic_message_open(&device, &local, &opener, NULL, sealed, &out, &opened, &ticket)
+          == ASEPTIC_MESSAGE_REPLAYED);
+    CHECK(aseptic_agreement_renew(&device, &work) == ASEPTIC_OK);
+    CHECK(aseptic_opener_init(&device, 1u << ASEPTIC_CONFIGURATION, &opener) == ASEPTIC_OK);
+    CHECK(aseptic_message_open(&device, &local, &opener, NULL, sealed, &out, &opened, &ticket) == ASEPTIC_DECRYPT_FAILED);
+    aseptic_opener_wipe(&opener);
+}
+
+static void steps(void)
+{
+    uint8_t more = 1;
+    while (more != 0) {
+        CHECK(aseptic_update_step(&device, &update, &more) == ASEPTIC_OK);
+    }
+}
+
+static void software(void)
+{
+    uint8_t state;
+    uint64_t offset, missing;
+    aseptic_slice envelope = hear(0), image = hear(1);
+    CHECK(aseptic_update_begin(&device, envelope, &MODEL, &update) == ASEPTIC_CLINICAL_USE);
+    CHECK(aseptic_device_set_use(&device, ASEPTIC_USE_IDLE) == ASEPTIC_OK);
+    CHECK(aseptic_update_begin(&device, envelope, &MODEL, &update) == ASEPTIC_OK);
+    steps();
+    CHECK(aseptic_update_offset(&update, &offset, &missing) == ASEPTIC_OK && offset == 0 && missing == image.len);
+    CHECK(aseptic_update_feed(&device, &update, image) == ASEPTIC_OK);
+    CHECK(aseptic_update_finish(&device, &update) == ASEPTIC_OK);
+    steps();
+    CHECK(aseptic_update_activate(&device, &update) == ASEPTIC_OK);
+    aseptic_update_wipe(&update);
+    aseptic_device_wipe(&device);
+
+    tell((const uint8_t *)"restart", 7);
+    CHECK(hear(0).len == 0);
+    start();
+    CHECK(aseptic_boot_verify(&device, &state) == ASEPTIC_OK && state == 1);
+    CHECK(aseptic_boot_state(&device, &state) == ASEPTIC_OK && state == ASEPTIC_BOOT_TRIAL);
+    CHECK(aseptic_boot_confirm(&device, 0) == ASEPTIC_OK);
+    CHECK(aseptic_boot_state(&device, &state) == ASEPTIC_OK && state == ASEPTIC_BOOT_CONFIRMED);
+    CHECK(aseptic_identity_load(&device, ASEPTIC_IDENTITY_LOCAL, &local) == ASEPTIC_OK);
+}
+
+int main(int count, char **words)
+{
+    CHECK(count == 2 && platform_posix(&platform, words[1]) == ASEPTIC_OK);
+    start();
+    factory();
+    enrolment();
+    messages();
+    software();
+    aseptic_identity_wipe(&birth);
+    aseptic_identity_wipe(&local);
+    aseptic_device_wipe(&device);
+    tell((const uint8_t *)"lived", 5);
+    return 0;
+}
