@@ -41,7 +41,9 @@ static int same(aseptic_slice slice, const char *string)
 static void tell(const uint8_t *bytes, size_t len)
 {
     uint8_t head[4] = { (uint8_t)(len >> 24), (uint8_t)(len >> 16), (uint8_t)(len >> 8), (uint8_t)len };
-    CHECK(fwrite(head, 1, 4, stdout) == 4 && fwrite(bytes, 1, len, stdout) == len && fflush(stdout) == 0);
+    CHECK(fwrite(head, 1, 4, stdout) == 4);
+    CHECK(len == 0 || fwrite(bytes, 1, len, stdout) == len);
+    CHECK(fflush(stdout) == 0);
 }
 
 static aseptic_slice hear(unsigned frame)

@@ -49,6 +49,34 @@ pub(super) fn c_calls_seeds() -> Vec<Vec<u8>> {
     ]
     .concat();
     let seal_nothing = [step(step::RESTART, &[]), seal.clone(), step(step::CONFIRM, &[0])].concat();
+    let name = [blob(b"PUMP-1"), blob(b"(01)09521234543213(21)1"), vec![4, 0]].concat();
+    let seldom = [
+        step(step::TIDY, &[]),
+        step(step::UDI, &[&blob(b"(01)09521234543213(21)1")[..], &[64]].concat()),
+        step(step::BIRTH_REQUEST, &name),
+        step(step::BIRTH_REQUEST, &name),
+        step(step::STAGE, &[1]),
+        step(step::BIRTH_INSTALL, &[&[1][..], &blob(&first)].concat()),
+        step(step::LOAD, &[1]),
+        step(step::AGREEMENT, &[65]),
+        step(step::AGREEMENT_RENEW, &[]),
+        step(step::TIDY, &[]),
+        step(step::OPENER_INIT, &[0x06, 0xC0]),
+        step(step::OPEN, &[&[0][..], &blob(&second), &[0x04, 0x00]].concat()),
+        step(step::FORGET, &blob(b"adapter")),
+        step(step::COMMIT, &[]),
+        step(step::TIME_NOW, &[]),
+        step(step::TRUST_VERSION, &[1]),
+        step(step::PEER_VERIFY, &[&[4][..], &blob(b"host"), &[1], &blob(&first)].concat()),
+        step(step::PEER_NAME, &[64]),
+        step(step::SIGN, &[&blob(&[1; 32])[..], &[72]].concat()),
+        step(step::CERTIFICATE, &[0, 4, 0]),
+        step(step::IDENTITY_CONFIRM, &[]),
+        step(step::ENROL_BEGIN, &[]),
+        step(step::ENROL_STEP, &[0]),
+        step(step::PROVISION, &[&blob(&[2; 32])[..], &[0, 0]].concat()),
+    ]
+    .concat();
     let poke = step(step::POKE, &[&[4][..], &blob(&first)].concat());
     vec![
         whole,
@@ -64,6 +92,7 @@ pub(super) fn c_calls_seeds() -> Vec<Vec<u8>> {
         .concat(),
         [seal.clone(), step(step::RESTART, &[]), seal.clone()].concat(),
         [poke, begin, seal].concat(),
+        seldom,
         [1, 2, 4].map(|lie| [step(step::LIE, &[lie]), start.clone(), seal_nothing.clone()].concat()).concat(),
     ]
 }
@@ -162,5 +191,10 @@ mod tests {
         tampered.push(Some(Reason::ImageMismatch));
         tampered.extend([Some(Reason::Misuse); 2]);
         assert_eq!(told(&seeds[2]), tampered);
+        let seldom = told(&seeds[5]);
+        let done = seldom.iter().map(Option::is_none).collect::<Vec<_>>();
+        let first = [true, true, true, true, true, false, false, true, true, true, true, false, true, false, true];
+        assert_eq!(done[..15], first, "{seldom:?}");
+        assert!(!done[15..].contains(&true), "{seldom:?}");
     }
 }
