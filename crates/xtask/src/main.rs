@@ -9,6 +9,7 @@ mod firmware;
 mod fuzz;
 mod header;
 mod interop;
+mod rtos;
 mod sbom;
 mod setup;
 mod shell;
@@ -59,6 +60,8 @@ enum Chore {
         #[arg(long)]
         accept: bool,
     },
+    /// Build the FreeRTOS sample with the real kernel and run it; compile the port for Zephyr
+    Rtos,
     /// Check the stored states of releases, and that the last one reads what this code writes
     State {
         /// Write the states of this version, which has no tag yet
@@ -91,6 +94,7 @@ fn main() -> Result<()> {
         Chore::Header { check } => header::run(check),
         Chore::Dist => dist::run().map(drop),
         Chore::Abi { accept } => abi::run(accept),
+        Chore::Rtos => rtos::run(),
         Chore::State { write: true, .. } => state::write(),
         Chore::State { against: Some(commit), .. } => state::against(&commit),
         Chore::State { .. } => state::run(),

@@ -1,6 +1,6 @@
 //! Everything that CI runs, in the order in which it fails fastest.
 
-use crate::{abi, c, dependencies, firmware, fuzz, header, interop, setup, shell, state};
+use crate::{abi, c, dependencies, firmware, fuzz, header, interop, rtos, setup, shell, state};
 use anyhow::{Result, bail};
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ type Step = (&'static str, fn() -> Result<()>);
 
 /// Runs every step and prints the time of each; stops at the first that fails.
 pub(crate) fn run() -> Result<()> {
-    let steps: [Step; 13] = [
+    let steps: [Step; 14] = [
         ("setup", setup::run),
         ("format", || shell::run(shell::cargo().args(["fmt", "--all", "--check"]))),
         ("lints", lints),
@@ -21,6 +21,7 @@ pub(crate) fn run() -> Result<()> {
         ("bare metal", bare_metal),
         ("c", c::run),
         ("firmware", firmware::run),
+        ("rtos", rtos::run),
         ("abi", || abi::run(false)),
         ("state", state::run),
         ("interop", interop::run),
