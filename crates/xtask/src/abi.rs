@@ -9,7 +9,7 @@ mod layout;
 mod misra;
 mod objects;
 
-pub(crate) use history::{checkout, last_tag};
+pub(crate) use history::{checkout, last_tag, released};
 
 use crate::{dist, shell};
 use anyhow::{Result, bail};

@@ -1,6 +1,6 @@
 //! The stored states of the releases under `tests/state`, and whether the last release can read what this code writes.
 
-use crate::abi::{checkout, last_tag};
+use crate::abi::{checkout, last_tag, released};
 use crate::shell;
 use anyhow::{Result, bail};
 use std::fs;
@@ -52,7 +52,7 @@ pub(crate) fn against(commit: &str) -> Result<()> {
     fs::remove_file(folder.join(CONFIRMED))?;
     let count = fs::read_dir(&folder)?.count();
     let source = checkout(commit)?;
-    test(&source, READER, &[("ASEPTIC_STATES", &folder)])?;
+    test(&source, &released(), READER, &[("ASEPTIC_STATES", &folder)])?;
     println!("state: {commit} reads {count} states as this code writes them, and lives on with them");
     Ok(())
 }
@@ -63,13 +63,13 @@ fn written(folder: &Path, reverted: bool) -> Result<()> {
     if reverted {
         variables.push(("ASEPTIC_REVERTED", &folder));
     }
-    test(&shell::root(), WRITER, &variables)
+    test(&shell::root(), &shell::target(), WRITER, &variables)
 }
 
 /// Runs one test of the stored states as they are in `source`. A name that fits no test any more would pass for ever.
-fn test(source: &Path, name: &str, variables: &[(&str, &PathBuf)]) -> Result<()> {
+fn test(source: &Path, target: &Path, name: &str, variables: &[(&str, &PathBuf)]) -> Result<()> {
     let mut command = Command::new(std::env::var("CARGO").as_deref().unwrap_or("cargo"));
-    command.current_dir(source).env("CARGO_TARGET_DIR", shell::target()).envs(variables.iter().copied());
+    command.current_dir(source).env("CARGO_TARGET_DIR", target).envs(variables.iter().copied());
     command.args(["test", "--quiet", "-p", "aseptic-testbed", "--test", "state", "--", "--exact", name]);
     let output = command.output()?;
     let text = String::from_utf8_lossy(&output.stdout);

@@ -19,8 +19,9 @@ pub(super) fn check() -> Result<()> {
     if !found("abidiff")? {
         return Ok(());
     }
-    let now = library(&shell::root(), "now")?;
-    let planted = library(&planted()?, "planted")?;
+    let target = shell::target();
+    let now = library(&shell::root().join("crates/ffi"), &target, "now")?;
+    let planted = library(&planted()?, &target, "planted")?;
     let Some(text) = changes(&now, &planted)? else { bail!("abidiff does not see a field that was added") };
     if !text.contains("aseptic_model") || !text.contains("planted") {
         bail!("abidiff does not name the field that was added:\n{text}");
@@ -38,7 +39,7 @@ pub(super) fn check() -> Result<()> {
 
 fn compare(tag: &str, now: &Path) -> Result<()> {
     let source = checkout(tag)?;
-    let old = library(&source, "released")?;
+    let old = library(&source.join("crates/ffi"), &released(), "released")?;
     let versions = [source, shell::root()].map(|root| abi_version(&root));
     let [before, after] = versions;
     let (before, after) = (before?, after?);
@@ -66,10 +67,9 @@ fn changes(old: &Path, new: &Path) -> Result<Option<String>> {
 }
 
 /// Builds the shared library with debug information, of this package alone: its types are the interface.
-fn library(root: &Path, name: &str) -> Result<PathBuf> {
+fn library(package: &Path, target: &Path, name: &str) -> Result<PathBuf> {
     let mut build = Command::new(std::env::var("CARGO").as_deref().unwrap_or("cargo"));
-    build.current_dir(root).env("CARGO_TARGET_DIR", shell::target());
-    build.args(["build", "--quiet", "--lib", "--manifest-path"]).arg(root.join("crates/ffi/Cargo.toml"));
+    build.current_dir(package).env("CARGO_TARGET_DIR", target).args(["build", "--quiet", "--lib"]);
     // Settings of a profile, so that what other chores have built stays as it is.
     for setting in ["debug=2", "strip=\"none\""] {
         build.arg("--config").arg(format!("profile.dev.package.aseptic-ffi.{setting}"));
@@ -78,12 +78,13 @@ fn library(root: &Path, name: &str) -> Result<PathBuf> {
     let place = shell::target().join("abi");
     fs::create_dir_all(&place)?;
     let copy = place.join(format!("{name}.so"));
-    fs::copy(shell::target().join("debug/libaseptic_ffi.so"), &copy)?;
+    fs::copy(target.join("debug/libaseptic_ffi.so"), &copy)?;
     Ok(copy)
 }
 
 /// A copy of `crates/ffi` with a field more, in a workspace of its own over the very packages of this one, so that nothing
-/// else is built again.
+/// else is built again. Its folder has a name of its own: cargo tells packages of the same name apart by their place in the
+/// workspace.
 fn planted() -> Result<PathBuf> {
     let place = shell::target().join("abi/planted");
     if place.exists() {
@@ -92,19 +93,21 @@ fn planted() -> Result<PathBuf> {
     fs::create_dir_all(place.join("crates"))?;
     let workspace = fs::read_to_string(shell::root().join("Cargo.toml"))?;
     let here = format!("path = \"{}/crates/", shell::root().display());
-    let workspace =
-        workspace.replace("path = \"crates/", &here).replace("members = [\"crates/*\"]", "members = [\"crates/ffi\"]");
+    let workspace = workspace
+        .replace("path = \"crates/", &here)
+        .replace("members = [\"crates/*\"]", "members = [\"crates/planted\"]");
     fs::write(place.join("Cargo.toml"), workspace)?;
     fs::copy(shell::root().join("Cargo.lock"), place.join("Cargo.lock"))?;
-    shell::run(shell::program("cp").arg("-R").arg("crates/ffi").arg(place.join("crates/ffi")))?;
+    shell::run(shell::program("cp").arg("-R").arg("crates/ffi").arg(place.join("crates/planted")))?;
     let (file, before, after) = PLANTED;
-    let path = place.join("crates/ffi").join(file);
+    let package = place.join("crates/planted");
+    let path = package.join(file);
     let text = fs::read_to_string(&path)?;
     if !text.contains(before) {
         bail!("{file} has no `{before}` to plant a field into");
     }
     fs::write(&path, text.replace(before, after))?;
-    Ok(place)
+    Ok(package)
 }
 
 /// The newest tag before this commit.
@@ -113,14 +116,19 @@ pub(crate) fn last_tag() -> Result<Option<String>> {
     Ok(output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned()))
 }
 
+/// Where other versions are built. Not with this one: cargo would take packages at the same place of two checkouts for one.
+pub(crate) fn released() -> PathBuf {
+    shell::target().join("released")
+}
+
 /// The source of a commit, below the target folder.
 pub(crate) fn checkout(commit: &str) -> Result<PathBuf> {
-    let place = shell::target().join("abi/released");
+    let place = released().join("source");
     if place.exists() {
         fs::remove_dir_all(&place)?;
     }
     fs::create_dir_all(&place)?;
-    let packed = shell::target().join("abi/released.tar");
+    let packed = released().join("source.tar");
     shell::run(shell::program("git").args(["archive", "--format=tar", "-o"]).arg(&packed).arg(commit))?;
     shell::run(shell::program("tar").arg("-xf").arg(&packed).arg("-C").arg(&place))?;
     Ok(place)
