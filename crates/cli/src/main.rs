@@ -4,6 +4,7 @@
 //! status is 0 for done, 1 for a refusal, 2 for misuse.
 #![forbid(unsafe_code)]
 
+mod certs;
 mod error;
 mod file;
 mod inspect;
@@ -31,6 +32,8 @@ struct Arguments {
 enum Command {
     Inspect(inspect::Arguments),
     #[command(subcommand)]
+    Certs(certs::Command),
+    #[command(subcommand)]
     Update(update::Command),
 }
 
@@ -42,6 +45,10 @@ fn main() -> ExitCode {
     };
     finish(match arguments.command {
         Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Certs(command) => certs::run(&command).and_then(|report| {
+            print(&report.text)?;
+            report.refused.map_or(Ok(String::new()), Err)
+        }),
         Command::Update(command) => update::run(&command),
     })
 }
@@ -58,6 +65,9 @@ fn finish(outcome: Result<String>) -> ExitCode {
 
 /// A reader that has seen enough, as `head` does, is no error.
 fn print(text: &str) -> Result<()> {
+    if text.is_empty() {
+        return Ok(());
+    }
     let mut out = io::stdout().lock();
     match writeln!(out, "{text}").and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::output(&error)),

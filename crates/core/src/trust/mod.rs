@@ -165,6 +165,24 @@ pub struct ValidatedPath<'c> {
     pub revocation: Revocation,
 }
 
+impl ValidatedPath<'_> {
+    /// What is not as it should be, each with the column of the response matrix that judges it.
+    pub fn imperfections(&self) -> impl Iterator<Item = (Failure, Reason)> + use<> {
+        let late = match self.validity {
+            Validity::InDate => None,
+            Validity::Expired => Some((Failure::PeerExpired, Reason::CertificateExpired)),
+            Validity::LongExpired => Some((Failure::PeerLongExpired, Reason::CertificateExpired)),
+        };
+        let listed = match self.revocation {
+            Revocation::NotAsked | Revocation::Good => None,
+            Revocation::Ageing => Some((Failure::ListAgeing, Reason::CrlStale)),
+            Revocation::Unknown => Some((Failure::PeerUnknown, Reason::RevocationUnknown)),
+            Revocation::Revoked => Some((Failure::PeerRevoked, Reason::CertificateRevoked)),
+        };
+        [late, listed].into_iter().flatten()
+    }
+}
+
 /// An engine that validates certificate chains; `aseptic-certs` has the one meant for devices.
 pub trait PathEngine {
     /// The admission that this engine decides whom the device believes; see [`danger`].
@@ -368,19 +386,8 @@ impl<'a> Trust<'a> {
             }
         }
         let (alg, key) = path.key.map_or((None, &thumbprint[..]), |key| (Some(key.alg()), key.bytes()));
-        let late = match path.validity {
-            Validity::InDate => None,
-            Validity::Expired => Some((Failure::PeerExpired, Reason::CertificateExpired)),
-            Validity::LongExpired => Some((Failure::PeerLongExpired, Reason::CertificateExpired)),
-        };
-        let listed = match path.revocation {
-            Revocation::NotAsked | Revocation::Good => None,
-            Revocation::Ageing => Some((Failure::ListAgeing, Reason::CrlStale)),
-            Revocation::Unknown => Some((Failure::PeerUnknown, Reason::RevocationUnknown)),
-            Revocation::Revoked => Some((Failure::PeerRevoked, Reason::CertificateRevoked)),
-        };
         let mut degraded = None;
-        for (failure, reason) in [late, listed].into_iter().flatten() {
+        for (failure, reason) in path.imperfections() {
             match clinical::response(purpose.path(), failure) {
                 Response::Flag => degraded = Some(reason),
                 Response::Hold | Response::Refuse => return Err(reason),
