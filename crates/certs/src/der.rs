@@ -4,7 +4,7 @@
 //! forbids: indefinite and non-minimal lengths, padded integers, booleans other than 00 and FF, tags of more than one byte
 //! (no format here has one).
 
-use aseptic_core::{Reason, Result};
+use aseptic_core::{Reason, Result, bytes};
 
 /// Tag of BOOLEAN.
 pub const BOOLEAN: u8 = 0x01;
@@ -267,10 +267,10 @@ impl<'b> Writer<'b> {
     }
 
     /// Bytes that are DER already.
-    pub fn raw(&mut self, bytes: &[u8]) -> &mut Self {
-        let end = self.length.saturating_add(bytes.len());
+    pub fn raw(&mut self, value: &[u8]) -> &mut Self {
+        let end = self.length.saturating_add(value.len());
         if let Some(room) = self.out.get_mut(self.length..end) {
-            room.copy_from_slice(bytes);
+            bytes::copy(value, room);
         }
         self.length = end;
         self
@@ -330,10 +330,12 @@ impl<'b> Writer<'b> {
         if self.length > self.out.len() {
             return;
         }
-        self.out.copy_within(start..end, start.saturating_add(moved));
+        if bytes::shift(self.out, start..end, start.saturating_add(moved)).is_none() {
+            return;
+        }
         let place = start.saturating_sub(1);
         if let Some(room) = self.out.get_mut(place..place.saturating_add(used)) {
-            room.copy_from_slice(encoded);
+            bytes::copy(encoded, room);
         }
     }
 }

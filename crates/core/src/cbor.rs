@@ -5,7 +5,7 @@
 //! ascending keys (RFC 8949 section 4.2.1); [`Rules::Received`] takes what other implementations send, without doubled keys.
 
 use crate::reason::Reason;
-use crate::{Result, limits};
+use crate::{Result, bytes, limits};
 use cbor4ii::core::{dec, enc, types};
 
 /// How strict a reader is.
@@ -368,7 +368,7 @@ impl enc::Write for Writer<'_> {
     fn push(&mut self, input: &[u8]) -> core::result::Result<(), Self::Error> {
         let end = self.len.saturating_add(input.len());
         if let Some(room) = self.out.get_mut(self.len..end) {
-            room.copy_from_slice(input);
+            bytes::copy(input, room);
         }
         self.len = end;
         Ok(())

@@ -7,6 +7,7 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod bytes;
 pub mod cbor;
 pub mod clinical;
 pub mod cose;

@@ -21,7 +21,7 @@
 
 use crate::platform::{Fault, Slot, Store};
 use crate::reason::Reason;
-use crate::{Result, limits};
+use crate::{Result, bytes, limits};
 
 const MAGIC: [u8; 4] = *b"aRec";
 const HEAD: usize = 12;
@@ -150,8 +150,8 @@ pub fn save(store: &dyn Store, kind: Kind, payload: &[u8], buffer: &mut [u8]) ->
     for (byte, value) in head.iter_mut().zip(fields.into_iter().flatten()) {
         *byte = *value;
     }
-    room.copy_from_slice(payload);
-    check.copy_from_slice(&crc32(body).to_be_bytes());
+    bytes::copy(payload, room).ok_or(Reason::Internal)?;
+    bytes::copy(&crc32(body).to_be_bytes(), check).ok_or(Reason::Internal)?;
     let last = current.place.unwrap_or(1);
     store.save(slot(kind, last ^ 1), out)?;
     if kind.mirrored() || current.place.is_none() {

@@ -4,7 +4,7 @@ use crate::abi::{Place, apart, aseptic_buf, aseptic_status, call, fill, state};
 use crate::device::aseptic_device;
 use crate::workspace::{aseptic_workspace, workspace};
 use ::aseptic_identity::agreement;
-use aseptic_core::{Reason, limits};
+use aseptic_core::{Reason, bytes, limits};
 
 /// Writes the public part of the key that others seal messages for (P-256, SEC 1 uncompressed, 65 bytes), and makes the key
 /// if there is none. The hospital keeps it under the device's name; let it get there in a message that the device sealed.
@@ -25,9 +25,11 @@ pub unsafe extern "C" fn aseptic_agreement_public(
             apart(&[Place::of(device), Place::of(workspace)])?;
             let (mut device, memory) = (state(device)?, self::workspace(workspace)?);
             *needed = limits::PUBLIC_KEY;
-            let room = room.get_mut(..*needed).ok_or(Reason::BufferTooSmall)?;
+            if room.len() < *needed {
+                return Err(Reason::BufferTooSmall);
+            }
             let (_, public) = device.with(|parts| agreement::public(&parts.platform, memory))?;
-            room.copy_from_slice(&public);
+            bytes::copy(&public, room).ok_or(Reason::BufferTooSmall)?;
             Ok(public.len())
         })
     }

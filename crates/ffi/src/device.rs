@@ -9,7 +9,7 @@ use aseptic_core::platform::{Absent, Images, Keys, Platform};
 #[cfg(feature = "nor")]
 use aseptic_core::platform::{Counters, Store};
 use aseptic_core::trust::{Trust, TrustBuffers};
-use aseptic_core::{Result, limits};
+use aseptic_core::{Reason, Result, limits};
 
 /// Idle: no patient depends on the device now.
 pub const ASEPTIC_USE_IDLE: u8 = 0;
@@ -70,6 +70,18 @@ pub(crate) struct Parts<'d> {
 impl Held<'_, aseptic_device> {
     /// Runs `body` with the device's platform and suite.
     pub(crate) fn with<T>(&mut self, body: impl FnOnce(Parts<'_>) -> Result<T>) -> Result<T> {
+        let (mut body, mut result) = (Some(body), Err(Reason::Internal));
+        self.run(&mut |parts| {
+            if let Some(body) = body.take() {
+                result = body(parts);
+            }
+        });
+        result
+    }
+
+    /// Once for all functions: in each of them it would take a kilobyte of flash.
+    #[inline(never)]
+    fn run(&mut self, body: &mut dyn FnMut(Parts<'_>)) {
         let (Device { table, engine, clinical }, memory) = self.parts();
         let (table, clinical) = (&*table, *clinical);
         engine.with(|suite| {
@@ -89,8 +101,8 @@ impl Held<'_, aseptic_device> {
             let keys: &dyn Keys = if table.has_keys() { &firmware } else { software };
             let images: &dyn Images = if table.has_images() { table } else { &Absent };
             let platform = Platform { entropy: table, clock: table, store, counters, keys, images, events: table };
-            body(Parts { platform, suite, clinical, memory })
-        })
+            body(Parts { platform, suite, clinical, memory });
+        });
     }
 }
 

@@ -11,7 +11,7 @@ use aseptic_certs::der::{self, Writer};
 use aseptic_core::crypto::{KeyAlg, PublicKey};
 use aseptic_core::platform::{KeyId, Progress, SignInput};
 use aseptic_core::trust::Purpose;
-use aseptic_core::{Reason, Result, limits};
+use aseptic_core::{Reason, Result, bytes, limits};
 
 /// The identity that the maker gave. It may enrol with an owner and nothing else.
 pub const ASEPTIC_IDENTITY_BIRTH: u8 = 1;
@@ -163,7 +163,7 @@ pub unsafe extern "C" fn aseptic_identity_load(
                     name_len: name.len(),
                 };
                 platform.keys.public(loaded.key_id, &mut loaded.key)?;
-                loaded.name.get_mut(..name.len()).ok_or(Reason::TooLarge)?.copy_from_slice(name);
+                bytes::copy(name, &mut loaded.name).ok_or(Reason::TooLarge)?;
                 Ok(loaded)
             })
         })
@@ -319,10 +319,10 @@ fn with_identity<T>(
     })
 }
 
-pub(crate) fn copy(bytes: &[u8], room: &mut [u8], needed: &mut usize) -> Result<usize> {
-    *needed = bytes.len();
-    room.get_mut(..bytes.len()).ok_or(Reason::BufferTooSmall)?.copy_from_slice(bytes);
-    Ok(bytes.len())
+pub(crate) fn copy(from: &[u8], room: &mut [u8], needed: &mut usize) -> Result<usize> {
+    *needed = from.len();
+    bytes::copy(from, room).ok_or(Reason::BufferTooSmall)?;
+    Ok(from.len())
 }
 
 /// Two integers of at most 33 bytes, three heads of 2.

@@ -18,7 +18,7 @@ use aseptic_core::platform::Platform;
 use aseptic_core::record::Kind;
 use aseptic_core::time::Time;
 use aseptic_core::trust::{PathEngine, Purpose, Trust};
-use aseptic_core::{Reason, Result, limits};
+use aseptic_core::{Reason, Result, bytes, limits};
 
 /// Writes the device's request for its birth certificate (PKCS#10, DER) into `out`, which must have room for
 /// [`limits::CSR`] bytes, and gives its length.
@@ -53,8 +53,7 @@ pub fn request(
             let same_name = (birth.serial, birth.hardware_type, birth.hardware_serial, birth.udi)
                 == (serial, hardware_type, hardware_serial, udi);
             if same_name && !birth.held.request.is_empty() {
-                let room = out.get_mut(..birth.held.request.len()).ok_or(Reason::RecordCorrupt)?;
-                room.copy_from_slice(birth.held.request);
+                bytes::copy(birth.held.request, out).ok_or(Reason::RecordCorrupt)?;
                 return Ok(birth.held.request.len());
             }
             birth.held.key_only()

@@ -24,7 +24,7 @@ use aseptic_core::platform::Platform;
 use aseptic_core::record::Kind;
 use aseptic_core::time::Time;
 use aseptic_core::trust::{Authority, PathEngine, Purpose, Purposes, Trust};
-use aseptic_core::{Reason, Result, limits};
+use aseptic_core::{Reason, Result, bytes, limits};
 
 /// One enrolment under way. Dropping it loses nothing: what matters is stored.
 pub struct Enroller<'a> {
@@ -161,8 +161,7 @@ impl<'a> Enroller<'a> {
         // The name is needed first, the records that change afterwards: one buffer serves both.
         let mut serial = [0; limits::NAME];
         let birth = Birth::load(self.platform, frame)?.0.ok_or(Reason::NotProvisioned)?;
-        let serial = serial.get_mut(..birth.serial.len()).ok_or(Reason::RecordCorrupt)?;
-        serial.copy_from_slice(birth.serial.as_bytes());
+        let serial = bytes::copy(birth.serial.as_bytes(), &mut serial).ok_or(Reason::RecordCorrupt)?;
 
         let local = Local::load(self.platform, frame)?;
         let pending = local.successor.filter(|held| !held.certified()).ok_or(Reason::Misuse)?;

@@ -5,7 +5,7 @@ use crate::stored::{Birth, Held, Local, Workspace};
 use aseptic_core::crypto::{KeyAlg, PublicKey, Suite};
 use aseptic_core::platform::{Fault, KeyId, KeyPolicy, KeyUse, Platform};
 use aseptic_core::record::{self, Kind};
-use aseptic_core::{Reason, Result, limits};
+use aseptic_core::{Reason, Result, bytes, limits};
 
 /// Destroys every key that no record of this package names, and tells how many. To be called at boot, before anything else here.
 ///
@@ -58,8 +58,7 @@ pub(crate) fn sweep(platform: &Platform<'_>, named: &Named) -> Result<u32> {
 /// Sees to it that both copies of a record are the one that was read.
 fn settle(platform: &Platform<'_>, kind: Kind, workspace: &mut Workspace) -> Result<()> {
     let Some(stored) = record::load(platform.store, kind, &mut workspace.frame)? else { return Ok(()) };
-    let room = workspace.payload.get_mut(..stored.len()).ok_or(Reason::Internal)?;
-    room.copy_from_slice(stored);
+    let room = bytes::copy(stored, &mut workspace.payload).ok_or(Reason::Internal)?;
     record::save(platform.store, kind, room, &mut workspace.frame)
 }
 

@@ -10,7 +10,7 @@ use aseptic_core::record::{self, Kind};
 use aseptic_core::secret::wipe;
 use aseptic_core::time::Time;
 use aseptic_core::trust::{Purpose, VerifiedPeer};
-use aseptic_core::{Reason, Result};
+use aseptic_core::{Reason, Result, bytes};
 
 /// Who sends.
 #[derive(Clone, Copy)]
@@ -144,7 +144,7 @@ impl Sender {
         let inner = sign(suite, from, message, &position, out)?;
         // The signed message moves to the end of the buffer and the sealed one grows from the beginning towards it.
         let start = out.len().saturating_sub(inner);
-        out.copy_within(..inner, start);
+        bytes::shift(out, 0..inner, start).ok_or(Reason::Internal)?;
         let (room, signed) = out.split_at_mut_checked(start).ok_or(Reason::Internal)?;
         encrypt(platform, suite, self.direction, message.class, signed, recipients, room)
     }

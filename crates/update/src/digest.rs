@@ -3,7 +3,7 @@
 use aseptic_core::cbor::{Reader, Rules, Writer};
 use aseptic_core::cose::CoseAlg;
 use aseptic_core::crypto::{HashAlg, Parts, Suite};
-use aseptic_core::{Reason, Result};
+use aseptic_core::{Reason, Result, bytes};
 use core::fmt;
 
 /// A digest that knows its algorithm: SHA-256, SHA-384 or SHA-512.
@@ -20,9 +20,9 @@ impl Digest {
         if digest.len() != alg.digest_len() {
             return Err(Reason::CborMalformed);
         }
-        let mut bytes = [0; 64];
-        bytes.get_mut(..digest.len()).ok_or(Reason::Internal)?.copy_from_slice(digest);
-        Ok(Self { alg, bytes })
+        let mut own = [0; 64];
+        bytes::copy(digest, &mut own).ok_or(Reason::Internal)?;
+        Ok(Self { alg, bytes: own })
     }
 
     /// The digest of the concatenated parts.

@@ -11,7 +11,7 @@ use crate::plan::Plan;
 use aseptic_core::clinical::Use;
 use aseptic_core::crypto::{Hash, HashState, Suite};
 use aseptic_core::platform::{BootMode, Geometry, ImageSlot, Platform};
-use aseptic_core::{Reason, Result};
+use aseptic_core::{Reason, Result, bytes};
 
 /// The journal is written when this many bytes, or one erase block if that is more, have come to lie in the slot.
 const CHECKPOINT: u64 = 64 * 1024;
@@ -137,7 +137,7 @@ impl Session {
             let step = checkpoint(self.geometry);
             let boundary = round_up(self.offset.saturating_add(1), step);
             let room = usize::try_from(boundary.saturating_sub(self.offset)).unwrap_or(usize::MAX);
-            let (part, later) = rest.split_at(room.min(rest.len()));
+            let (part, later) = rest.split_at_checked(room).unwrap_or((rest, &[]));
             rest = later;
             engine.update(&mut self.state, part)?;
             self.write(platform, part)?;
@@ -180,9 +180,10 @@ impl Session {
         let mut part = part;
         if self.carried != 0 {
             let fill = unit.saturating_sub(self.carried).min(part.len());
-            let (head, rest) = part.split_at(fill);
+            let (head, rest) = part.split_at_checked(fill).ok_or(Reason::Internal)?;
             let end = self.carried.saturating_add(fill);
-            self.carry.get_mut(self.carried..end).ok_or(Reason::Internal)?.copy_from_slice(head);
+            let room = self.carry.get_mut(self.carried..end).ok_or(Reason::Internal)?;
+            bytes::copy(head, room).ok_or(Reason::Internal)?;
             self.carried = end;
             part = rest;
             if self.carried == unit {
@@ -191,14 +192,15 @@ impl Session {
         }
         // The unit is a power of two.
         let tail = part.len() & unit.saturating_sub(1);
-        let (body, tail) = part.split_at(part.len().saturating_sub(tail));
+        let whole = part.len().saturating_sub(tail);
+        let (body, tail) = part.split_at_checked(whole).ok_or(Reason::Internal)?;
         if !body.is_empty() {
             let end = at.saturating_add(u64::try_from(body.len()).map_err(|_| Reason::Internal)?);
             self.erase_to(platform, end)?;
             platform.images.write(self.journal.image.slot, at, body)?;
         }
         if !tail.is_empty() {
-            self.carry.get_mut(..tail.len()).ok_or(Reason::Internal)?.copy_from_slice(tail);
+            bytes::copy(tail, &mut self.carry).ok_or(Reason::Internal)?;
             self.carried = tail.len();
         }
         Ok(())

@@ -3,10 +3,10 @@
 use super::alg::CoseAlg;
 use super::header::Header;
 use super::structure::{ENC, enc_structure};
-use crate::Result;
 use crate::crypto::{AeadAlg, NONCE, Suite, TAG};
 use crate::platform::Entropy;
 use crate::reason::Reason;
+use crate::{Result, bytes};
 use core::fmt;
 
 /// A key for one AEAD.
@@ -50,8 +50,7 @@ impl<'k> ContentKey<'k> {
         if self.alg != content || self.key.len() != out.len() {
             return Err(Reason::CoseAlgorithm);
         }
-        out.copy_from_slice(self.key);
-        Ok(())
+        bytes::copy(self.key, out).map(drop).ok_or(Reason::CoseAlgorithm)
     }
 }
 
@@ -84,11 +83,10 @@ impl Content<'_> {
     /// Decrypts into the front of `out` and gives the length; on error nothing of the plaintext is left there.
     pub(super) fn open(&self, suite: &Suite<'_>, key: &[u8], sealed: &[u8], out: &mut [u8]) -> Result<usize> {
         let (data, tag) = sealed.split_last_chunk::<TAG>().ok_or(Reason::DecryptFailed)?;
-        let room = out.get_mut(..data.len()).ok_or(Reason::BufferTooSmall)?;
+        let room = bytes::copy(data, out).ok_or(Reason::BufferTooSmall)?;
         let mut buffer = [0; ENC];
         let aad = enc_structure(self.context, self.protected, self.aad, &mut buffer)?;
         let aead = suite.aead(self.alg)?;
-        room.copy_from_slice(data);
         aead.open(key, &self.nonce, aad, room, tag)?;
         Ok(room.len())
     }

@@ -17,7 +17,7 @@ use crate::crypto::{KeyAlg, PublicKey, Suite};
 use crate::platform::Platform;
 use crate::reason::Reason;
 use crate::time::Time;
-use crate::{Result, limits};
+use crate::{Result, bytes, limits};
 
 /// What a key, an anchor, a message class or an operation may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -233,8 +233,8 @@ impl VerifiedPeer {
             name_len: name.len(),
             degraded,
         };
-        peer.key.get_mut(..key.len()).ok_or(Reason::TooLarge)?.copy_from_slice(key);
-        peer.name.get_mut(..name.len()).ok_or(Reason::TooLarge)?.copy_from_slice(name);
+        bytes::copy(key, &mut peer.key).ok_or(Reason::TooLarge)?;
+        bytes::copy(name, &mut peer.name).ok_or(Reason::TooLarge)?;
         Ok(peer)
     }
 

@@ -5,7 +5,7 @@
 
 use aseptic_core::crypto::{Hash, HashAlg, Kdf, KeyWrap, Mac, Message, Parts};
 use aseptic_core::secret::{Secret, equal, wipe};
-use aseptic_core::{Reason, Result};
+use aseptic_core::{Reason, Result, bytes};
 
 /// HMAC (RFC 2104) on a SHA-256.
 pub(super) struct HmacSha256<'a>(pub(super) &'a dyn Hash);
@@ -18,9 +18,8 @@ impl Mac for HmacSha256<'_> {
     fn mac(&self, key: &[u8], message: &mut dyn Message, out: &mut [u8]) -> Result<()> {
         // RFC 2104 section 2: a key longer than a block is hashed, a shorter one is filled up with zeros.
         let mut block = Secret::<BLOCK>::zeroed();
-        match block.expose_mut().get_mut(..key.len()) {
-            Some(front) => front.copy_from_slice(key),
-            None => digest(self.0, &mut Parts(&[key]), block.expose_mut())?,
+        if bytes::copy(key, block.expose_mut()).is_none() {
+            digest(self.0, &mut Parts(&[key]), block.expose_mut())?;
         }
         block.expose_mut().iter_mut().for_each(|byte| *byte ^= 0x36);
         let mut inner = Secret::<DIGEST>::zeroed();
@@ -51,7 +50,7 @@ impl Kdf for HkdfSha256<'_> {
         for (number, piece) in (1..=u8::MAX).zip(out.chunks_mut(DIGEST)) {
             let tail: &[u8] = if number == 1 { &[] } else { before.expose() };
             hmac.mac(key.expose(), &mut Expand { before: tail, info, number }, block.expose_mut())?;
-            piece.copy_from_slice(block.expose().get(..piece.len()).ok_or(Reason::Internal)?);
+            bytes::copy(block.expose().get(..piece.len()).ok_or(Reason::Internal)?, piece);
             core::mem::swap(&mut before, &mut block);
         }
         Ok(())
@@ -67,7 +66,7 @@ impl<F: Fn(bool, &[u8], &mut [u8; 16]) -> Result<()> + Send + Sync> KeyWrap for 
         let length = key.len().saturating_add(8);
         let (check, blocks) =
             out.get_mut(..length).and_then(<[u8]>::split_first_chunk_mut::<8>).ok_or(Reason::BufferTooSmall)?;
-        blocks.copy_from_slice(key);
+        bytes::copy(key, blocks).ok_or(Reason::Internal)?;
         // Section 2.2.1: six rounds over all blocks, t counts on.
         *check = INITIAL;
         let mut t = 0_u64;
@@ -84,8 +83,7 @@ impl<F: Fn(bool, &[u8], &mut [u8; 16]) -> Result<()> + Send + Sync> KeyWrap for 
     fn unwrap(&self, kek: &[u8], wrapped: &[u8], out: &mut [u8]) -> Result<usize> {
         let (check, blocks) = wrapped.split_first_chunk::<8>().ok_or(Reason::DecryptFailed)?;
         lengths(kek, blocks.len()).map_err(|()| Reason::DecryptFailed)?;
-        let out = out.get_mut(..blocks.len()).ok_or(Reason::BufferTooSmall)?;
-        out.copy_from_slice(blocks);
+        let out = bytes::copy(blocks, out).ok_or(Reason::BufferTooSmall)?;
         let opened = self.open(kek, *check, out);
         if opened.is_err() {
             wipe(out);
