@@ -162,15 +162,18 @@ pub fn dns_matches(pattern: &str, host: &str) -> bool {
 /// digits and inner hyphens, and not all digits at the end, which would be an IP address.
 #[must_use]
 pub fn is_host(name: &str) -> bool {
-    let label = |label: &str| {
+    let label = |label: &[u8]| {
         (1..=63).contains(&label.len())
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
+            && label.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
+            && !label.starts_with(b"-")
+            && !label.ends_with(b"-")
     };
+    let dot = |byte: &u8| *byte == b'.';
+    // As bytes: cutting text can panic.
+    let name = name.as_bytes();
     name.len() <= 253
-        && name.split('.').all(label)
-        && name.rsplit('.').next().is_some_and(|last| !last.bytes().all(|byte| byte.is_ascii_digit()))
+        && name.split(dot).all(label)
+        && name.rsplit(dot).next().is_some_and(|last| !last.iter().all(u8::is_ascii_digit))
 }
 
 /// Whether `text` is the address (4 or 16 bytes) in its one canonical form: dotted decimal, or RFC 5952 section 4.

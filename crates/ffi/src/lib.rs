@@ -59,6 +59,9 @@ mod flash;
 /// cbindgen:ignore
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+/// cbindgen:ignore
+#[cfg(feature = "planted-panic")]
+mod planted;
 
 pub use abi::{ASEPTIC_OK, aseptic_buf, aseptic_slice, aseptic_status};
 pub use boot::*;

@@ -63,14 +63,19 @@ pub struct Request<'a> {
 /// Whether `content_type` announces a bundle of certificates: PKCS #7, and if it says which kind, certs-only
 /// (RFC 7030 sections 4.1.3 and 4.2.3; the parameter may be absent).
 pub(crate) fn is_bundle(content_type: &str) -> bool {
-    let mut parts = content_type.split(';').map(str::trim);
-    let media = parts.next().is_some_and(|media| media.eq_ignore_ascii_case(PKCS7));
+    // As bytes: cutting text can panic.
+    let mut parts = content_type.as_bytes().split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+    let media = parts.next().is_some_and(|media| media.eq_ignore_ascii_case(PKCS7.as_bytes()));
     media
-        && parts.all(|parameter| match parameter.split_once('=') {
-            Some((name, value)) if name.trim().eq_ignore_ascii_case("smime-type") => {
-                value.trim().trim_matches('"').eq_ignore_ascii_case("certs-only")
+        && parts.all(|parameter| {
+            let mut sides = parameter.splitn(2, |byte| *byte == b'=').map(<[u8]>::trim_ascii);
+            match (sides.next(), sides.next()) {
+                (Some(name), Some(value)) if name.eq_ignore_ascii_case(b"smime-type") => {
+                    let inner = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\""));
+                    inner.unwrap_or(value).eq_ignore_ascii_case(b"certs-only")
+                }
+                _ => true,
             }
-            _ => true,
         })
 }
 

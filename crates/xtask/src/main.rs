@@ -9,6 +9,7 @@ mod firmware;
 mod fuzz;
 mod header;
 mod interop;
+mod panics;
 mod rtos;
 mod sbom;
 mod setup;
@@ -73,8 +74,12 @@ enum Chore {
     },
     /// Build and run the C programs against dist/, plain, under sanitizers and under valgrind
     C,
-    /// Build the library for microcontrollers and run C firmware around it in QEMU
-    Firmware,
+    /// Build the library for microcontrollers, prove that it cannot panic, and run C firmware around it in QEMU
+    Firmware {
+        /// Write what a list under tests/abi holds anew, for review
+        #[arg(long)]
+        accept: bool,
+    },
     /// Let other people's tools read what we write, and the reverse
     Interop,
     /// Run every fuzz target for a short while
@@ -99,7 +104,7 @@ fn main() -> Result<()> {
         Chore::State { against: Some(commit), .. } => state::against(&commit),
         Chore::State { .. } => state::run(),
         Chore::C => c::run(),
-        Chore::Firmware => firmware::run(),
+        Chore::Firmware { accept } => firmware::run().and_then(|()| panics::run(accept)),
         Chore::Interop => interop::run(),
         Chore::Fuzz { seconds } => fuzz::run(seconds),
     }
