@@ -1116,6 +1116,26 @@ typedef struct {
 #define ASEPTIC_CERTIFICATE_PROFILE 412
 
 /**
+ * The revocation list is malformed.
+ */
+#define ASEPTIC_CRL_MALFORMED 413
+
+/**
+ * The revocation list is of a kind that is not read.
+ */
+#define ASEPTIC_CRL_UNSUPPORTED 414
+
+/**
+ * The revocation list is older than one seen before.
+ */
+#define ASEPTIC_CRL_ROLLBACK 415
+
+/**
+ * The revocation list is past the time of its next update.
+ */
+#define ASEPTIC_CRL_STALE 416
+
+/**
  * The certification request is malformed.
  */
 #define ASEPTIC_CSR_MALFORMED 420

@@ -110,6 +110,14 @@ pub const ASEPTIC_CERTIFICATE_REVOKED: aseptic_status = 410;
 pub const ASEPTIC_REVOCATION_UNKNOWN: aseptic_status = 411;
 /// The certificate violates the profile.
 pub const ASEPTIC_CERTIFICATE_PROFILE: aseptic_status = 412;
+/// The revocation list is malformed.
+pub const ASEPTIC_CRL_MALFORMED: aseptic_status = 413;
+/// The revocation list is of a kind that is not read.
+pub const ASEPTIC_CRL_UNSUPPORTED: aseptic_status = 414;
+/// The revocation list is older than one seen before.
+pub const ASEPTIC_CRL_ROLLBACK: aseptic_status = 415;
+/// The revocation list is past the time of its next update.
+pub const ASEPTIC_CRL_STALE: aseptic_status = 416;
 /// The certification request is malformed.
 pub const ASEPTIC_CSR_MALFORMED: aseptic_status = 420;
 /// The certification request is not signed by its own key.
