@@ -15,7 +15,7 @@
 //! | [`messaging`] | read by the recipient named in the signature and by nobody on the way | [`messaging::Sender`], [`messaging::Opener`] |
 //! | [`update`] | only authentic software runs, and never starts during therapy | [`update::Envelope`] |
 //!
-//! The [`manual`] explains design, threats, porting and support.
+//! The [`manual`] explains design, threats, certificates, porting and support.
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]

@@ -6,6 +6,9 @@ pub mod design {}
 #[doc = include_str!("../manual/threat_model.md")]
 pub mod threat_model {}
 
+#[doc = include_str!("../manual/certificates.md")]
+pub mod certificates {}
+
 #[doc = include_str!("../manual/porting.md")]
 pub mod porting {}
 

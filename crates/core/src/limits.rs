@@ -67,7 +67,8 @@ pub const OID: usize = 32;
 pub const KEYS: usize = 256;
 /// Seconds the time floor must rise before it is written to flash again (a day: 5,500 writes in 15 years).
 pub const FLOOR_STEP: u64 = 86_400;
-/// Seconds the time floor may rise at once (20 years): signed evidence beyond that is a mistake or an attack.
+/// Seconds the time floor may lie after the day the firmware was made (20 years: longer than a device serves without new
+/// firmware): signed evidence beyond that is a mistake or an attack.
 pub const FLOOR_LEAP: u64 = 20 * 366 * 86_400;
 /// Seconds after its end in which an expired certificate counts as just expired (30 days: the longest outage of a ward
 /// network that the response matrix plans for).

@@ -73,13 +73,15 @@ pub struct Floor {
     seconds: u64,
     /// What a restart will find, as far as this value knows.
     stored: u64,
+    /// What signed evidence can raise it to at most.
+    ceiling: u64,
 }
 
 impl Floor {
     /// Reads the floor; a device that never stored one starts at `build_time`, the day its firmware was made.
     pub fn load(platform: &Platform<'_>, build_time: u64) -> Result<Self> {
         let seconds = stored(platform)?.max(build_time);
-        Ok(Self { seconds, stored: seconds })
+        Ok(Self { seconds, stored: seconds, ceiling: build_time.saturating_add(limits::FLOOR_LEAP) })
     }
 
     /// The floor in seconds since 1970.
@@ -107,10 +109,10 @@ impl Floor {
     /// Raises the floor to `signed`, a time read from evidence that has been verified, and stores it.
     ///
     /// The flash is spared while the stored floor is less than [`limits::FLOOR_STEP`] behind, however many steps led
-    /// there; a step over [`limits::FLOOR_LEAP`] is refused as poison. After power loss the stored floor is the old one or
-    /// the new one.
+    /// there. A time over [`limits::FLOOR_LEAP`] after the day the firmware was made is refused as poison, however many steps
+    /// lead there too. After power loss the stored floor is the old one or the new one.
     pub fn raise(&mut self, platform: &Platform<'_>, signed: u64) -> Result<()> {
-        if signed.saturating_sub(self.seconds) > limits::FLOOR_LEAP {
+        if signed > self.ceiling {
             return Err(Reason::TimeImplausible);
         }
         if signed.saturating_sub(self.stored) >= limits::FLOOR_STEP {
