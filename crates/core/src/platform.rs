@@ -73,6 +73,8 @@ pub enum Counter {
     TrustOwner = 3,
     /// How often the sender of messages had to start its sequence numbers over.
     SenderEpoch = 4,
+    /// For the self-test of a port alone; nothing depends on its value.
+    SelfTest = 7,
 }
 
 /// What a counter is made of.

@@ -89,6 +89,12 @@ impl<'a> Nor<'a> {
     pub const fn new(flash: &'a dyn Flash) -> Self {
         Self { flash }
     }
+
+    /// Where the reserve begins: one erase unit whose content does not count, as long as nothing is stored meanwhile. For
+    /// trying the flash out; what is done there changes nothing that is stored.
+    pub fn reserve(&self) -> Outcome<u32> {
+        Ok(Log::open(self.flash)?.reserve())
+    }
 }
 
 impl Store for Nor<'_> {

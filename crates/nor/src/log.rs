@@ -106,6 +106,11 @@ impl<'a> Log<'a> {
         Ok(log)
     }
 
+    /// Where the unit begins that is erased next.
+    pub(crate) fn reserve(&self) -> u32 {
+        self.start(self.ring(1))
+    }
+
     /// What is known of one slot.
     pub(crate) fn newest(&self, name: u16) -> Outcome<Newest> {
         let mut newest = Newest::default();

@@ -6,10 +6,11 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What each package of the workspace may depend on. Packages that ship may depend on nothing that is not listed.
-const RULES: [(&str, &[&str]); 11] = [
+const RULES: [(&str, &[&str]); 12] = [
     ("aseptic-core", &[]),
     ("aseptic-update", &["aseptic-core"]),
     ("aseptic-nor", &["aseptic-core"]),
+    ("aseptic-selftest", &["aseptic-core", "aseptic-nor"]),
     ("aseptic-certs", &["aseptic-core"]),
     ("aseptic-messaging", &["aseptic-core"]),
     ("aseptic-identity", &["aseptic-core", "aseptic-certs"]),
@@ -39,6 +40,7 @@ const RULES: [(&str, &[&str]); 11] = [
             "aseptic-messaging",
             "aseptic-update",
             "aseptic-nor",
+            "aseptic-selftest",
             "aseptic-hosted",
         ],
     ),
