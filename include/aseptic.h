@@ -42,6 +42,8 @@
  *     messages out        aseptic_sender_init, aseptic_message_seal, aseptic_sender_wipe
  *     messages in         aseptic_agreement_public, aseptic_agreement_renew; aseptic_opener_init, aseptic_message_open,
  *                         aseptic_message_commit, aseptic_ticket_wipe, aseptic_opener_forget, aseptic_opener_wipe
+ *   Porting, feature `selftest`
+ *     on the bench        aseptic_selftest_run; aseptic_selftest_problem, aseptic_selftest_remedy
  *
  * TLS. In the Device tier TLS is the program's own. When it asks whether the chain of its peer is good, aseptic_peer_verify
  * judges; TLS checks that the peer has the key. The device's certificates come from aseptic_identity_certificate, its
@@ -283,6 +285,16 @@
  * `missing` numbers before this one have not been seen.
  */
 #define ASEPTIC_ORDER_GAP 3
+
+/**
+ * The program slot that is not running may be erased and written to.
+ */
+#define ASEPTIC_SELFTEST_DANGER_OTHER_IMAGE 1
+
+/**
+ * Power is back: what `power_cut` is called with after each cut.
+ */
+#define ASEPTIC_SELFTEST_POWER_BACK UINT32_MAX
 
 /**
  * Bytes to read. `ptr` may be NULL only where `len` is 0.
@@ -839,6 +851,41 @@ typedef struct {
 typedef struct {
   uint64_t _opaque[10];
 } aseptic_ticket;
+
+/**
+ * How a port is tried out.
+ */
+typedef struct {
+  /**
+   * `sizeof(aseptic_selftest)`.
+   */
+  uint32_t size;
+  /**
+   * 0, or `ASEPTIC_SELFTEST_DANGER_OTHER_IMAGE`.
+   */
+  uint32_t options;
+  /**
+   * Handed to both functions.
+   */
+  void *ctx;
+  /**
+   * Required. Takes each finding as it is made: its number, and a number that goes with it.
+   */
+  void (*finding)(void *ctx, uint16_t finding, uint64_t detail);
+  /**
+   * Optional. Acts as if the power went: lets `writes` writes to the medium happen, spoils the next one as a power cut does, and
+   * lets every platform call after it answer `ASEPTIC_PLATFORM_UNAVAILABLE`. With `ASEPTIC_SELFTEST_POWER_BACK` power is back: the
+   * port forgets what it had in memory and starts on what is stored.
+   */
+  aseptic_status (*power_cut)(void *ctx, uint32_t writes);
+} aseptic_selftest;
+
+/**
+ * Working memory of the self-test: plain memory of the caller. Opaque.
+ */
+typedef struct {
+  uint64_t _opaque[2048];
+} aseptic_selftest_memory;
 
 /**
  * The call did what it says.
@@ -2053,6 +2100,42 @@ aseptic_status aseptic_opener_forget(aseptic_device *device,
  * stays stored.
  */
 void aseptic_opener_wipe(aseptic_opener *opener);
+
+/**
+ * Tries `platform` out, on the device itself, and tells `test` what is wrong with it; `findings` is how much. For whoever writes
+ * a port: it takes seconds and writes to the medium, and no device context may be in use meanwhile. `crypto` may be NULL; with
+ * it, or with the cryptography that is built in, the signatures of the port are verified.
+ *
+ * Afterwards slots 0x00F0 and 0x00F1 are as they were, counter 7 is some steps higher, and no key is left. What stands on raw
+ * flash is not touched; its reserve is tried out. Not found: entropy that is the same after each start, and a wrong
+ * `image_select`, which is not called.
+ *
+ * Ownership: all memory stays the caller's. Errors: MISUSE for NULL, a table of another size, a missing required entry or an
+ * incomplete group; `findings` is 0 then. A port with findings is answered with OK. Threads: no other call on this platform
+ * meanwhile. Power loss: the two slots may then hold test bytes, and two keys remain until the next start.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_selftest_run(const aseptic_platform *platform,
+                                    const aseptic_crypto *crypto,
+                                    const aseptic_selftest *test,
+                                    aseptic_selftest_memory *memory,
+                                    uint32_t *findings);
+
+/**
+ * What a finding means, in one sentence of UTF-8 without a final zero; empty for a number that is none, and in a library that
+ * was built without its texts (feature `text`).
+ *
+ * Ownership: static. Errors: none. Threads: any. Power loss: nothing is stored.
+ */
+aseptic_slice aseptic_selftest_problem(uint16_t finding);
+
+/**
+ * What to do about a finding, in one sentence of UTF-8 without a final zero; empty for a number that is none, and in a library
+ * that was built without its texts (feature `text`).
+ *
+ * Ownership: static. Errors: none. Threads: any. Power loss: nothing is stored.
+ */
+aseptic_slice aseptic_selftest_remedy(uint16_t finding);
 
 /**
  * Defined by the program, on bare metal: puts the device into its safe state and does not return. Called should the

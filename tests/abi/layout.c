@@ -149,3 +149,12 @@ AT(aseptic_opened, body, 64, 80);
 AT(aseptic_opened, signed_message, 72, 96);
 
 SIZE(aseptic_ticket, 80, 80);
+
+SIZE(aseptic_selftest, 20, 32);
+AT(aseptic_selftest, size, 0, 0);
+AT(aseptic_selftest, options, 4, 4);
+AT(aseptic_selftest, ctx, 8, 8);
+AT(aseptic_selftest, finding, 12, 16);
+AT(aseptic_selftest, power_cut, 16, 24);
+
+SIZE(aseptic_selftest_memory, 16384, 16384);

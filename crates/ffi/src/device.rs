@@ -83,27 +83,32 @@ impl Held<'_, aseptic_device> {
     #[inline(never)]
     fn run(&mut self, body: &mut dyn FnMut(Parts<'_>)) {
         let (Device { table, engine, clinical }, memory) = self.parts();
-        let (table, clinical) = (&*table, *clinical);
-        engine.with(|suite| {
-            let firmware = FirmwareKeys { table, suite };
-            #[cfg(feature = "nor")]
-            let nor = &aseptic_nor::Nor::new(table);
-            #[cfg(feature = "nor")]
-            let store: &dyn Store = if table.has_store() { table } else { nor };
-            #[cfg(feature = "nor")]
-            let counters: &dyn Counters = if table.has_counters() { table } else { nor };
-            #[cfg(not(feature = "nor"))]
-            let (store, counters) = (table, table);
-            #[cfg(all(feature = "device", feature = "soft"))]
-            let software = &aseptic_identity::StoredKeys { store, entropy: table };
-            #[cfg(not(all(feature = "device", feature = "soft")))]
-            let software = &Absent;
-            let keys: &dyn Keys = if table.has_keys() { &firmware } else { software };
-            let images: &dyn Images = if table.has_images() { table } else { &Absent };
-            let platform = Platform { entropy: table, clock: table, store, counters, keys, images, events: table };
-            body(Parts { platform, suite, clinical, memory });
-        });
+        let clinical = *clinical;
+        assemble(table, engine, |platform, suite| body(Parts { platform, suite, clinical, memory }));
     }
+}
+
+/// Runs `body` with the platform and the suite that the two tables make.
+pub(crate) fn assemble<T>(table: &Table, engine: &mut Engine, body: impl FnOnce(Platform<'_>, Suite<'_>) -> T) -> T {
+    engine.with(|suite| {
+        let firmware = FirmwareKeys { table, suite };
+        #[cfg(feature = "nor")]
+        let nor = &aseptic_nor::Nor::new(table);
+        #[cfg(feature = "nor")]
+        let store: &dyn Store = if table.has_store() { table } else { nor };
+        #[cfg(feature = "nor")]
+        let counters: &dyn Counters = if table.has_counters() { table } else { nor };
+        #[cfg(not(feature = "nor"))]
+        let (store, counters) = (table, table);
+        #[cfg(all(feature = "device", feature = "soft"))]
+        let software = &aseptic_identity::StoredKeys { store, entropy: table };
+        #[cfg(not(all(feature = "device", feature = "soft")))]
+        let software = &Absent;
+        let keys: &dyn Keys = if table.has_keys() { &firmware } else { software };
+        let images: &dyn Images = if table.has_images() { table } else { &Absent };
+        let platform = Platform { entropy: table, clock: table, store, counters, keys, images, events: table };
+        body(platform, suite)
+    })
 }
 
 impl<'d> Parts<'d> {

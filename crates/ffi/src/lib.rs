@@ -52,6 +52,10 @@ mod agreement;
 #[cfg(feature = "device")]
 mod opener;
 
+// For whoever writes a port.
+#[cfg(feature = "selftest")]
+mod selftest;
+
 #[cfg(all(target_os = "none", feature = "panic-handler"))]
 mod fault;
 #[cfg(feature = "nor")]
@@ -68,6 +72,8 @@ pub use boot::*;
 pub use crypto::aseptic_crypto;
 pub use device::*;
 pub use platform::aseptic_platform;
+#[cfg(feature = "selftest")]
+pub use selftest::*;
 pub use status::*;
 pub use text::*;
 pub use time::*;

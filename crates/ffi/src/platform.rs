@@ -182,6 +182,12 @@ impl Table {
         self.0.key_generate.is_some()
     }
 
+    /// Whether there is raw flash for the library.
+    #[cfg(feature = "selftest")]
+    pub(crate) const fn has_flash(&self) -> bool {
+        self.0.flash_geometry.is_some()
+    }
+
     /// Whether the firmware brings its own store.
     #[cfg(feature = "nor")]
     pub(crate) const fn has_store(&self) -> bool {

@@ -49,7 +49,7 @@ pub extern "C" fn aseptic_status_blame(status: aseptic_status) -> u8 {
     Reason::from_number(status).map_or(0, |reason| reason.blame() as u8)
 }
 
-const fn text(text: &'static str) -> aseptic_slice {
+pub(crate) const fn text(text: &'static str) -> aseptic_slice {
     aseptic_slice { ptr: text.as_ptr(), len: text.len() }
 }
 

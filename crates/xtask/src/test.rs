@@ -4,8 +4,15 @@ use crate::{abi, c, dependencies, firmware, fuzz, header, interop, panics, rtos,
 use anyhow::{Result, bail};
 use std::time::Instant;
 
-const DEVICE_CRATES: [&str; 6] =
-    ["aseptic-core", "aseptic-certs", "aseptic-identity", "aseptic-messaging", "aseptic-nor", "aseptic-update"];
+const DEVICE_CRATES: [&str; 7] = [
+    "aseptic-core",
+    "aseptic-certs",
+    "aseptic-identity",
+    "aseptic-messaging",
+    "aseptic-nor",
+    "aseptic-selftest",
+    "aseptic-update",
+];
 
 type Step = (&'static str, fn() -> Result<()>);
 

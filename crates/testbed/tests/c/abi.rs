@@ -24,6 +24,11 @@ fn the_table_is_checked() {
 }
 
 #[test]
+fn a_port_is_tried_out_and_its_defects_named() {
+    passes("selftest", &[]);
+}
+
+#[test]
 fn calls_out_of_order_are_refused() {
     passes("order", &[]);
 }
@@ -88,6 +93,8 @@ fn the_library_has_the_sizes_of_the_header() {
         (size_of::<aseptic_ffi::aseptic_model>(), "aseptic_model", 48),
         (size_of::<aseptic_ffi::aseptic_platform>(), "aseptic_platform", 224),
         (size_of::<aseptic_ffi::aseptic_crypto>(), "aseptic_crypto", 120),
+        (size_of::<aseptic_ffi::aseptic_selftest>(), "aseptic_selftest", 32),
+        (size_of::<aseptic_ffi::aseptic_selftest_memory>(), "aseptic_selftest_memory", 16384),
     ];
     let layout = fs::read_to_string(root().join("tests/abi/layout.c")).unwrap();
     for (size, name, expected) in sizes {
