@@ -89,7 +89,7 @@ impl Held<'_, aseptic_device> {
 }
 
 /// Runs `body` with the platform and the suite that the two tables make.
-pub(crate) fn assemble<T>(table: &Table, engine: &mut Engine, body: impl FnOnce(Platform<'_>, Suite<'_>) -> T) -> T {
+pub(crate) fn assemble<T>(table: &Table, engine: &Engine, body: impl FnOnce(Platform<'_>, Suite<'_>) -> T) -> T {
     engine.with(|suite| {
         let firmware = FirmwareKeys { table, suite };
         #[cfg(feature = "nor")]
