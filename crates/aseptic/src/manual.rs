@@ -12,6 +12,9 @@ pub mod certificates {}
 #[doc = include_str!("../manual/porting.md")]
 pub mod porting {}
 
+#[doc = include_str!("../manual/stored_formats.md")]
+pub mod stored_formats {}
+
 #[doc = include_str!("../manual/support.md")]
 pub mod support {}
 

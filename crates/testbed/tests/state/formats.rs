@@ -29,6 +29,8 @@ struct Record {
     #[serde(default)]
     repeat: usize,
     rule: Option<String>,
+    /// Why the life of the states writes none.
+    unwritten: Option<String>,
 }
 
 impl Formats {
@@ -57,15 +59,17 @@ impl Formats {
         }
     }
 
-    /// A description that nothing is held against proves nothing.
+    /// A description that nothing is held against proves nothing: all but those with a reason are used, and those are not.
     pub(crate) fn all_used(&self, slots: &[u16]) {
         for record in &self.record {
-            assert!(
-                slots.iter().any(|slot| self.of(*slot).is_some_and(|used| used.kind == record.kind)),
-                "{}",
-                record.kind
-            );
+            let used = slots.iter().any(|slot| self.of(*slot).is_some_and(|used| used.kind == record.kind));
+            assert_eq!(used, record.unwritten.is_none(), "{}", record.kind);
         }
+    }
+
+    /// Whether a record is described.
+    pub(crate) fn describes(&self, kind: &str) -> bool {
+        self.record.iter().any(|record| record.kind == kind)
     }
 
     fn of(&self, slot: u16) -> Option<&Record> {

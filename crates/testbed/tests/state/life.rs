@@ -11,7 +11,7 @@ use aseptic_core::time::{Floor, Time};
 use aseptic_core::trust::{self, Authority, PhysicalPresence, Purpose, Purposes, Trust, TrustBuffers, TrustStore};
 use aseptic_core::{Reason, Result, limits};
 use aseptic_identity::{
-    Action, DeviceName, Enroller, Event, Identity, Stage, Workspace, birth, confirm_handshake, tidy,
+    Action, DeviceName, Enroller, Event, Identity, Stage, Workspace, agreement, birth, confirm_handshake, tidy,
 };
 use aseptic_infra::author::{Manifest, Signature, class_id, vendor_id};
 use aseptic_infra::owner::Store;
@@ -208,6 +208,7 @@ fn start(bench: &Bench, world: &World, state: &mut State, goal: Step) -> Result<
         // A message and a command in use, and one of each from the image on trial.
         let due = if image == 2 { 2 } else { 1 };
         report(&platform, world, state, due, now)?;
+        agreement::public(&platform, &mut workspace)?;
         obey(&platform, world, state, due)?;
     }
     if goal >= Step::Renewing {

@@ -19,10 +19,11 @@ mod registrar;
 
 use aseptic_core::crypto::KeyAlg;
 use aseptic_core::platform::{Fault, KeyId, KeyPolicy, KeyUse, Keys, Progress, SignInput};
+use aseptic_core::record::Kind;
 use aseptic_core::secret::Secret;
 use aseptic_identity::StoredKeys;
 use aseptic_testbed::bench::Bench;
-use file::{Reads, State, Stored};
+use file::{Reads, SlotFile, State, Stored};
 use life::{Step, World, live};
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -108,10 +109,23 @@ fn what_this_release_writes_is_what_its_files_hold() {
     let stored = states(&folder);
     assert_eq!(stored.len(), written.len());
     for ((name, stored), (_, written)) in stored.iter().zip(&written) {
-        assert_eq!(
-            stored, written,
-            "{name}: another release may have to read this; see the manual, stored formats, before you run `cargo xtask state`"
+        let changed =
+            |(old, new): (&SlotFile, &SlotFile)| (old != new).then(|| format!("{} {}", new.record, new.number));
+        let slots: Vec<String> = stored.slot.iter().zip(&written.slot).filter_map(changed).collect();
+        assert!(
+            stored == written,
+            "{name} is written otherwise now ({} slots, changed: {slots:?}). Another release may have to read this: see the \
+             manual, stored formats, before you run `cargo xtask state --write`",
+            written.slot.len()
         );
+    }
+}
+
+#[test]
+fn the_formats_of_this_release_describe_every_record() {
+    let formats = formats::Formats::read(&root().join(env!("CARGO_PKG_VERSION")).join("formats.toml"));
+    for kind in Kind::ALL {
+        assert!(formats.describes(&format!("{kind:?}")), "{kind:?}");
     }
 }
 
