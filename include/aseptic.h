@@ -42,6 +42,11 @@
  *     messages out        aseptic_sender_init, aseptic_message_seal, aseptic_sender_wipe
  *     messages in         aseptic_agreement_public, aseptic_agreement_renew; aseptic_opener_init, aseptic_message_open,
  *                         aseptic_message_commit, aseptic_ticket_wipe, aseptic_opener_forget, aseptic_opener_wipe
+ *   Hosted tier
+ *     at every start      aseptic_files_new and aseptic_files_platform in place of a table of the program's own,
+ *                         aseptic_files_free
+ *     at each connection  aseptic_channel_connect, aseptic_channel_read, aseptic_channel_write, aseptic_channel_free
+ *     with an owner       aseptic_est_enrol
  *   Porting, feature `selftest`
  *     on the bench        aseptic_selftest_run; aseptic_selftest_problem, aseptic_selftest_remedy
  *
@@ -295,6 +300,21 @@
  * Power is back: what `power_cut` is called with after each cut.
  */
 #define ASEPTIC_SELFTEST_POWER_BACK UINT32_MAX
+
+#if defined(ASEPTIC_HOSTED)
+/**
+ * A connection to a server of the owner: TLS 1.3, both sides authenticated.
+ */
+typedef struct aseptic_channel aseptic_channel;
+#endif
+
+#if defined(ASEPTIC_HOSTED)
+/**
+ * All that a device stores, in one folder that is locked for as long as this lives: slots and counters sealed, keys
+ * encrypted.
+ */
+typedef struct aseptic_files aseptic_files;
+#endif
 
 /**
  * Bytes to read. `ptr` may be NULL only where `len` is 0.
@@ -2100,6 +2120,118 @@ aseptic_status aseptic_opener_forget(aseptic_device *device,
  * stays stored.
  */
 void aseptic_opener_wipe(aseptic_opener *opener);
+
+#if defined(ASEPTIC_HOSTED)
+/**
+ * Opens the folder `folder` (UTF-8), or makes it in one that exists, and gives in `files` what `aseptic_files_platform` makes a
+ * table of. `secret` has at least 32 random bytes from a place that is safer than the folder. `slot_size` is the size of each
+ * of the two program slots in bytes, a multiple of 4,096; 0 for a device that takes no updates.
+ *
+ * Ownership: the inputs are read during the call; end `files` with `aseptic_files_free`. Errors: SECRET_TOO_SHORT, SECRET_WRONG,
+ * FOLDER_BUSY while another process works on it, FILE_MISSING, FILE_DENIED, FILE_CORRUPT, DISK_FULL, MISUSE for slots of another
+ * size than before; `files` is NULL then. Threads: any. Power loss: the folder is as it was, or new and empty.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_files_new(aseptic_slice folder,
+                                 aseptic_slice secret,
+                                 uint64_t slot_size,
+                                 aseptic_files **files);
+#endif
+
+#if defined(ASEPTIC_HOSTED)
+/**
+ * Fills `platform` with a table over `files`, for `aseptic_device_init`.
+ *
+ * Ownership: `platform` is the caller's; `files` must outlive every device that is made of it. Errors: MISUSE; `platform` is left
+ * alone then. Threads: any. Power loss: nothing is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_files_platform(aseptic_files *files,
+                                      aseptic_platform *platform);
+#endif
+
+#if defined(ASEPTIC_HOSTED)
+/**
+ * Closes `files` and releases the folder. Does nothing to NULL.
+ *
+ * Ownership: `files` is gone afterwards. Errors: none. Threads: no device made of it may be in use. Power loss: what is stored
+ * stays stored.
+ */
+void aseptic_files_free(aseptic_files *files);
+#endif
+
+#if defined(ASEPTIC_HOSTED)
+/**
+ * Connects to `address` (host and port, UTF-8), shows `identity`, and gives the connection in `channel` and the verdict about the
+ * server in `peer`: it must serve ASEPTIC_PURPOSE_NETWORK and bear the DNS name `name`. No step of it waits longer than `limit_ms`
+ * milliseconds for the network.
+ *
+ * Ownership: the inputs are read during the call; end `channel` with `aseptic_channel_free`; `peer` must not move until
+ * `aseptic_peer_wipe`. Errors: NETWORK_FAILED, TLS_FAILED, PEER_ANONYMOUS, KEY_WRONG_USE for a birth identity, MISUSE where
+ * `identity` was replaced since it was loaded, those of `aseptic_peer_verify`; `channel` is NULL and `peer` zeroed then. Threads: as
+ * for all calls on a device, but the connection itself may then be used by another. Power loss: nothing is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_channel_connect(aseptic_device *device,
+                                       aseptic_identity *identity,
+                                       aseptic_slice address,
+                                       aseptic_slice name,
+                                       uint32_t limit_ms,
+                                       aseptic_channel **channel,
+                                       aseptic_peer *peer);
+#endif
+
+#if defined(ASEPTIC_HOSTED)
+/**
+ * Reads what has come, at most `out.cap` bytes, waiting for the first one; none when the server has closed the connection.
+ *
+ * Ownership: `out` is the caller's. Errors: NETWORK_FAILED, also where nothing came in time or the stream ended without its end
+ * being told; BUFFER_TOO_SMALL without room. Threads: one connection, one thread at a time. Power loss: nothing is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_channel_read(aseptic_channel *channel,
+                                    aseptic_buf *out);
+#endif
+
+#if defined(ASEPTIC_HOSTED)
+/**
+ * Sends all of `bytes`.
+ *
+ * Ownership: `bytes` is read during the call. Errors: NETWORK_FAILED, TLS_FAILED: free the connection then. Threads: one
+ * connection, one thread at a time. Power loss: nothing is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_channel_write(aseptic_channel *channel,
+                                     aseptic_slice bytes);
+#endif
+
+#if defined(ASEPTIC_HOSTED)
+/**
+ * Tells the server that nothing more will come, and closes the connection. Does nothing to NULL.
+ *
+ * Ownership: `channel` is gone afterwards. Errors: none. Threads: one connection, one thread at a time. Power loss: nothing is
+ * stored.
+ */
+void aseptic_channel_free(aseptic_channel *channel);
+#endif
+
+#if defined(ASEPTIC_HOSTED)
+/**
+ * Enrols with the registrar at `address` (host and port, UTF-8), whose certificate must bear the DNS name `name`, with the
+ * birth identity. `wait_seconds` becomes 0 when the new identity is stored, on probation; else call again after so long.
+ *
+ * Ownership: `workspace` is used during the call. Errors: those of `aseptic_enroller_begin` and `aseptic_enroller_step`,
+ * NETWORK_FAILED, TLS_FAILED, HTTP_MALFORMED; nothing that is stored changes then and `wait_seconds` is 0. Threads: as for all
+ * calls on a device; blocks for at most nine times `limit_ms`. Power loss: call it again; key and request stay the same.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_est_enrol(aseptic_device *device,
+                                 aseptic_workspace *workspace,
+                                 aseptic_slice address,
+                                 aseptic_slice name,
+                                 uint32_t limit_ms,
+                                 uint32_t *wait_seconds);
+#endif
 
 /**
  * Tries `platform` out, on the device itself, and tells `test` what is wrong with it; `findings` is how much. For whoever writes

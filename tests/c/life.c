@@ -1,11 +1,9 @@
 /* The whole life of a device by C functions alone, on the folder that is given. Factory, hospital and author sit at the other
- * end of standard input and output and speak in frames: four bytes of length, big endian, and the bytes. */
-#include "check.h"
+ * end of standard input and output. */
+#include "frames.h"
 #include "platform_posix.h"
 
 #include <string.h>
-
-enum { ROOM = 65536, CHAIN = 4 };
 
 static aseptic_platform platform;
 static aseptic_device device;
@@ -17,7 +15,6 @@ static aseptic_sender sender;
 static aseptic_opener opener;
 static aseptic_ticket ticket;
 static aseptic_update update;
-static uint8_t frames[CHAIN][ROOM];
 static uint8_t room[2 * ROOM];
 
 static const char SERVER[] = "est.hospital.example";
@@ -36,35 +33,6 @@ static aseptic_slice text(const char *string)
 static int same(aseptic_slice slice, const char *string)
 {
     return slice.len == strlen(string) && memcmp(slice.ptr, string, slice.len) == 0;
-}
-
-static void tell(const uint8_t *bytes, size_t len)
-{
-    uint8_t head[4] = { (uint8_t)(len >> 24), (uint8_t)(len >> 16), (uint8_t)(len >> 8), (uint8_t)len };
-    CHECK(fwrite(head, 1, 4, stdout) == 4);
-    CHECK(len == 0 || fwrite(bytes, 1, len, stdout) == len);
-    CHECK(fflush(stdout) == 0);
-}
-
-static aseptic_slice hear(unsigned frame)
-{
-    uint8_t head[4];
-    aseptic_slice slice = { frames[frame], 0 };
-    CHECK(fread(head, 1, 4, stdin) == 4);
-    slice.len = (size_t)head[0] << 24 | (size_t)head[1] << 16 | (size_t)head[2] << 8 | head[3];
-    CHECK(slice.len <= ROOM && fread(frames[frame], 1, slice.len, stdin) == slice.len);
-    return slice;
-}
-
-/* As many certificates as the first frame says. */
-static size_t hear_chain(aseptic_slice chain[CHAIN])
-{
-    size_t count = hear(0).ptr[0];
-    CHECK(count <= CHAIN);
-    for (unsigned i = 0; i < count; i++) {
-        chain[i] = hear(i);
-    }
-    return count;
 }
 
 static uint8_t stage(uint8_t which)

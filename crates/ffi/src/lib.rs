@@ -52,6 +52,13 @@ mod agreement;
 #[cfg(feature = "device")]
 mod opener;
 
+// Tier Hosted.
+#[cfg(feature = "hosted")]
+mod files;
+
+#[cfg(feature = "hosted")]
+mod channel;
+
 // For whoever writes a port.
 #[cfg(feature = "selftest")]
 mod selftest;
@@ -81,3 +88,5 @@ pub use trust::*;
 pub use update::*;
 #[cfg(feature = "device")]
 pub use {agreement::*, birth::*, enrol::*, identity::*, message::*, opener::*, peer::*, workspace::*};
+#[cfg(feature = "hosted")]
+pub use {channel::*, files::*};

@@ -19,28 +19,28 @@ use std::io::{Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout};
 
 /// The other end of the program's standard input and output.
-struct Line {
+pub(crate) struct Line {
     to: ChildStdin,
     from: ChildStdout,
 }
 
 impl Line {
-    fn new(child: &mut Child) -> Self {
+    pub(crate) fn new(child: &mut Child) -> Self {
         Self { to: child.stdin.take().unwrap(), from: child.stdout.take().unwrap() }
     }
 
-    fn tell(&mut self, bytes: &[u8]) {
+    pub(crate) fn tell(&mut self, bytes: &[u8]) {
         let length = u32::try_from(bytes.len()).unwrap();
         self.to.write_all(&[&length.to_be_bytes()[..], bytes].concat()).unwrap();
         self.to.flush().unwrap();
     }
 
-    fn tell_chain(&mut self, chain: &[Vec<u8>]) {
+    pub(crate) fn tell_chain(&mut self, chain: &[Vec<u8>]) {
         self.tell(&[u8::try_from(chain.len()).unwrap()]);
         chain.iter().for_each(|link| self.tell(link));
     }
 
-    fn hear(&mut self) -> Vec<u8> {
+    pub(crate) fn hear(&mut self) -> Vec<u8> {
         let mut head = [0; 4];
         self.from.read_exact(&mut head).expect("the program goes on");
         let mut bytes = vec![0; u32::from_be_bytes(head) as usize];

@@ -63,6 +63,11 @@ pub(crate) fn compiler() -> Command {
     words(&env::var("ASEPTIC_CC").unwrap_or_else(|_| "cc".to_owned()))
 }
 
+/// Whether the library that is linked has the functions of hosts; the one in `dist/` has not.
+pub(crate) fn hosted() -> bool {
+    env::var("ASEPTIC_LINK").is_err()
+}
+
 /// What cargo built of the library as a dependency of this test.
 pub(crate) fn beside(name: &str) -> PathBuf {
     let library = env::current_exe().unwrap().with_file_name(name);

@@ -24,9 +24,19 @@ pub(super) fn structures(header: &str) -> Vec<Structure<'_>> {
     found
 }
 
-/// The functions that the library exports: all that the header declares, but the one that a program defines.
+/// The functions that the library exports: all that the header declares without a condition, but the one that a program
+/// defines.
 pub(super) fn exported(header: &str) -> Vec<&str> {
-    let mut names: Vec<&str> = header.lines().filter_map(function).filter(|name| *name != "aseptic_fault").collect();
+    let mut hosted = false;
+    let mut names = Vec::new();
+    for line in header.lines() {
+        match line {
+            "#if defined(ASEPTIC_HOSTED)" => hosted = true,
+            "#endif" => hosted = false,
+            _ if hosted => {}
+            line => names.extend(function(line).filter(|name| *name != "aseptic_fault")),
+        }
+    }
     names.sort_unstable();
     names
 }
@@ -61,7 +71,8 @@ mod tests {
          uint32_t size;\n  const uint8_t *ptr;\n  uint8_t reserved[6];\n  aseptic_status (*key_public)(void *ctx,\n      \
                            uint8_t *usage);\n  void (*on_event)(void *ctx);\n} aseptic_table;\n\nextern void \
          aseptic_fault(void);\n\nASEPTIC_MUST_USE\naseptic_status aseptic_b(aseptic_table *table,\n                   \
-         uint8_t x);\nvoid aseptic_a(void);\n#define aseptic_macro(x)\n";
+         uint8_t x);\nvoid aseptic_a(void);\n#define aseptic_macro(x)\n#if \
+         defined(ASEPTIC_HOSTED)\nvoid aseptic_c(void);\n#endif\n";
 
     #[test]
     fn structures_and_functions_are_read() {

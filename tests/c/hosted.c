@@ -1,0 +1,109 @@
+/* A device whose platform is files and whose network is the library's own, in the folder that is given. Factory and hospital sit
+ * at the other end of standard input and output. */
+#define ASEPTIC_HOSTED
+#include "frames.h"
+
+#include <string.h>
+
+enum { SLOT_SIZE = 65536, PATIENCE_MS = 20000 };
+
+static aseptic_device device;
+static aseptic_workspace work;
+static aseptic_identity identity;
+static aseptic_peer peer;
+static uint8_t room[ROOM];
+
+static aseptic_slice text(const char *string)
+{
+    aseptic_slice slice = { (const uint8_t *)string, strlen(string) };
+    return slice;
+}
+
+static aseptic_files *start(const char *folder)
+{
+    aseptic_files *files = NULL, *other = NULL;
+    aseptic_platform platform;
+    CHECK(aseptic_files_new(text(folder), text("an easily guessed secret"), SLOT_SIZE, &files) == ASEPTIC_SECRET_TOO_SHORT);
+    CHECK(files == NULL);
+    CHECK(aseptic_files_new(text(folder), text("0123456789abcdef0123456789abcdef"), 100, &files) == ASEPTIC_MISUSE);
+    CHECK(aseptic_files_new(text(folder), text("0123456789abcdef0123456789abcdef"), SLOT_SIZE, &files) == ASEPTIC_OK);
+    CHECK(aseptic_files_new(text(folder), text("0123456789abcdef0123456789abcdef"), SLOT_SIZE, &other)
+          == ASEPTIC_FOLDER_BUSY);
+    CHECK(other == NULL && aseptic_files_platform(NULL, &platform) == ASEPTIC_MISUSE);
+    CHECK(aseptic_files_platform(files, NULL) == ASEPTIC_MISUSE);
+    CHECK(aseptic_files_platform(files, &platform) == ASEPTIC_OK);
+    CHECK(aseptic_device_init(&device, &platform, NULL) == ASEPTIC_OK);
+    return files;
+}
+
+static uint8_t stage(void)
+{
+    uint8_t found = 7;
+    CHECK(aseptic_identity_stage(&device, ASEPTIC_IDENTITY_LOCAL, &found) == ASEPTIC_OK);
+    return found;
+}
+
+int main(int count, char **words)
+{
+    aseptic_slice chain[CHAIN];
+    aseptic_buf out = { room, sizeof room, 0 };
+    aseptic_channel *channel = NULL;
+    uint32_t wait = 7;
+    uint8_t boot;
+    static const uint8_t type[] = { 0x2B, 0x06, 0x01, 0x04, 0x01, 0x83, 0xBD, 0x1F, 0x01 };
+    aseptic_device_name name = { text("PUMP-0001"), { type, sizeof type }, text("board 1"), { NULL, 0 } };
+    CHECK(count == 2);
+
+    aseptic_files *files = start(words[1]);
+    CHECK(aseptic_boot_state(&device, &boot) == ASEPTIC_OK && boot == ASEPTIC_BOOT_CONFIRMED);
+    CHECK(aseptic_trust_install(&device, ASEPTIC_MANUFACTURER, hear(0), ASEPTIC_PRESENCE_CONFIRMED) == ASEPTIC_OK);
+    CHECK(aseptic_birth_request(&device, &work, &name, &out) == ASEPTIC_OK);
+    tell(out.ptr, out.len);
+    size_t links = hear_chain(chain);
+    CHECK(aseptic_birth_install(&device, &work, chain, links) == ASEPTIC_OK);
+    CHECK(aseptic_trust_install(&device, ASEPTIC_OWNER, hear(0), ASEPTIC_PRESENCE_CONFIRMED) == ASEPTIC_OK);
+
+    aseptic_slice address = hear(0);
+    CHECK(aseptic_est_enrol(&device, &work, text("127.0.0.1:1"), text("est.hospital.example"), PATIENCE_MS, &wait)
+          == ASEPTIC_NETWORK_FAILED);
+    CHECK(wait == 0 && stage() == ASEPTIC_STAGE_PENDING);
+    CHECK(aseptic_est_enrol(&device, &work, address, text("est.hospital.example"), PATIENCE_MS, &wait) == ASEPTIC_OK);
+    CHECK(wait == 60);
+    tell(NULL, 0);
+    CHECK(hear(1).len == 0);
+    CHECK(aseptic_est_enrol(&device, &work, address, text("est.hospital.example"), PATIENCE_MS, &wait) == ASEPTIC_OK);
+    CHECK(wait == 0 && stage() == ASEPTIC_STAGE_PROBATION);
+
+    CHECK(aseptic_identity_load(&device, ASEPTIC_IDENTITY_BIRTH, &identity) == ASEPTIC_OK);
+    address = hear(0);
+    CHECK(aseptic_channel_connect(&device, &identity, address, text("net.hospital.example"), PATIENCE_MS, &channel, &peer)
+          == ASEPTIC_KEY_WRONG_USE);
+    CHECK(channel == NULL);
+    CHECK(aseptic_identity_load(&device, ASEPTIC_IDENTITY_LOCAL, &identity) == ASEPTIC_OK);
+    CHECK(aseptic_channel_connect(&device, &identity, text("127.0.0.1:1"), text("net.hospital.example"), PATIENCE_MS,
+                                  &channel, &peer) == ASEPTIC_NETWORK_FAILED);
+    CHECK(aseptic_channel_connect(&device, &identity, address, text("net.hospital.example"), PATIENCE_MS, &channel, &peer)
+          == ASEPTIC_OK);
+    CHECK(aseptic_channel_write(channel, text("hello")) == ASEPTIC_OK);
+    CHECK(aseptic_channel_read(channel, &out) == ASEPTIC_OK && out.len == 7 && memcmp(room, "welcome", 7) == 0);
+    CHECK(aseptic_channel_read(channel, &out) == ASEPTIC_OK && out.len == 0);
+    CHECK(aseptic_identity_confirm(&device, &work, &identity, &peer) == ASEPTIC_OK && stage() == ASEPTIC_STAGE_ACTIVE);
+    CHECK(aseptic_channel_write(NULL, text("hello")) == ASEPTIC_MISUSE);
+    CHECK(aseptic_channel_read(NULL, &out) == ASEPTIC_MISUSE);
+    aseptic_channel_free(channel);
+    aseptic_channel_free(NULL);
+
+    aseptic_device_wipe(&device);
+    aseptic_files_free(files);
+    aseptic_files_free(NULL);
+    CHECK(aseptic_files_new(text(words[1]), text("another secret of sufficient length"), SLOT_SIZE, &files)
+          == ASEPTIC_SECRET_WRONG);
+    files = start(words[1]);
+    CHECK(stage() == ASEPTIC_STAGE_ACTIVE);
+    aseptic_peer_wipe(&peer);
+    aseptic_identity_wipe(&identity);
+    aseptic_device_wipe(&device);
+    aseptic_files_free(files);
+    tell((const uint8_t *)"lived", 5);
+    return 0;
+}
