@@ -140,7 +140,8 @@ impl<'a> PathValidator<'a> {
         let policies = self.policies;
         let search = Search { suite, profile, leaf: &leaf, intermediates, anchors, usage, policies };
         let (validity, path) = search.in_time(now)?;
-        let name = leaf.device_serial().or_else(|| leaf.common_name()).unwrap_or_default();
+        let called = if purpose.of_devices() { None } else { leaf.common_name() };
+        let name = leaf.device_serial().or(called).unwrap_or_default();
         let key = match leaf.public_key() {
             Ok(key) => Some(key),
             // The rules saw that the suite has it, or that nobody asks.

@@ -63,6 +63,9 @@ impl Ca {
     pub(crate) fn issue(&self, leaf: &Leaf<'_>, key: &impl PublicKeyData) -> rcgen::Certificate {
         // The commonName of a server is a name that subjectAltName has.
         let mut params = parameters(leaf.dns.unwrap_or(leaf.name), leaf.until);
+        if leaf.dns.is_none() {
+            params.distinguished_name.push(DnType::from_oid(&[2, 5, 4, 5]), leaf.name);
+        }
         params.use_authority_key_identifier_extension = true;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = leaf.usage.iter().cloned().collect();

@@ -54,7 +54,9 @@ fn issue(params: CertificateParams, issuer: &Issued, alg: &'static SignatureAlgo
 }
 
 fn leaf() -> CertificateParams {
-    params("PUMP-0001", vec![KeyUsagePurpose::DigitalSignature])
+    let mut params = params("a pump", vec![KeyUsagePurpose::DigitalSignature]);
+    params.distinguished_name.push(DnType::from_oid(&[2, 5, 4, 5]), "PUMP-0001");
+    params
 }
 
 fn judge(suite: &Suite<'_>, chain: &[&[u8]], root: &[u8]) -> Result<Validity> {

@@ -58,9 +58,21 @@ fn hospital(name: &str) -> CertifiedIssuer<'static, KeyPair> {
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
+/// Of a server with a DNS name, or of a device, which has a serial number.
 fn certificate(ca: &CertifiedIssuer<'static, KeyPair>, name: &str, dns: Option<&str>, public: &[u8]) -> Vec<u8> {
+    let kind = if dns.is_some() { DnType::CommonName } else { DnType::from_oid(&[2, 5, 4, 5]) };
+    named(ca, kind, name, dns, public)
+}
+
+fn named(
+    ca: &CertifiedIssuer<'static, KeyPair>,
+    kind: DnType,
+    name: &str,
+    dns: Option<&str>,
+    public: &[u8],
+) -> Vec<u8> {
     let mut params = CertificateParams::default();
-    params.distinguished_name.push(DnType::CommonName, name);
+    params.distinguished_name.push(kind, name);
     params.use_authority_key_identifier_extension = true;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages =
@@ -122,6 +134,9 @@ fn a_sealed_observation_crosses_mutual_tls_and_is_opened_behind_the_relay() {
     // A certificate of somebody else's authority is not entered into the directory.
     let foreign = certificate(&hospital("Elsewhere"), "PUMP-0001", None, &pump_key);
     assert_eq!(adapter.register(&[&foreign], NOW).unwrap_err().reason(), Reason::PathUntrusted);
+    // Nor does anybody become a device by being called like one.
+    let nurse = named(&ca, DnType::CommonName, "PUMP-0001", None, &pump_key);
+    assert_eq!(adapter.register(&[&nurse], NOW).unwrap_err().reason(), Reason::CertificateProfile);
 }
 
 #[test]

@@ -74,6 +74,13 @@ impl Purpose {
         }
     }
 
+    /// Whether it is devices that do this: each is then known by the serial number in its certificate and by nothing else
+    /// (IEEE 802.1AR section 8.6). A commonName is whatever somebody was called.
+    #[must_use]
+    pub const fn of_devices(self) -> bool {
+        matches!(self, Self::Birth | Self::Telemetry | Self::Alarm | Self::Audit)
+    }
+
     /// Reads the number used on the wire and in C.
     pub fn from_u8(value: u8) -> Result<Self> {
         Self::ALL.into_iter().find(|purpose| *purpose as u8 == value).ok_or(Reason::NoPurpose)
@@ -157,7 +164,8 @@ pub enum Revocation {
 pub struct ValidatedPath<'c> {
     /// The key of the leaf; none if it is of an algorithm for certificates alone (RSA, P-384, ML-DSA).
     pub key: Option<PublicKey<'c>>,
-    /// The name of the leaf: the value of its subject's serialNumber, else of its commonName.
+    /// The name of the leaf: the value of its subject's serialNumber; where it need not be a device, else of its
+    /// commonName; empty if there is none.
     pub name: &'c [u8],
     /// Whether the chain is in date. A chain that is not yet valid by a trusted clock is an error, not a validity.
     pub validity: Validity,
@@ -352,8 +360,9 @@ impl<'a> Trust<'a> {
     }
 
     /// Judges the holder of a certificate chain (leaf first). [`Reason::Denied`] if any certificate of it has a denied key;
-    /// an anchor that has one is no anchor. An authentic chain that has expired, is revoked, or of which that is not known, is
-    /// accepted with a flag, or refused, as [`clinical::response`] says for the purpose.
+    /// an anchor that has one is no anchor. [`Reason::CertificateProfile`] for a leaf without serial number where only
+    /// devices speak. An authentic chain that has expired, is revoked, or of which that is not known, is accepted with a
+    /// flag, or refused, as [`clinical::response`] says for the purpose.
     pub fn verify_chain(
         &self,
         suite: &Suite<'_>,
@@ -375,6 +384,9 @@ impl<'a> Trust<'a> {
         }
         let anchors = anchors.get(..count).unwrap_or_default();
         let path = engine.validate(suite, chain, anchors, purpose, now)?;
+        if path.name.is_empty() && purpose.of_devices() {
+            return Err(Reason::CertificateProfile);
+        }
         let leaf = engine.public_key_info(chain.first().ok_or(Reason::PathUntrusted)?)?;
         let thumbprint = path.key.map_or_else(|| suite.sha256(&[leaf]), |key| key.thumbprint(suite))?;
         if self.denies(&thumbprint) {
