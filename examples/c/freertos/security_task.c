@@ -48,7 +48,7 @@ static aseptic_status pass_on(const observation *it)
 {
     aseptic_buf out = { sealed, sizeof sealed, 0 };
     aseptic_message message;
-    aseptic_status status = aseptic_identity_load(&device, &identity);
+    aseptic_status status = aseptic_identity_load(&device, ASEPTIC_IDENTITY_LOCAL, &identity);
     if (status != ASEPTIC_OK) {
         return status;
     }
