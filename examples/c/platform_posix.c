@@ -4,7 +4,7 @@
  * a power loss the old or the new content is there. Private keys are left to the library (`key_...` stays NULL), so they
  * lie in the slots: give the folder to the device's user alone. */
 #define _POSIX_C_SOURCE 200809L
-#include "platform_posix.h"
+#include "platform.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -311,7 +311,7 @@ static void on_event(void *ctx, aseptic_status reason, uint64_t detail)
     (void)fprintf(stderr, "event %d (%llu): %.*s\n", (int)reason, (unsigned long long)detail, (int)cause.len, (const char *)cause.ptr);
 }
 
-aseptic_status platform_posix(aseptic_platform *platform, const char *folder)
+aseptic_status platform_open(aseptic_platform *platform, const char *folder)
 {
     if (strlen(folder) > PATH_SIZE - NAME_SIZE) {
         return ASEPTIC_TOO_LARGE;

@@ -6,7 +6,7 @@
  *   pump FOLDER boot                after a restart: say what runs, and keep it if it is on trial
  *
  * The exit status is 0 for done, 1 for a refusal (the reason is printed), 2 for misuse. */
-#include "platform_posix.h"
+#include "platform.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -170,7 +170,7 @@ int main(int count, char **words)
     if (count < 3 || aseptic_abi_version() != ASEPTIC_ABI_VERSION) {
         return 2;
     }
-    aseptic_status status = platform_posix(&platform, words[1]);
+    aseptic_status status = platform_open(&platform, words[1]);
     if (status == ASEPTIC_OK) {
         status = aseptic_device_init(&device, &platform, NULL);
     }

@@ -1,7 +1,7 @@
 /* The whole life of a device by C functions alone, on the folder that is given. Factory, hospital and author sit at the other
  * end of standard input and output. */
 #include "frames.h"
-#include "platform_posix.h"
+#include "platform.h"
 
 #include <string.h>
 
@@ -296,7 +296,7 @@ static void software(void)
 
 int main(int count, char **words)
 {
-    CHECK(count == 2 && platform_posix(&platform, words[1]) == ASEPTIC_OK);
+    CHECK(count == 2 && platform_open(&platform, words[1]) == ASEPTIC_OK);
     start();
     factory();
     enrolment();

@@ -1,6 +1,6 @@
 /* Output buffers, on the device whose folder is given: it has an identity and knows a record adapter. */
 #include "check.h"
-#include "platform_posix.h"
+#include "platform.h"
 
 #include <string.h>
 
@@ -129,7 +129,7 @@ int main(int count, char **words)
     good.body = text("occlusion");
 
     CHECK(count == 2);
-    CHECK(platform_posix(&platform, words[1]) == ASEPTIC_OK);
+    CHECK(platform_open(&platform, words[1]) == ASEPTIC_OK);
     save = platform.store_save;
     platform.store_save = counted_save;
     CHECK(aseptic_device_init(&device, &platform, NULL) == ASEPTIC_OK);

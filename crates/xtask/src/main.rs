@@ -79,6 +79,9 @@ enum Chore {
         /// Write what a list under tests/abi holds anew, for review
         #[arg(long)]
         accept: bool,
+        /// Cut the power at every operation of the flash, not at every twentieth
+        #[arg(long)]
+        every_cut: bool,
     },
     /// Let other people's tools read what we write, and the reverse
     Interop,
@@ -104,7 +107,7 @@ fn main() -> Result<()> {
         Chore::State { against: Some(commit), .. } => state::against(&commit),
         Chore::State { .. } => state::run(),
         Chore::C => c::run(),
-        Chore::Firmware { accept } => firmware::run().and_then(|()| panics::run(accept)),
+        Chore::Firmware { accept, every_cut } => firmware::run(every_cut).and_then(|()| panics::run(accept)),
         Chore::Interop => interop::run(),
         Chore::Fuzz { seconds } => fuzz::run(seconds),
     }

@@ -27,7 +27,7 @@ pub(crate) fn run() -> Result<()> {
         ("tests", || shell::run(shell::cargo().args(["test", "--workspace", "--", "--show-output"]))),
         ("bare metal", bare_metal),
         ("c", c::run),
-        ("firmware", || firmware::run().and_then(|()| panics::run(false))),
+        ("firmware", || firmware::run(false).and_then(|()| panics::run(false))),
         ("rtos", rtos::run),
         ("abi", || abi::run(false)),
         ("state", state::run),
