@@ -9,6 +9,9 @@ static aseptic_device device;
 static aseptic_identity identity;
 static aseptic_sender sender;
 static aseptic_update update;
+static aseptic_workspace work;
+static aseptic_enroller enroller;
+static aseptic_opener opener;
 static unsigned entered;
 
 /* What firmware must not do: call the library from a platform function, here with everything that is in use. */
@@ -19,6 +22,9 @@ static void call_back(void)
     memory.before = NULL;
     CHECK(aseptic_boot_state(&device, &boot) == ASEPTIC_MISUSE && boot == 0);
     CHECK(aseptic_device_set_use(&device, ASEPTIC_USE_IDLE) == ASEPTIC_MISUSE);
+    CHECK(aseptic_identity_stage(&device, ASEPTIC_IDENTITY_BIRTH, &boot) == ASEPTIC_MISUSE && boot == 0);
+    CHECK(aseptic_agreement_renew(&device, &work) == ASEPTIC_MISUSE);
+    CHECK(aseptic_enroller_begin(&device, &work, &enroller) == ASEPTIC_MISUSE);
     aseptic_device_wipe(&device);
     memory.before = call_back;
 }
@@ -38,6 +44,11 @@ static void out_of_order(void)
     CHECK(aseptic_identity_name(&identity, &out) == ASEPTIC_MISUSE);
     CHECK(aseptic_message_seal(&device, &identity, &sender, &message, &out) == ASEPTIC_MISUSE);
     CHECK(aseptic_trust_update(&device, ASEPTIC_OWNER, bytes) == ASEPTIC_TRUST_MISSING);
+    CHECK(aseptic_birth_install(&device, &work, &bytes, 1) == ASEPTIC_NOT_PROVISIONED);
+    CHECK(aseptic_enroller_begin(&device, &work, &enroller) == ASEPTIC_OWNER_ROOT_MISSING);
+    CHECK(aseptic_opener_init(&device, 1u << ASEPTIC_COMMAND, &opener) == ASEPTIC_MISUSE);
+    CHECK(aseptic_identity_load(&device, ASEPTIC_IDENTITY_BIRTH, &identity) == ASEPTIC_NOT_PROVISIONED);
+    CHECK(aseptic_identity_load(&device, ASEPTIC_IDENTITY_FALLBACK, &identity) == ASEPTIC_NOT_PROVISIONED);
     CHECK(aseptic_update_step(&device, &update, &boot) == ASEPTIC_MISUSE && boot == 0);
     CHECK(aseptic_update_offset(&update, &offset, &missing) == ASEPTIC_MISUSE);
     CHECK(aseptic_update_feed(&device, &update, bytes) == ASEPTIC_MISUSE);
@@ -66,6 +77,10 @@ static void failing_platform(void)
         CHECK(aseptic_identity_load(&device, ASEPTIC_IDENTITY_LOCAL, &identity) != ASEPTIC_OK);
         CHECK(aseptic_sender_init(&device, &sender) != ASEPTIC_OK);
         CHECK(aseptic_boot_confirm(&device, 0) != ASEPTIC_OK);
+        CHECK(aseptic_identity_stage(&device, ASEPTIC_IDENTITY_BIRTH, &boot) != ASEPTIC_OK && boot == 0);
+        CHECK(aseptic_agreement_renew(&device, &work) != ASEPTIC_OK);
+        CHECK(aseptic_opener_init(&device, 1u << ASEPTIC_COMMAND, &opener) != ASEPTIC_OK);
+        CHECK(aseptic_enroller_begin(&device, &work, &enroller) != ASEPTIC_OK);
     }
     memory.fault = ASEPTIC_OK;
     CHECK(memory.changes == 0);
