@@ -29,6 +29,11 @@ fn a_port_is_tried_out_and_its_defects_named() {
 }
 
 #[test]
+fn the_template_of_a_port_compiles_and_pretends_nothing() {
+    passes("template", &[]);
+}
+
+#[test]
 fn calls_out_of_order_are_refused() {
     passes("order", &[]);
 }

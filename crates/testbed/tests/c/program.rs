@@ -50,7 +50,7 @@ pub(crate) fn spawn(name: &str, folder: &Path) -> Child {
 
 fn test(name: &str) -> Command {
     let source = format!("tests/c/{name}.c");
-    started(name, &[&source, "tests/c/ram.c", "examples/c/platform_posix.c"])
+    started(name, &[&source, "tests/c/ram.c", "examples/c/platform_posix.c", "examples/c/platform_template.c"])
 }
 
 /// The root of the repository.
