@@ -2,6 +2,9 @@
 //!
 //! Local therapy and local alarms are not in the table. They never ask.
 
+use crate::Result;
+use crate::reason::Reason;
+
 /// What the device is being used for, told by the application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -73,15 +76,49 @@ pub enum Failure {
     PeerUnknown = 6,
 }
 
-/// What to do about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What to do about it, the strictest last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
 pub enum Response {
     /// Go on and mark the result as degraded.
-    Flag,
+    Flag = 0,
     /// Keep it and tell a person.
-    Hold,
+    Hold = 1,
     /// Do not do it.
-    Refuse,
+    Refuse = 2,
+}
+
+/// Another response than the default, as the owner of a device has signed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Override<'a> {
+    /// The numbers of [`Path`], [`Failure`] and [`Response`].
+    pub cell: [u8; 3],
+    /// Why, for whoever reads it later; not empty.
+    pub justification: &'a str,
+}
+
+impl Override<'_> {
+    /// What to do, if this is about `failure` on `path`.
+    #[must_use]
+    pub fn response(&self, path: Path, failure: Failure) -> Option<Response> {
+        let [row, column, response] = self.cell;
+        let here = row == path as u8 && column == failure as u8;
+        [Flag, Hold, Refuse].get(usize::from(response)).copied().filter(|_| here)
+    }
+
+    /// [`Reason::TrustPurpose`] for one that loosens a response where only tightening is allowed: what changes the device
+    /// (commands, configuration, software), and anything that is forged. [`Reason::TrustMalformed`] for a row, a column or a
+    /// response that does not exist, and for one without a justification.
+    pub fn check(&self) -> Result<()> {
+        let [path, failure, response] = self.cell;
+        let row = MATRIX.get(usize::from(path)).ok_or(Reason::TrustMalformed)?;
+        let default = *row.get(usize::from(failure)).ok_or(Reason::TrustMalformed)?;
+        if response > Refuse as u8 || self.justification.trim().is_empty() {
+            return Err(Reason::TrustMalformed);
+        }
+        let tightens = matches!(path, 2..=4) || failure == Failure::Forged as u8;
+        if tightens && response < default as u8 { Err(Reason::TrustPurpose) } else { Ok(()) }
+    }
 }
 
 const PATHS: usize = 6;

@@ -32,6 +32,8 @@ pub const TRUST_STORE: usize = 3072;
 pub const TRUST_DENIED: usize = 16;
 /// Keys of the software key store: birth, local, pending, agreement, and as many again for a renewal under way.
 pub const SOFT_KEYS: u32 = 16;
+/// Responses that one owner changes.
+pub const OVERRIDES: usize = 8;
 /// Keys that may sign a trust store.
 pub const TRUST_SIGNERS: usize = 8;
 /// Certificates in a chain, leaf included; the budget of signature checks on a Cortex-M4 is counted in seconds.

@@ -58,17 +58,10 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind of record, in the order of the numbers.
+    #[rustfmt::skip]
     pub const ALL: [Self; 11] = [
-        Self::TimeFloor,
-        Self::TrustManufacturer,
-        Self::TrustOwner,
-        Self::BirthIdentity,
-        Self::LocalIdentity,
-        Self::UpdateJournal,
-        Self::UpdateConfirmed,
-        Self::SenderSequence,
-        Self::ReplayWindows,
-        Self::AgreementKey,
+        Self::TimeFloor, Self::TrustManufacturer, Self::TrustOwner, Self::BirthIdentity, Self::LocalIdentity,
+        Self::UpdateJournal, Self::UpdateConfirmed, Self::SenderSequence, Self::ReplayWindows, Self::AgreementKey,
         Self::RevocationNumbers,
     ];
 

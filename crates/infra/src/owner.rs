@@ -21,6 +21,7 @@ use crate::error::While;
 use crate::trust::Memory;
 use crate::{Error, Result};
 use aseptic_certs::Certificate;
+use aseptic_core::clinical::{Failure, Override, Path, Response};
 use aseptic_core::cose::{self, Headers, Signer};
 use aseptic_core::crypto::{PublicKey, Suite};
 use aseptic_core::trust::{self, Authority, Entry, Material, PhysicalPresence, Purpose, Purposes, StoreContent};
@@ -36,6 +37,7 @@ pub struct Store<'a> {
     signers: Vec<PublicKey<'a>>,
     entries: Vec<Entry<'a>>,
     denied: Vec<[u8; 32]>,
+    overrides: Vec<Override<'a>>,
 }
 
 impl<'a> Store<'a> {
@@ -50,6 +52,7 @@ impl<'a> Store<'a> {
             signers: Vec::new(),
             entries: Vec::new(),
             denied: Vec::new(),
+            overrides: Vec::new(),
         }
     }
 
@@ -93,6 +96,14 @@ impl<'a> Store<'a> {
         self
     }
 
+    /// Changes the response to `failure` on `path`, for a reason that is kept with it. What changes the device (commands,
+    /// configuration, software) can only be tightened.
+    #[must_use]
+    pub fn respond(mut self, path: Path, failure: Failure, response: Response, justification: &'a str) -> Self {
+        self.overrides.push(Override { cell: [path as u8, failure as u8, response as u8], justification });
+        self
+    }
+
     /// Signs the store with each of `keys` and gives the object that a device installs.
     ///
     /// The object is installed in a device made of memory before it is handed out, so what a device would refuse comes
@@ -109,6 +120,7 @@ impl<'a> Store<'a> {
             signers: &self.signers,
             entries: &self.entries,
             denied: &self.denied,
+            overrides: &self.overrides,
         };
         let mut payload = [0; limits::TRUST_STORE];
         let length = content.encode(&mut payload).map_err(too_large)?;

@@ -51,6 +51,7 @@ impl Cast {
             signers,
             entries,
             denied: &[],
+            overrides: &[],
         };
         change(&mut content);
         signed(&content, by)
@@ -486,4 +487,73 @@ fn an_anchor_that_cannot_serve_its_purpose_does_not_keep_a_store_from_stranding(
             true => update_owner(&bench, &object).unwrap(),
         }
     }
+}
+
+#[test]
+fn the_owner_changes_responses_with_a_justification_and_loosens_none_that_changes_the_device() {
+    use aseptic_core::clinical::{Failure, Override, Path, Response, response};
+    let cast = Cast::new();
+    let by = [&cast.a, &cast.b];
+    let all = |number: u8| {
+        let change =
+            |path: u8, failure: u8, response: u8| Override { cell: [path, failure, response], justification: "r" };
+        (0..7).flat_map(move |path| (0..8).map(move |failure| change(path, failure, number)))
+    };
+    let (mut taken, mut refusals) = (0, 0);
+    for change in (0..4).flat_map(all) {
+        let bench = with(StoreModel::Atomic, &[&cast.plain(1)]);
+        let changes = [change];
+        let changes: &'static [Override<'static>] = Box::leak(Box::new(changes));
+        let object = cast.store(2, &by, |content| content.overrides = changes);
+        let [path, failure, number] = change.cell;
+        let exists = path < 6 && failure < 7 && number < 3;
+        let rows =
+            [Path::ObservationOut, Path::AlarmOut, Path::CommandIn, Path::ConfigurationIn, Path::UpdateIn, Path::Enrol];
+        let columns = [
+            Failure::PeerExpired,
+            Failure::PeerLongExpired,
+            Failure::PeerRevoked,
+            Failure::OwnExpired,
+            Failure::Forged,
+            Failure::ListAgeing,
+            Failure::PeerUnknown,
+        ];
+        let wanted = [Response::Flag, Response::Hold, Response::Refuse];
+        if !exists {
+            refused(&bench, &object, Reason::TrustMalformed);
+            refusals += 1;
+            continue;
+        }
+        let (row, column) = (rows[usize::from(path)], columns[usize::from(failure)]);
+        let (new, default) = (wanted[usize::from(number)], response(row, column));
+        let changes_device = matches!(row, Path::CommandIn | Path::ConfigurationIn | Path::UpdateIn);
+        if (changes_device || column == Failure::Forged) && new < default {
+            refused(&bench, &object, Reason::TrustPurpose);
+            refusals += 1;
+            continue;
+        }
+        update_owner(&bench, &object).unwrap();
+        let mut buffers = TrustBuffers::new();
+        let trust = Trust::load(&bench.platform(), &mut buffers).unwrap();
+        for (at, other) in rows.into_iter().flat_map(|row| columns.map(|column| (row, column))).enumerate() {
+            let here = at == usize::from(path) * 7 + usize::from(failure);
+            let expected = if here { new } else { response(other.0, other.1) };
+            assert_eq!(trust.response(other.0, other.1), expected, "{change:?} at {other:?}");
+        }
+        taken += 1;
+    }
+    println!("{taken} changes of the matrix taken, {refusals} refused");
+    let bench = with(StoreModel::Atomic, &[&cast.plain(1)]);
+    let silent: &[Override<'_>] = &[Override { cell: [0, 0, 2], justification: " " }];
+    refused(&bench, &cast.store(2, &by, |content| content.overrides = silent), Reason::TrustMalformed);
+    let good: &[Override<'_>] = &[Override { cell: [0, 0, 2], justification: "ward 7 keeps no expired sender" }];
+    // The maker has no say in it, and nobody changes it without the owner's keys.
+    let makers = cast.store(2, &by, |content| {
+        content.authority = Authority::Manufacturer;
+        content.entries = &[];
+        content.overrides = good;
+    });
+    refused(&bench, &makers, Reason::TrustMalformed);
+    refused(&bench, &cast.store(2, &[&cast.a], |content| content.overrides = good), Reason::TrustThreshold);
+    update_owner(&bench, &cast.store(2, &by, |content| content.overrides = good)).unwrap();
 }

@@ -6,11 +6,15 @@ use aseptic_core::cbor::{Key, Reader, Rules};
 use aseptic_core::trust::{Purpose, Purposes};
 use aseptic_core::{Reason, Result};
 
-/// Whether the bytes begin as the content of a trust store does: eight entries, a format and an authority.
+/// Whether the bytes begin as the content of a trust store does: eight or nine entries, a format and an authority.
 pub(crate) fn is_one(bytes: &[u8]) -> bool {
     let mut reader = Reader::new(bytes, Rules::Received);
     let Ok(map) = reader.map() else { return false };
-    map.left() == 8 && reader.int() == Ok(1) && reader.uint().is_ok() && reader.int() == Ok(2) && reader.uint().is_ok()
+    matches!(map.left(), 8 | 9)
+        && reader.int() == Ok(1)
+        && reader.uint().is_ok()
+        && reader.int() == Ok(2)
+        && reader.uint().is_ok()
 }
 
 /// The content of a trust store, or an error if it is none.
@@ -18,7 +22,7 @@ pub(crate) fn node(payload: &[u8]) -> Result<Node> {
     let mut reader = Reader::new(payload, Rules::Deterministic);
     let mut map = reader.map()?;
     let mut children = Vec::new();
-    if map.left() != 8 {
+    if !matches!(map.left(), 8 | 9) {
         return Err(Reason::TrustMalformed);
     }
     while let Some(Key::Int(label)) = map.next(&mut reader)? {
@@ -32,6 +36,7 @@ pub(crate) fn node(payload: &[u8]) -> Result<Node> {
             6 => list(&mut reader, "signers", signer)?,
             7 => list(&mut reader, "entries", entry)?,
             8 => list(&mut reader, "denied", |reader| Ok(Node::bytes("thumbprint", reader.bytes()?)))?,
+            9 => list(&mut reader, "changed responses", response)?,
             _ => return Err(Reason::TrustMalformed),
         });
     }
@@ -72,6 +77,26 @@ fn entry(reader: &mut Reader<'_>) -> Result<Node> {
     };
     let name = String::from_utf8_lossy(name);
     Ok(Node::new("entry", name, vec![what]).meaning(format!("may: {}", may.join(", "))))
+}
+
+fn response(reader: &mut Reader<'_>) -> Result<Node> {
+    const PATHS: [&str; 6] = ["observations", "alarms", "commands", "configuration", "updates", "enrolment"];
+    const FAILURES: [&str; 7] = [
+        "expired",
+        "long expired",
+        "revoked",
+        "own certificate expired",
+        "forged",
+        "revocation list ageing",
+        "revocation unknown",
+    ];
+    const RESPONSES: [&str; 3] = ["flag", "hold", "refuse"];
+    reader.array_exact(2)?;
+    let [path, failure, response] = *reader.array_of::<3>()?;
+    let word = |words: &[&'static str], number: u8| words.get(usize::from(number)).copied().unwrap_or("unknown");
+    let why = reader.text()?.to_owned();
+    let name = format!("{}, {}", word(&PATHS, path), word(&FAILURES, failure));
+    Ok(Node::leaf(name, word(&RESPONSES, response)).meaning(why))
 }
 
 fn list(reader: &mut Reader<'_>, name: &str, item: impl Fn(&mut Reader<'_>) -> Result<Node>) -> Result<Node> {

@@ -48,17 +48,10 @@ pub enum Purpose {
 
 impl Purpose {
     /// Every purpose, in the order of the numbers.
+    #[rustfmt::skip]
     pub const ALL: [Self; 10] = [
-        Self::Birth,
-        Self::UpdateInstall,
-        Self::Enrolment,
-        Self::Network,
-        Self::Receive,
-        Self::Telemetry,
-        Self::Alarm,
-        Self::Audit,
-        Self::Command,
-        Self::Configuration,
+        Self::Birth, Self::UpdateInstall, Self::Enrolment, Self::Network, Self::Receive,
+        Self::Telemetry, Self::Alarm, Self::Audit, Self::Command, Self::Configuration,
     ];
 
     /// The row of the response matrix that judges an imperfect peer of this purpose.
@@ -228,11 +221,7 @@ pub struct VerifiedPeer {
 }
 
 impl VerifiedPeer {
-    fn mint(purpose: Purpose, key: PublicKey<'_>, name: &[u8], degraded: Option<Reason>) -> Result<Self> {
-        Self::of(purpose, Some(key.alg()), key.bytes(), name, degraded)
-    }
-
-    fn of(purpose: Purpose, alg: Option<KeyAlg>, key: &[u8], name: &[u8], degraded: Option<Reason>) -> Result<Self> {
+    fn mint(purpose: Purpose, alg: Option<KeyAlg>, key: &[u8], name: &[u8], degraded: Option<Reason>) -> Result<Self> {
         let mut peer = Self {
             purpose,
             alg,
@@ -351,7 +340,7 @@ impl<'a> Trust<'a> {
             }
             match message.verify(suite, key, aad, detached) {
                 Ok(()) if self.denies(&thumbprint) => return Err(Reason::Denied),
-                Ok(()) => return VerifiedPeer::mint(purpose, key, entry.name, None),
+                Ok(()) => return VerifiedPeer::mint(purpose, Some(key.alg()), key.bytes(), entry.name, None),
                 Err(reason) if message.header.kid.is_some() => failure = reason,
                 Err(_) => {}
             }
@@ -362,7 +351,7 @@ impl<'a> Trust<'a> {
     /// Judges the holder of a certificate chain (leaf first). [`Reason::Denied`] if any certificate of it has a denied key;
     /// an anchor that has one is no anchor. [`Reason::CertificateProfile`] for a leaf without serial number where only
     /// devices speak. An authentic chain that has expired, is revoked, or of which that is not known, is accepted with a
-    /// flag, or refused, as [`clinical::response`] says for the purpose.
+    /// flag, or refused, as [`Trust::response`] says for the purpose.
     pub fn verify_chain(
         &self,
         suite: &Suite<'_>,
@@ -400,12 +389,20 @@ impl<'a> Trust<'a> {
         let (alg, key) = path.key.map_or((None, &thumbprint[..]), |key| (Some(key.alg()), key.bytes()));
         let mut degraded = None;
         for (failure, reason) in path.imperfections() {
-            match clinical::response(purpose.path(), failure) {
+            match self.response(purpose.path(), failure) {
                 Response::Flag => degraded = Some(reason),
                 Response::Hold | Response::Refuse => return Err(reason),
             }
         }
-        VerifiedPeer::of(purpose, alg, key, path.name, degraded)
+        VerifiedPeer::mint(purpose, alg, key, path.name, degraded)
+    }
+
+    /// The response to `failure` on `path`: the owner's, where its store changes it, else the default.
+    #[must_use]
+    pub fn response(&self, path: Path, failure: Failure) -> Response {
+        let changes = self.stores.iter().flatten().flat_map(|store| store.overrides.iter().flatten());
+        let changed = changes.filter_map(|change| change.response(path, failure)).max();
+        changed.unwrap_or_else(|| clinical::response(path, failure))
     }
 
     /// The pinned key of the named entry with `purpose`; for keys that encrypt, where there is no signature to verify.
@@ -420,7 +417,7 @@ impl<'a> Trust<'a> {
         if self.denies(&key.thumbprint(suite)?) {
             return Err(Reason::Denied);
         }
-        VerifiedPeer::mint(purpose, key, entry.name, None)
+        VerifiedPeer::mint(purpose, Some(key.alg()), key.bytes(), entry.name, None)
     }
 
     fn granted(&self, purpose: Purpose) -> impl Iterator<Item = &Entry<'a>> {

@@ -4,11 +4,13 @@
 //! { 1: format (1), 2: authority, 3: version, 4: issued (seconds since 1970), 5: threshold,
 //!   6: [ + [key algorithm, key bytes] ],                     who may sign the next version
 //!   7: [ * [purposes, name, key algorithm or 0, key bytes or DER certificate] ],
-//!   8: [ * thumbprint ] }                                     denied keys
+//!   8: [ * thumbprint ],                                      denied keys
+//!   ? 9: [ + [path failure response, justification] ] }       responses that the owner changes
 //! ```
 
 use super::{Purpose, Purposes};
 use crate::cbor::{Key, Reader, Rules, Writer};
+use crate::clinical::Override;
 use crate::cose::{Sign, SignLayer};
 use crate::crypto::{KeyAlg, PublicKey, Suite};
 use crate::platform::{Counter, Platform};
@@ -117,13 +119,16 @@ pub struct StoreContent<'a> {
     pub entries: &'a [Entry<'a>],
     /// Thumbprints of keys that are refused whatever vouches for them.
     pub denied: &'a [[u8; 32]],
+    /// Responses of the matrix that the owner changes; devices before release 0.2 refuse a store that has any.
+    pub overrides: &'a [Override<'a>],
 }
 
 impl StoreContent<'_> {
     /// Writes the payload to be signed; gives its length. Reading it back checks it.
     pub fn encode(&self, out: &mut [u8]) -> Result<usize> {
         let mut writer = Writer::new(out);
-        writer.map(8).int(1).uint(FORMAT).int(2).uint(u64::from(self.authority as u8)).int(3).uint(self.version);
+        writer.map(if self.overrides.is_empty() { 8 } else { 9 });
+        writer.int(1).uint(FORMAT).int(2).uint(u64::from(self.authority as u8)).int(3).uint(self.version);
         writer.int(4).uint(self.issued).int(5).uint(self.threshold).int(6).array(self.signers.len());
         for key in self.signers {
             writer.array(2).uint(u64::from(key.alg() as u8)).bytes(key.bytes());
@@ -139,6 +144,12 @@ impl StoreContent<'_> {
         writer.int(8).array(self.denied.len());
         for thumbprint in self.denied {
             writer.bytes(thumbprint);
+        }
+        if !self.overrides.is_empty() {
+            writer.int(9).array(self.overrides.len());
+            for change in self.overrides {
+                writer.array(2).bytes(&change.cell).text(change.justification);
+            }
         }
         writer.finish().map(|bytes| bytes.len())
     }
@@ -157,6 +168,7 @@ pub struct TrustStore<'a> {
     pub(super) signers: [Option<PublicKey<'a>>; limits::TRUST_SIGNERS],
     entries: [Option<Entry<'a>>; limits::TRUST_ENTRIES],
     denied: [Option<&'a [u8; 32]>; limits::TRUST_DENIED],
+    pub(super) overrides: [Option<Override<'a>>; limits::OVERRIDES],
 }
 
 impl<'a> TrustStore<'a> {
@@ -229,7 +241,8 @@ impl<'a> TrustStore<'a> {
             *place = Some(*entry);
         }
         let (signers, denied) = ([None; limits::TRUST_SIGNERS], [None; limits::TRUST_DENIED]);
-        Ok(Self { authority, version: 0, issued: 0, threshold: u64::MAX, signers, entries, denied })
+        let overrides = [None; limits::OVERRIDES];
+        Ok(Self { authority, version: 0, issued: 0, threshold: u64::MAX, signers, entries, denied, overrides })
     }
 }
 
@@ -265,12 +278,23 @@ fn parse(payload: &[u8]) -> Result<TrustStore<'_>> {
     let entries = list(&mut reader, |reader| entry(reader, authority))?;
     field(&mut reader, 8)?;
     let denied = list(&mut reader, |reader| reader.array_of::<32>())?;
+    let mut overrides = [None; limits::OVERRIDES];
     if map.left() != 0 {
-        return Err(Reason::TrustMalformed);
+        let (Some(Key::Int(9)), Authority::Owner) = (map.next(&mut reader)?, authority) else {
+            return Err(Reason::TrustMalformed);
+        };
+        overrides = list(&mut reader, |reader| {
+            reader.array_exact(2)?;
+            let change = Override { cell: *reader.array_of::<3>()?, justification: reader.text()? };
+            change.check().map(|()| change)
+        })?;
+        if overrides.first() == Some(&None) || map.left() != 0 {
+            return Err(Reason::TrustMalformed);
+        }
     }
     reader.end()?;
 
-    let store = TrustStore { authority, version, issued, threshold, signers, entries, denied };
+    let store = TrustStore { authority, version, issued, threshold, signers, entries, denied, overrides };
     let count = store.signers().count();
     let doubled = store.signers().enumerate().any(|(at, key)| store.signers().take(at).any(|other| other == key));
     let reachable = u64::try_from(count).is_ok_and(|count| (1..=count).contains(&threshold));

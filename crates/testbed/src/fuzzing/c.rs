@@ -119,6 +119,7 @@ fn store(author: &KeyPair, version: u64) -> Vec<u8> {
             material: Material::Key(author.public()),
         }],
         denied: &[],
+        overrides: &[],
     };
     signed(&content, &[author])
 }

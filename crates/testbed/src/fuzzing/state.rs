@@ -126,6 +126,7 @@ fn store(signers: &[KeyPair; 3], adapter: &KeyPair, version: u64, threshold: u64
             Entry { purposes, name: b"root", material: Material::Certificate(&[0x30, 0x03, 0x02, 0x01, 0x01]) },
         ],
         denied,
+        overrides: &[],
     };
     signed(&content, &[&signers[0], &signers[2]])
 }
