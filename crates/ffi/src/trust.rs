@@ -3,7 +3,8 @@
 use crate::abi::{Place, aseptic_slice, aseptic_status, call, output_apart, state};
 use crate::device::{Parts, aseptic_device};
 use crate::time;
-use aseptic_core::trust::{self, Authority, PhysicalPresence};
+use aseptic_core::platform::Platform;
+use aseptic_core::trust::{self, Authority, PhysicalPresence, TrustStore};
 use aseptic_core::{Reason, Result};
 
 /// Trust store of the maker of the device.
@@ -92,13 +93,20 @@ pub unsafe extern "C" fn aseptic_trust_version(
 
 /// The store is installed and its date is signed: it is not earlier than that. A date that cannot be believed, or not be
 /// stored, is told as an event and changes nothing.
+#[inline(never)]
 fn dated(parts: Parts<'_>, authority: Authority) -> Result<()> {
-    let (platform, _, trust) = parts.load_trust()?;
-    let issued = trust.store(authority)?.issued;
+    let Parts { platform, memory, .. } = parts;
+    let issued = issued(&platform, authority, &mut memory.scratch)?;
     if let Err(reason) = time::raise(&platform, issued) {
         platform.event(reason, issued);
     }
     Ok(())
+}
+
+/// Apart from its caller, whose stack is needed for more.
+#[inline(never)]
+fn issued(platform: &Platform<'_>, authority: Authority, scratch: &mut [u8]) -> Result<u64> {
+    Ok(TrustStore::load(platform, authority, scratch)?.ok_or(Reason::TrustMissing)?.issued)
 }
 
 fn authority_from(number: u8) -> Result<Authority> {

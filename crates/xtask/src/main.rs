@@ -14,6 +14,7 @@ mod rtos;
 mod sbom;
 mod setup;
 mod shell;
+mod sizes;
 mod source;
 mod state;
 mod test;
@@ -76,6 +77,9 @@ enum Chore {
     C,
     /// Build the library for microcontrollers, prove that it cannot panic, and run C firmware around it in QEMU
     Firmware {
+        /// Print flash, RAM, stack and instructions, and fail where they grew
+        #[arg(long)]
+        sizes: bool,
         /// Write what a list under tests/abi holds anew, for review
         #[arg(long)]
         accept: bool,
@@ -107,7 +111,8 @@ fn main() -> Result<()> {
         Chore::State { against: Some(commit), .. } => state::against(&commit),
         Chore::State { .. } => state::run(),
         Chore::C => c::run(),
-        Chore::Firmware { accept, every_cut } => firmware::run(every_cut).and_then(|()| panics::run(accept)),
+        Chore::Firmware { sizes: true, accept, .. } => sizes::run(accept),
+        Chore::Firmware { accept, every_cut, .. } => firmware::run(every_cut).and_then(|()| panics::run(accept)),
         Chore::Interop => interop::run(),
         Chore::Fuzz { seconds } => fuzz::run(seconds),
     }

@@ -1,6 +1,6 @@
 //! Everything that CI runs, in the order in which it fails fastest.
 
-use crate::{abi, c, dependencies, firmware, fuzz, header, interop, panics, rtos, setup, shell, state};
+use crate::{abi, c, dependencies, firmware, fuzz, header, interop, panics, rtos, setup, shell, sizes, state};
 use anyhow::{Result, bail};
 use std::time::Instant;
 
@@ -27,7 +27,7 @@ pub(crate) fn run() -> Result<()> {
         ("tests", || shell::run(shell::cargo().args(["test", "--workspace", "--", "--show-output"]))),
         ("bare metal", bare_metal),
         ("c", c::run),
-        ("firmware", || firmware::run(false).and_then(|()| panics::run(false))),
+        ("firmware", || firmware::run(false).and_then(|()| panics::run(false)).and_then(|()| sizes::run(false))),
         ("rtos", rtos::run),
         ("abi", || abi::run(false)),
         ("state", state::run),

@@ -51,7 +51,7 @@ pub fn install(
     _presence: PhysicalPresence,
     buffer: &mut [u8],
 ) -> Result<()> {
-    if TrustStore::load(platform, authority, buffer)?.is_some() {
+    if exists(platform, authority, buffer)? {
         return Err(Reason::TrustExists);
     }
     let signed = Sign::parse(object)?;
@@ -92,6 +92,12 @@ pub fn update(
         return Err(Reason::TrustWouldStrand);
     }
     store(platform, &offered, object, buffer)
+}
+
+/// Apart from its caller, whose stack has no room for a second store.
+#[inline(never)]
+fn exists(platform: &Platform<'_>, authority: Authority, buffer: &mut [u8]) -> Result<bool> {
+    Ok(TrustStore::load(platform, authority, buffer)?.is_some())
 }
 
 /// What must hold for an object whoever signed it.
