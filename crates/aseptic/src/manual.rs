@@ -15,6 +15,9 @@ pub mod porting {}
 #[doc = include_str!("../manual/stored_formats.md")]
 pub mod stored_formats {}
 
+#[doc = include_str!("../manual/firmware.md")]
+pub mod firmware {}
+
 #[doc = include_str!("../manual/support.md")]
 pub mod support {}
 
@@ -30,4 +33,6 @@ pub mod decisions {
     pub mod lines_of_core {}
     #[doc = include_str!("../manual/decisions/2026-11-23-fewer-key-methods.md")]
     pub mod fewer_key_methods {}
+    #[doc = include_str!("../manual/decisions/2026-11-24-p256-in-assembler.md")]
+    pub mod p256_in_assembler {}
 }
