@@ -113,7 +113,7 @@ impl Override<'_> {
         let [path, failure, response] = self.cell;
         let row = MATRIX.get(usize::from(path)).ok_or(Reason::TrustMalformed)?;
         let default = *row.get(usize::from(failure)).ok_or(Reason::TrustMalformed)?;
-        if response > Refuse as u8 || self.justification.trim().is_empty() {
+        if response > Refuse as u8 || self.justification.bytes().all(|byte| byte == b' ') {
             return Err(Reason::TrustMalformed);
         }
         let tightens = matches!(path, 2..=4) || failure == Failure::Forged as u8;
