@@ -9,6 +9,8 @@ use std::process::Command;
 /// The target whose firmware is run: the Cortex-M4F of QEMU's mps2-an386.
 pub(crate) const TARGET: &str = setup::BARE_METAL;
 
+/// Targets whose boot shape is built and not run: a Cortex-M33 and a Cortex-M0+.
+const BUILT: [&str; 2] = ["thumbv8m.main-none-eabihf", "thumbv6m-none-eabi"];
 const MACHINE: [&str; 2] = ["-M", "mps2-an386"];
 const PROCESSOR: [&str; 4] = ["-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"];
 const COMPILE: [&str; 8] =
@@ -59,6 +61,15 @@ impl Shape {
 pub(crate) fn run(every_cut: bool) -> Result<()> {
     if !ready()? {
         return Ok(());
+    }
+    for target in BUILT {
+        if setup::has_target(target) {
+            library(target, Shape::Boot)?;
+        } else if shell::ci() {
+            bail!("the target {target} is missing; run `cargo xtask setup`");
+        } else {
+            println!("firmware: {target} skipped, it is not installed");
+        }
     }
     let boot = library(TARGET, Shape::Boot)?;
     let device = library(TARGET, Shape::Device)?;

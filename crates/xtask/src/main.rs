@@ -3,6 +3,7 @@
 
 mod abi;
 mod c;
+mod cross;
 mod dependencies;
 mod dist;
 mod firmware;
@@ -75,6 +76,8 @@ enum Chore {
     },
     /// Build and run the C programs against dist/, plain, under sanitizers and under valgrind
     C,
+    /// Build the library for Arm processors with Linux and run the C programs against it under QEMU
+    Cross,
     /// Build the library for microcontrollers, prove that it cannot panic, and run C firmware around it in QEMU
     Firmware {
         /// Print flash, RAM, stack and instructions, and fail where they grew
@@ -111,6 +114,7 @@ fn main() -> Result<()> {
         Chore::State { against: Some(commit), .. } => state::against(&commit),
         Chore::State { .. } => state::run(),
         Chore::C => c::run(),
+        Chore::Cross => cross::run(),
         Chore::Firmware { sizes: true, accept, .. } => sizes::run(accept),
         Chore::Firmware { accept, every_cut, .. } => firmware::run(every_cut).and_then(|()| panics::run(accept)),
         Chore::Interop => interop::run(),

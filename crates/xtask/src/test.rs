@@ -1,6 +1,6 @@
 //! Everything that CI runs, in the order in which it fails fastest.
 
-use crate::{abi, c, dependencies, firmware, fuzz, header, interop, panics, rtos, setup, shell, sizes, state};
+use crate::{abi, c, cross, dependencies, firmware, fuzz, header, interop, panics, rtos, setup, shell, sizes, state};
 use anyhow::{Result, bail};
 use std::time::Instant;
 
@@ -18,7 +18,7 @@ type Step = (&'static str, fn() -> Result<()>);
 
 /// Runs every step and prints the time of each; stops at the first that fails.
 pub(crate) fn run() -> Result<()> {
-    let steps: [Step; 14] = [
+    let steps: [Step; 15] = [
         ("setup", setup::run),
         ("format", || shell::run(shell::cargo().args(["fmt", "--all", "--check"]))),
         ("lints", lints),
@@ -27,6 +27,7 @@ pub(crate) fn run() -> Result<()> {
         ("tests", || shell::run(shell::cargo().args(["test", "--workspace", "--", "--show-output"]))),
         ("bare metal", bare_metal),
         ("c", c::run),
+        ("cross", cross::run),
         ("firmware", || firmware::run(false).and_then(|()| panics::run(false)).and_then(|()| sizes::run(false))),
         ("rtos", rtos::run),
         ("abi", || abi::run(false)),
