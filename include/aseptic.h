@@ -397,7 +397,8 @@ typedef struct {
    */
   aseptic_status (*store_save)(void *ctx, uint16_t slot, const uint8_t *bytes, size_t len);
   /**
-   * Removes the blob; removing what is not there succeeds.
+   * Removes the blob; removing what is not there succeeds. Slots from 256 on hold private keys: no copy of the bytes stays
+   * on the medium, as far as the medium allows.
    */
   aseptic_status (*store_erase)(void *ctx, uint16_t slot);
   /**

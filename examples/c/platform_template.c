@@ -70,7 +70,7 @@ static aseptic_status store_save(void *ctx, uint16_t slot, const uint8_t *bytes,
     return ASEPTIC_PLATFORM_UNAVAILABLE;
 }
 
-/* Removes the blob. OK also where there is none. */
+/* Removes the blob. OK also where there is none. Slots from 256 on hold private keys: leave no copy of the bytes. */
 static aseptic_status store_erase(void *ctx, uint16_t slot)
 {
     (void)ctx;

@@ -56,7 +56,8 @@ pub trait Store {
     /// Replaces the blob. After a power loss the slot holds the old blob or the new one; where the medium can tear a
     /// write all the same, [`crate::record`] still finds the old one.
     fn save(&self, slot: Slot, bytes: &[u8]) -> Outcome<()>;
-    /// Removes the blob; removing what is not there succeeds.
+    /// Removes the blob; removing what is not there succeeds. Of a slot from [`crate::limits::SECRET_SLOTS`] on no copy of the
+    /// bytes stays on the medium, as far as the medium allows.
     fn erase(&self, slot: Slot) -> Outcome<()>;
 }
 

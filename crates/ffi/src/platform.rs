@@ -36,7 +36,8 @@ pub struct aseptic_platform {
     /// Replaces the blob, of up to 8192 bytes. After power loss the slot holds the old blob or the new one.
     pub store_save:
         Option<unsafe extern "C" fn(ctx: *mut c_void, slot: u16, bytes: *const u8, len: usize) -> aseptic_status>,
-    /// Removes the blob; removing what is not there succeeds.
+    /// Removes the blob; removing what is not there succeeds. Slots from 256 on hold private keys: no copy of the bytes stays
+    /// on the medium, as far as the medium allows.
     pub store_erase: Option<unsafe extern "C" fn(ctx: *mut c_void, slot: u16) -> aseptic_status>,
     /// Required, both together, unless `flash_...` is there. The value of a counter; one never advanced reads 0.
     pub counter_read: Option<unsafe extern "C" fn(ctx: *mut c_void, counter: u8, value: *mut u64) -> aseptic_status>,

@@ -8,8 +8,6 @@ use aseptic_core::platform::{
 use aseptic_core::secret::Secret;
 use aseptic_core::{Reason, limits};
 
-/// The slots above this one belong to software keys; those of [`aseptic_core::record::Kind`] lie far below.
-const FIRST_SLOT: u16 = 0x100;
 const VERSION: u8 = 1;
 const HEAD: usize = 4;
 const ENTRY: usize = HEAD + 32;
@@ -116,7 +114,7 @@ impl Keys for StoredKeys<'_> {
 
 fn slot(id: KeyId) -> Outcome<Slot> {
     match u16::try_from(id.0) {
-        Ok(number) if (1..=limits::SOFT_KEYS).contains(&id.0) => Ok(Slot(FIRST_SLOT.saturating_add(number))),
+        Ok(number) if (1..=limits::SOFT_KEYS).contains(&id.0) => Ok(Slot(limits::SECRET_SLOTS.saturating_add(number))),
         _ => Err(Fault::Denied),
     }
 }

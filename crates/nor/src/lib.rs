@@ -5,7 +5,8 @@
 //!
 //! After a power cut at any operation, torn or half erased, and after any operation that fails, a slot holds its old blob or
 //! its new one, and no counter has stepped back. A program unit is never programmed twice between two erasures, so flash
-//! with error correction, whose words can be written once, serves as well. Erasing a slot erases every copy of its bytes.
+//! with error correction, whose words can be written once, serves as well. Erasing a slot of secrets
+//! ([`limits::SECRET_SLOTS`]) erases every copy of its bytes.
 //!
 //! Nothing is kept in memory between calls: what a call needs to know it reads from the flash. Calls take about 1 KiB of
 //! stack. A [`Nor`] and its [`Flash`] must not be used from two threads at once.
@@ -74,8 +75,8 @@ pub struct Geometry {
 /// * [`Fault::Corrupt`]: a blob cannot be read back as it was written, or the area holds a log that is damaged or of another
 ///   shape. Nothing is then written. An area whose geometry is not as documented is [`Fault::Denied`].
 /// * A save erases a unit now and then: as many program operations as the blob has bytes in it, and one erasure for each
-///   unit that the log has moved on. An erasure of a slot that held something erases every unit of the area in turn, so that
-///   no copy of a key stays behind; begun and interrupted, it is finished by the next call to erase that slot.
+///   unit that the log has moved on. An erasure is one entry; of a slot that held a secret it erases every unit of the area in
+///   turn, so that no copy stays behind: begun and interrupted, it is finished by the next call to erase that slot.
 ///
 /// The counters are [`Strength::FlashOnly`]: whoever can rewrite the flash can step them back.
 #[derive(Clone, Copy)]
@@ -135,6 +136,9 @@ impl Store for Nor<'_> {
         if last > gone {
             let generation = log.index()?.generation.checked_add(1).ok_or(Fault::Full)?;
             log.note(&Entry { kind: Kind::Gone, name: slot.0, generation, ..Entry::EMPTY }, None)?;
+        }
+        if slot.0 < limits::SECRET_SLOTS {
+            return Ok(());
         }
         // The bytes are still there. They go with the units that hold them, the last of which is erased by one turn more.
         log.turn_while(slot.0)

@@ -164,7 +164,7 @@ impl<'a> Log<'a> {
         let mut need = pieces.saturating_mul(HEAD.saturating_add(self.program)).saturating_add(length);
         need = need.saturating_add(counters).saturating_add(HEAD.saturating_mul(2));
         self.each(|_, entry| {
-            if matches!(entry.kind, Kind::Piece | Kind::Commit) && index.counts(entry) {
+            if matches!(entry.kind, Kind::Piece | Kind::Commit | Kind::Gone) && index.counts(entry) {
                 need = need.saturating_add(self.footprint(entry.body()));
             }
             Ok(())

@@ -25,7 +25,8 @@ impl Store for Files {
     }
 
     fn erase(&self, slot: Slot) -> Outcome<()> {
-        self.outcome(self.disk.remove(&name(slot)))
+        let name = name(slot);
+        self.outcome(if slot.0 < limits::SECRET_SLOTS { self.disk.remove(&name) } else { self.disk.shred(&name) })
     }
 }
 
