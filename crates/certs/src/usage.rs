@@ -23,7 +23,9 @@ impl Usage {
     pub(crate) const fn of(purpose: Purpose, profile: &Profile) -> Self {
         let (extended, required): (&[&[u8]], bool) = match purpose {
             Purpose::Enrolment | Purpose::Network => (&[oid::SERVER_AUTH], true),
-            Purpose::UpdateInstall => (&[oid::CODE_SIGNING, oid::UPDATE_PACKAGE_SIGNING], true),
+            Purpose::UpdateInstall | Purpose::SecurityPatch | Purpose::Downgrade => {
+                (&[oid::CODE_SIGNING, oid::UPDATE_PACKAGE_SIGNING], true)
+            }
             _ => (&[oid::CLIENT_AUTH], false),
         };
         let key = match purpose {

@@ -89,8 +89,8 @@ pub const COMMANDS: u32 = 512;
 pub const COMMAND_BRANCHES: usize = 8;
 /// Payloads that a SUIT envelope carries inside.
 pub const PAYLOADS: usize = 4;
-/// Authentication blocks of a SUIT envelope.
-pub const AUTH_BLOCKS: usize = 4;
+/// Authentication blocks of a SUIT envelope: three of the maker, as many again for another algorithm, two of the owner.
+pub const AUTH_BLOCKS: usize = 8;
 /// Bytes of a URI.
 pub const URI: usize = 256;
 /// Sequence numbers a sender reserves with one write before it uses them.

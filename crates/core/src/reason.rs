@@ -187,6 +187,7 @@ reasons! {
     UpdateReverted = 718, Device, "The new image was not confirmed; the old one runs again.", "Find out why the trial failed, then install again.";
     WrongComponent = 719, Peer, "The image is for another component of the device.", "Get the image for this component.";
     DescriptionInvalid = 720, Caller, "The description of an update is not valid.", "Correct what the message names.";
+    ApprovalMissing = 721, Later, "The owner has not approved the update.", "Let the owner sign it too.";
 
     // 8xx  hosted
     FileMissing = 801, Device, "A file is missing.", "Check the path.";

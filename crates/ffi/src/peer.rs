@@ -8,6 +8,7 @@ use crate::device::aseptic_device;
 use crate::identity::copy;
 use crate::time;
 use aseptic_certs::{Engine, server};
+use aseptic_core::clinical::Path;
 use aseptic_core::trust::{Purpose, VerifiedPeer};
 use aseptic_core::{Reason, Result, limits};
 
@@ -150,10 +151,11 @@ impl<'a> Links<'a> {
     }
 }
 
-/// Whom a chain may speak for through this interface: births and authors are judged inside of the calls that meet them.
+/// Whom a chain may speak for through this interface: births and software are judged inside of the calls that meet them.
 fn purpose_from(number: u8) -> Result<Purpose> {
     match Purpose::from_u8(number) {
-        Ok(Purpose::Birth | Purpose::UpdateInstall | Purpose::Receive) | Err(_) => Err(Reason::Misuse),
+        Ok(Purpose::Birth | Purpose::Receive) | Err(_) => Err(Reason::Misuse),
+        Ok(purpose) if purpose.path() == Path::UpdateIn => Err(Reason::Misuse),
         purpose => purpose,
     }
 }

@@ -24,7 +24,9 @@ use aseptic_certs::Certificate;
 use aseptic_core::clinical::{Failure, Override, Path, Response};
 use aseptic_core::cose::{self, Headers, Signer};
 use aseptic_core::crypto::{PublicKey, Suite};
-use aseptic_core::trust::{self, Authority, Entry, Material, PhysicalPresence, Purpose, Purposes, StoreContent};
+use aseptic_core::trust::{
+    self, Authority, Entry, Material, PhysicalPresence, Purpose, Purposes, Quorum, StoreContent,
+};
 use aseptic_core::{Reason, limits};
 
 /// A trust store in the making. Without further calls it is version 1, and one signer suffices.
@@ -38,6 +40,7 @@ pub struct Store<'a> {
     entries: Vec<Entry<'a>>,
     denied: Vec<[u8; 32]>,
     overrides: Vec<Override<'a>>,
+    quorums: Vec<Quorum>,
 }
 
 impl<'a> Store<'a> {
@@ -53,6 +56,7 @@ impl<'a> Store<'a> {
             entries: Vec::new(),
             denied: Vec::new(),
             overrides: Vec::new(),
+            quorums: Vec::new(),
         }
     }
 
@@ -104,6 +108,15 @@ impl<'a> Store<'a> {
         self
     }
 
+    /// How many distinct keys must agree to software of a role: [`Purpose::UpdateInstall`], [`Purpose::SecurityPatch`] or
+    /// [`Purpose::Downgrade`]. In the manufacturer's store they are the keys with that purpose, in the owner's those with
+    /// [`Purpose::UpdateApprove`].
+    #[must_use]
+    pub fn quorum(mut self, purpose: Purpose, keys: u8) -> Self {
+        self.quorums.push(Quorum { purpose, keys });
+        self
+    }
+
     /// Signs the store with each of `keys` and gives the object that a device installs.
     ///
     /// The object is installed in a device made of memory before it is handed out, so what a device would refuse comes
@@ -121,6 +134,7 @@ impl<'a> Store<'a> {
             entries: &self.entries,
             denied: &self.denied,
             overrides: &self.overrides,
+            quorums: &self.quorums,
         };
         let mut payload = [0; limits::TRUST_STORE];
         let length = content.encode(&mut payload).map_err(too_large)?;

@@ -52,6 +52,7 @@ impl Cast {
             entries,
             denied: &[],
             overrides: &[],
+            quorums: &[],
         };
         change(&mut content);
         signed(&content, by)

@@ -4,8 +4,8 @@
 
 use crate::digest::Digest;
 use crate::plan::{self, Device, Plan, Target};
+use crate::policy::{Role, Tally};
 use aseptic_core::cbor::{Key, Reader, Rules, Type};
-use aseptic_core::cose::Sign1;
 use aseptic_core::crypto::Suite;
 use aseptic_core::trust::{Purpose, Trust, VerifiedPeer};
 use aseptic_core::{Reason, Result, limits};
@@ -13,15 +13,13 @@ use aseptic_core::{Reason, Result, limits};
 /// CBOR tag of an envelope.
 const TAG: u64 = 107;
 
+/// Who signs envelopes; the first that a key has is what it counts for.
+const ROLES: [Purpose; 3] = [Purpose::UpdateInstall, Purpose::SecurityPatch, Purpose::UpdateApprove];
+
 const WRAPPER: i64 = 2;
 const MANIFEST: i64 = 3;
 /// Members that may travel beside the manifest, which then holds their digest.
 const SEVERABLE: [i64; 6] = [14, 15, 16, 18, 20, 23];
-
-const TAG_MAC0: u64 = 17;
-const TAG_SIGN1: u64 = 18;
-const TAG_MAC: u64 = 97;
-const TAG_SIGN: u64 = 98;
 
 /// An envelope as received. Nothing in it is proven; it answers no question about its content.
 #[derive(Clone, Debug)]
@@ -53,12 +51,21 @@ impl<'a> Envelope<'a> {
         })
     }
 
-    /// Proves that the manifest is whole and signed by a key that `trust` lets author software.
+    /// Adds a signature that travelled apart: a COSE_Sign1 over [`Envelope::signed_bytes`], such as an owner's approval.
+    /// [`Reason::TooLarge`] beyond [`limits::AUTH_BLOCKS`].
+    pub fn with_block(mut self, block: &'a [u8]) -> Result<Self> {
+        *self.blocks.iter_mut().find(|place| place.is_none()).ok_or(Reason::TooLarge)? = Some(block);
+        Ok(self)
+    }
+
+    /// Proves that the manifest is whole, and signed by as many keys as `trust` asks for: of the manufacturer, who
+    /// authors, and where the owner wants to be asked, of the owner; see [`policy`](crate::policy).
     ///
     /// Blocks by keys that are not known here are passed over: another party may have signed too. One by a known key that
     /// does not verify refuses the envelope. Reasons: [`Reason::ManifestUnsigned`] without any block,
     /// [`Reason::ManifestDigest`] for a changed manifest, [`Reason::SignatureByDevice`] where there are only message
-    /// authentication codes, [`Reason::UnknownSigner`], [`Reason::SignatureInvalid`].
+    /// authentication codes, [`Reason::UnknownSigner`], [`Reason::SignatureInvalid`], [`Reason::TrustThreshold`],
+    /// [`Reason::ApprovalMissing`].
     pub fn authenticate(self, trust: &Trust<'_>, suite: &Suite<'_>) -> Result<Authentic<'a>> {
         if self.blocks().next().is_none() {
             return Err(Reason::ManifestUnsigned);
@@ -70,9 +77,11 @@ impl<'a> Envelope<'a> {
         if !self.manifest.matches(suite, &digest)? {
             return Err(Reason::ManifestDigest);
         }
-        let signer = self.signer(trust, suite)?;
-        let identity = suite.sha256(&[self.manifest.item])?;
-        Ok(Authentic { envelope: self, signer, identity })
+        let tally = Tally::of(trust, suite, &ROLES, self.blocks(), &[], self.digest)?;
+        let (role, signer) = tally.author(trust, &[Role::Release, Role::SecurityPatch])?;
+        tally.approved(trust, role.purpose())?;
+        let (signer, identity) = (signer.clone(), suite.sha256(&[self.manifest.item])?);
+        Ok(Authentic { envelope: self, signer, role, identity })
     }
 
     /// The authentication blocks as received.
@@ -85,27 +94,6 @@ impl<'a> Envelope<'a> {
     pub const fn signed_bytes(&self) -> &'a [u8] {
         self.digest
     }
-
-    fn signer(&self, trust: &Trust<'_>, suite: &Suite<'_>) -> Result<VerifiedPeer> {
-        let mut signer = None;
-        let mut refusal = Reason::SignatureByDevice;
-        for block in self.blocks() {
-            match Reader::new(block, Rules::Received).tag().map_err(|_| Reason::CoseMalformed)? {
-                TAG_SIGN1 => {
-                    let message = Sign1::parse(block)?;
-                    match trust.verify_sign1(suite, Purpose::UpdateInstall, &message, &[], Some(self.digest)) {
-                        Ok(peer) => signer = signer.or(Some(peer)),
-                        Err(Reason::UnknownSigner) => refusal = Reason::UnknownSigner,
-                        Err(reason) => return Err(reason),
-                    }
-                }
-                TAG_MAC0 | TAG_MAC => {}
-                TAG_SIGN => refusal = Reason::ManifestUnsupported,
-                _ => return Err(Reason::EnvelopeMalformed),
-            }
-        }
-        signer.ok_or(refusal)
-    }
 }
 
 /// An envelope whose manifest is whole and signed by a trusted author.
@@ -113,14 +101,21 @@ impl<'a> Envelope<'a> {
 pub struct Authentic<'a> {
     envelope: Envelope<'a>,
     signer: VerifiedPeer,
+    role: Role,
     identity: [u8; 32],
 }
 
 impl<'a> Authentic<'a> {
-    /// Who signed it.
+    /// Who signed it: the first of the manufacturer's keys.
     #[must_use]
     pub const fn signer(&self) -> &VerifiedPeer {
         &self.signer
+    }
+
+    /// In which role the manufacturer vouches for it.
+    #[must_use]
+    pub const fn role(&self) -> Role {
+        self.role
     }
 
     /// The encoded manifest map.

@@ -66,6 +66,7 @@ extern crate std;
 pub mod boot;
 pub mod journal;
 pub mod plan;
+pub mod policy;
 
 mod digest;
 mod envelope;
@@ -76,4 +77,5 @@ mod session;
 pub use digest::Digest;
 pub use envelope::{Authentic, Envelope};
 pub use plan::{Device, Plan, Target};
+pub use policy::Role;
 pub use session::{Next, ReadBack, Resume, STEP, Session, Staged};

@@ -126,7 +126,8 @@ fn a_key_for_something_else_does_not_author_software() {
     let suite = soft::suite();
     let bytes = author.envelope(&Spec::new(IMAGE, 7).encode(), &[]);
     let envelope = Envelope::parse(&bytes).unwrap();
-    let others: Vec<_> = Purpose::ALL.into_iter().filter(|purpose| *purpose != Purpose::UpdateInstall).collect();
+    let authors = [Purpose::UpdateInstall, Purpose::SecurityPatch];
+    let others: Vec<_> = Purpose::ALL.into_iter().filter(|purpose| !authors.contains(purpose)).collect();
     let trust = author.trust_for(&others);
     assert_eq!(envelope.authenticate(&trust, &suite).err(), Some(Reason::UnknownSigner));
 }
@@ -241,7 +242,7 @@ fn what_exceeds_a_bound_is_refused_before_any_cryptography() {
     assert_eq!(authenticate(&author, &author.envelope(&manifest, &[])), Some(Reason::TooLarge));
     let manifest = Spec::new(IMAGE, 7).encode();
     let digest = suit_digest(&wrap(&manifest));
-    let blocks: Vec<_> = (0..5).map(|_| author.block(&digest)).collect();
+    let blocks: Vec<_> = (0..=aseptic_core::limits::AUTH_BLOCKS).map(|_| author.block(&digest)).collect();
     assert_eq!(authenticate(&author, &envelope(&digest, &blocks, &manifest, &[])), Some(Reason::TooLarge));
     let payloads: Vec<_> = (0..5).map(|at| payload(&format!("#{at}"), IMAGE)).collect();
     assert_eq!(authenticate(&author, &author.envelope(&manifest, &payloads)), Some(Reason::TooLarge));

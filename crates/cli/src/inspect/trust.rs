@@ -6,11 +6,11 @@ use aseptic_core::cbor::{Key, Reader, Rules};
 use aseptic_core::trust::{Purpose, Purposes};
 use aseptic_core::{Reason, Result};
 
-/// Whether the bytes begin as the content of a trust store does: eight or nine entries, a format and an authority.
+/// Whether the bytes begin as the content of a trust store does: eight entries or a few more, a format and an authority.
 pub(crate) fn is_one(bytes: &[u8]) -> bool {
     let mut reader = Reader::new(bytes, Rules::Received);
     let Ok(map) = reader.map() else { return false };
-    matches!(map.left(), 8 | 9)
+    (8..=10).contains(&map.left())
         && reader.int() == Ok(1)
         && reader.uint().is_ok()
         && reader.int() == Ok(2)
@@ -22,7 +22,7 @@ pub(crate) fn node(payload: &[u8]) -> Result<Node> {
     let mut reader = Reader::new(payload, Rules::Deterministic);
     let mut map = reader.map()?;
     let mut children = Vec::new();
-    if !matches!(map.left(), 8 | 9) {
+    if !(8..=10).contains(&map.left()) {
         return Err(Reason::TrustMalformed);
     }
     while let Some(Key::Int(label)) = map.next(&mut reader)? {
@@ -37,6 +37,7 @@ pub(crate) fn node(payload: &[u8]) -> Result<Node> {
             7 => list(&mut reader, "entries", entry)?,
             8 => list(&mut reader, "denied", |reader| Ok(Node::bytes("thumbprint", reader.bytes()?)))?,
             9 => list(&mut reader, "changed responses", response)?,
+            12 => list(&mut reader, "quorums", quorum)?,
             _ => return Err(Reason::TrustMalformed),
         });
     }
@@ -77,6 +78,13 @@ fn entry(reader: &mut Reader<'_>) -> Result<Node> {
     };
     let name = String::from_utf8_lossy(name);
     Ok(Node::new("entry", name, vec![what]).meaning(format!("may: {}", may.join(", "))))
+}
+
+fn quorum(reader: &mut Reader<'_>) -> Result<Node> {
+    reader.array_exact(2)?;
+    let number = u8::try_from(reader.uint()?).map_err(|_| Reason::TrustMalformed)?;
+    let keys = Node::leaf(format!("{:?}", Purpose::from_u8(number)?), reader.uint()?.to_string());
+    Ok(keys.meaning("distinct keys of this authority that must agree"))
 }
 
 fn response(reader: &mut Reader<'_>) -> Result<Node> {

@@ -6,9 +6,11 @@
 
 pub mod danger;
 mod install;
+mod quorum;
 mod store;
 
 pub use install::{PhysicalPresence, install, update};
+pub use quorum::Quorum;
 pub use store::{Authority, Entry, Material, StoreContent, TrustStore};
 
 use crate::clinical::{self, Failure, Path, Response};
@@ -44,14 +46,21 @@ pub enum Purpose {
     Command = 9,
     /// Send configuration and drug libraries. Owner.
     Configuration = 10,
+    /// Approve software, put it off or veto it; never author it. Owner.
+    UpdateApprove = 11,
+    /// Author security patches, which an owner may let in without approval. Manufacturer.
+    SecurityPatch = 12,
+    /// Let one device run an older release. Manufacturer.
+    Downgrade = 13,
 }
 
 impl Purpose {
     /// Every purpose, in the order of the numbers.
     #[rustfmt::skip]
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Birth, Self::UpdateInstall, Self::Enrolment, Self::Network, Self::Receive,
         Self::Telemetry, Self::Alarm, Self::Audit, Self::Command, Self::Configuration,
+        Self::UpdateApprove, Self::SecurityPatch, Self::Downgrade,
     ];
 
     /// The row of the response matrix that judges an imperfect peer of this purpose.
@@ -59,7 +68,7 @@ impl Purpose {
     pub const fn path(self) -> Path {
         match self {
             Self::Birth | Self::Enrolment => Path::Enrol,
-            Self::UpdateInstall => Path::UpdateIn,
+            Self::UpdateInstall | Self::UpdateApprove | Self::SecurityPatch | Self::Downgrade => Path::UpdateIn,
             Self::Network | Self::Receive | Self::Telemetry | Self::Audit => Path::ObservationOut,
             Self::Alarm => Path::AlarmOut,
             Self::Command => Path::CommandIn,
@@ -395,6 +404,17 @@ impl<'a> Trust<'a> {
             }
         }
         VerifiedPeer::mint(purpose, alg, key, path.name, degraded)
+    }
+
+    /// How many distinct keys of `authority` must agree to software of the role `purpose`: of the manufacturer keys that
+    /// have this purpose, at least one; of the owner keys with [`Purpose::UpdateApprove`], none unless its store demands it.
+    #[must_use]
+    pub fn quorum(&self, authority: Authority, purpose: Purpose) -> usize {
+        let demanded = self.store(authority).map_or(0, |store| quorum::of(&store.quorums, purpose));
+        match authority {
+            Authority::Manufacturer => demanded.max(1),
+            Authority::Owner => demanded,
+        }
     }
 
     /// The response to `failure` on `path`: the owner's, where its store changes it, else the default.

@@ -5,9 +5,11 @@
 //!   6: [ + [key algorithm, key bytes] ],                     who may sign the next version
 //!   7: [ * [purposes, name, key algorithm or 0, key bytes or DER certificate] ],
 //!   8: [ * thumbprint ],                                      denied keys
-//!   ? 9: [ + [path failure response, justification] ] }       responses that the owner changes
+//!   ? 9: [ + [path failure response, justification] ],        responses that the owner changes
+//!   ? 12: [ + [purpose, keys] ] }                             how many keys software takes
 //! ```
 
+use super::quorum::{self, Quorum};
 use super::{Purpose, Purposes};
 use crate::cbor::{Key, Reader, Rules, Writer};
 use crate::clinical::Override;
@@ -35,7 +37,9 @@ impl Authority {
     #[must_use]
     pub const fn grants(self) -> Purposes {
         match self {
-            Self::Manufacturer => Purposes::of(&[Purpose::Birth, Purpose::UpdateInstall]),
+            Self::Manufacturer => {
+                Purposes::of(&[Purpose::Birth, Purpose::UpdateInstall, Purpose::SecurityPatch, Purpose::Downgrade])
+            }
             Self::Owner => Purposes::of(&[
                 Purpose::Enrolment,
                 Purpose::Network,
@@ -45,6 +49,7 @@ impl Authority {
                 Purpose::Audit,
                 Purpose::Command,
                 Purpose::Configuration,
+                Purpose::UpdateApprove,
             ]),
         }
     }
@@ -121,13 +126,16 @@ pub struct StoreContent<'a> {
     pub denied: &'a [[u8; 32]],
     /// Responses of the matrix that the owner changes; devices before release 0.2 refuse a store that has any.
     pub overrides: &'a [Override<'a>],
+    /// How many keys software takes; devices before release 0.2 refuse a store that says so.
+    pub quorums: &'a [Quorum],
 }
 
 impl StoreContent<'_> {
     /// Writes the payload to be signed; gives its length. Reading it back checks it.
     pub fn encode(&self, out: &mut [u8]) -> Result<usize> {
         let mut writer = Writer::new(out);
-        writer.map(if self.overrides.is_empty() { 8 } else { 9 });
+        let optional = usize::from(!self.overrides.is_empty()).saturating_add(usize::from(!self.quorums.is_empty()));
+        writer.map(optional.saturating_add(8));
         writer.int(1).uint(FORMAT).int(2).uint(u64::from(self.authority as u8)).int(3).uint(self.version);
         writer.int(4).uint(self.issued).int(5).uint(self.threshold).int(6).array(self.signers.len());
         for key in self.signers {
@@ -151,6 +159,9 @@ impl StoreContent<'_> {
                 writer.array(2).bytes(&change.cell).text(change.justification);
             }
         }
+        if !self.quorums.is_empty() {
+            quorum::write(self.quorums, writer.int(12));
+        }
         writer.finish().map(|bytes| bytes.len())
     }
 }
@@ -169,6 +180,7 @@ pub struct TrustStore<'a> {
     entries: [Option<Entry<'a>>; limits::TRUST_ENTRIES],
     denied: [Option<&'a [u8; 32]>; limits::TRUST_DENIED],
     pub(super) overrides: [Option<Override<'a>>; limits::OVERRIDES],
+    pub(super) quorums: [Option<Quorum>; quorum::ROLES.len()],
 }
 
 impl<'a> TrustStore<'a> {
@@ -241,8 +253,8 @@ impl<'a> TrustStore<'a> {
             *place = Some(*entry);
         }
         let (signers, denied) = ([None; limits::TRUST_SIGNERS], [None; limits::TRUST_DENIED]);
-        let overrides = [None; limits::OVERRIDES];
-        Ok(Self { authority, version: 0, issued: 0, threshold: u64::MAX, signers, entries, denied, overrides })
+        let (overrides, quorums) = ([None; limits::OVERRIDES], [None; quorum::ROLES.len()]);
+        Ok(Self { authority, version: 0, issued: 0, threshold: u64::MAX, signers, entries, denied, overrides, quorums })
     }
 }
 
@@ -278,27 +290,27 @@ fn parse(payload: &[u8]) -> Result<TrustStore<'_>> {
     let entries = list(&mut reader, |reader| entry(reader, authority))?;
     field(&mut reader, 8)?;
     let denied = list(&mut reader, |reader| reader.array_of::<32>())?;
-    let mut overrides = [None; limits::OVERRIDES];
-    if map.left() != 0 {
-        let (Some(Key::Int(9)), Authority::Owner) = (map.next(&mut reader)?, authority) else {
-            return Err(Reason::TrustMalformed);
-        };
-        overrides = list(&mut reader, |reader| {
-            reader.array_exact(2)?;
-            let change = Override { cell: *reader.array_of::<3>()?, justification: reader.text()? };
-            change.check().map(|()| change)
-        })?;
-        if overrides.first() == Some(&None) || map.left() != 0 {
-            return Err(Reason::TrustMalformed);
+    let (mut overrides, mut quorums) = ([None; limits::OVERRIDES], [None; quorum::ROLES.len()]);
+    while let Some(label) = map.next(&mut reader)? {
+        match (label, authority) {
+            (Key::Int(9), Authority::Owner) => {
+                overrides = some(&mut reader, |reader| {
+                    reader.array_exact(2)?;
+                    let change = Override { cell: *reader.array_of::<3>()?, justification: reader.text()? };
+                    change.check().map(|()| change)
+                })?;
+            }
+            (Key::Int(12), _) => quorums = some(&mut reader, Quorum::read)?,
+            _ => return Err(Reason::TrustMalformed),
         }
     }
     reader.end()?;
 
-    let store = TrustStore { authority, version, issued, threshold, signers, entries, denied, overrides };
+    let store = TrustStore { authority, version, issued, threshold, signers, entries, denied, overrides, quorums };
     let count = store.signers().count();
     let doubled = store.signers().enumerate().any(|(at, key)| store.signers().take(at).any(|other| other == key));
     let reachable = u64::try_from(count).is_ok_and(|count| (1..=count).contains(&threshold));
-    if version == 0 || doubled || !reachable {
+    if version == 0 || doubled || !reachable || !quorum::reachable(&store) {
         return Err(Reason::TrustMalformed);
     }
     Ok(store)
@@ -335,6 +347,15 @@ fn entry<'a>(reader: &mut Reader<'a>, authority: Authority) -> Result<Entry<'a>>
 fn key(alg: u64, bytes: &[u8]) -> Result<PublicKey<'_>> {
     let alg = u8::try_from(alg).map_err(|_| Reason::TrustMalformed)?;
     PublicKey::new(KeyAlg::from_u8(alg)?, bytes)
+}
+
+/// A list with something in it.
+fn some<'a, T: Copy, const N: usize>(
+    reader: &mut Reader<'a>,
+    item: impl FnMut(&mut Reader<'a>) -> Result<T>,
+) -> Result<[Option<T>; N]> {
+    let items = list(reader, item)?;
+    if items.first().is_some_and(Option::is_some) { Ok(items) } else { Err(Reason::TrustMalformed) }
 }
 
 fn list<'a, T: Copy, const N: usize>(

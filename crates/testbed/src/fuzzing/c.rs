@@ -120,6 +120,7 @@ fn store(author: &KeyPair, version: u64) -> Vec<u8> {
         }],
         denied: &[],
         overrides: &[],
+        quorums: &[],
     };
     signed(&content, &[author])
 }

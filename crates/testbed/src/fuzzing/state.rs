@@ -127,6 +127,7 @@ fn store(signers: &[KeyPair; 3], adapter: &KeyPair, version: u64, threshold: u64
         ],
         denied,
         overrides: &[],
+        quorums: &[],
     };
     signed(&content, &[&signers[0], &signers[2]])
 }

@@ -1,0 +1,136 @@
+//! Who must have signed before software is installed.
+//!
+//! | role | keys | how many |
+//! | --- | --- | --- |
+//! | author of releases | manufacturer, [`Purpose::UpdateInstall`] | its store's quorum for that purpose, at least one |
+//! | author of security patches | manufacturer, [`Purpose::SecurityPatch`] | its quorum for that purpose, at least one |
+//! | approver | owner, [`Purpose::UpdateApprove`] | the owner's quorum for the purpose of the author, none if it has none |
+//!
+//! * What counts are distinct keys, by thumbprint. One that signed twice, or is pinned under two names, is one.
+//! * A key counts in one role, the first of the table that it has: who authors does not approve as well.
+//! * An approver never authors: approvals alone are signatures of nobody.
+//! * Every block is a COSE_Sign1 over the same bytes, so signatures are collected by passing a file.
+
+use aseptic_core::cbor::{Reader, Rules};
+use aseptic_core::cose::Sign1;
+use aseptic_core::crypto::Suite;
+use aseptic_core::trust::{Authority, Purpose, Trust, VerifiedPeer};
+use aseptic_core::{Reason, Result, limits};
+
+/// In which role the manufacturer vouches for an update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A release.
+    Release,
+    /// A security patch, by keys that may author nothing else.
+    SecurityPatch,
+}
+
+impl Role {
+    /// What the keys of this role are pinned for.
+    #[must_use]
+    pub const fn purpose(self) -> Purpose {
+        match self {
+            Self::Release => Purpose::UpdateInstall,
+            Self::SecurityPatch => Purpose::SecurityPatch,
+        }
+    }
+}
+
+/// Whose keys have signed, each counted once and in one role.
+pub(crate) struct Tally {
+    keys: [Option<(Purpose, [u8; 32])>; limits::AUTH_BLOCKS],
+    /// The first author, for whom the update is named.
+    signer: Option<VerifiedPeer>,
+    /// Why nobody counts, if nobody does.
+    refusal: Reason,
+}
+
+impl Tally {
+    /// Counts the signatures under `payload` by keys that have one of `roles`, the first of them that fits.
+    ///
+    /// Blocks by keys that are not known are passed over; one by a known key that does not verify is refused.
+    pub(crate) fn of<'b>(
+        trust: &Trust<'_>,
+        suite: &Suite<'_>,
+        roles: &[Purpose],
+        blocks: impl Iterator<Item = &'b [u8]>,
+        aad: &[u8],
+        payload: &[u8],
+    ) -> Result<Self> {
+        let mut tally = Self { keys: [None; limits::AUTH_BLOCKS], signer: None, refusal: Reason::SignatureByDevice };
+        for block in blocks {
+            match Reader::new(block, Rules::Received).tag().map_err(|_| Reason::CoseMalformed)? {
+                TAG_SIGN1 => match signed(trust, suite, roles, &Sign1::parse(block)?, aad, payload)? {
+                    Some(peer) => tally.count_in(suite, peer)?,
+                    None => tally.refusal = Reason::UnknownSigner,
+                },
+                TAG_MAC0 | TAG_MAC => {}
+                TAG_SIGN => tally.refusal = Reason::ManifestUnsupported,
+                _ => return Err(Reason::EnvelopeMalformed),
+            }
+        }
+        Ok(tally)
+    }
+
+    /// How many distinct keys have signed in the role.
+    pub(crate) fn count(&self, purpose: Purpose) -> usize {
+        self.keys.iter().flatten().filter(|(role, _)| *role == purpose).count()
+    }
+
+    /// The role in which enough of the manufacturer's keys have signed, with the first of them.
+    ///
+    /// [`Reason::TrustThreshold`] if some have and not enough.
+    pub(crate) fn author(&self, trust: &Trust<'_>, roles: &[Role]) -> Result<(Role, &VerifiedPeer)> {
+        let signer = self.signer.as_ref().ok_or(self.refusal)?;
+        let enough = |role: &&Role| self.count(role.purpose()) >= trust.quorum(Authority::Manufacturer, role.purpose());
+        let role = roles.iter().find(enough).ok_or(Reason::TrustThreshold)?;
+        Ok((*role, signer))
+    }
+
+    /// [`Reason::ApprovalMissing`] unless the owner has agreed, as far as its store wants to be asked.
+    pub(crate) fn approved(&self, trust: &Trust<'_>, purpose: Purpose) -> Result<()> {
+        let demanded = trust.quorum(Authority::Owner, purpose);
+        if self.count(Purpose::UpdateApprove) >= demanded { Ok(()) } else { Err(Reason::ApprovalMissing) }
+    }
+
+    fn count_in(&mut self, suite: &Suite<'_>, peer: VerifiedPeer) -> Result<()> {
+        let thumbprint = peer.key()?.thumbprint(suite)?;
+        if self.keys.iter().flatten().any(|(_, counted)| *counted == thumbprint) {
+            return Ok(());
+        }
+        let place = self.keys.iter_mut().find(|place| place.is_none()).ok_or(Reason::TooLarge)?;
+        *place = Some((peer.purpose(), thumbprint));
+        match peer.purpose() {
+            // Whoever only approves is nobody as an author.
+            Purpose::UpdateApprove => self.refusal = Reason::UnknownSigner,
+            _ => self.signer = self.signer.take().or(Some(peer)),
+        }
+        Ok(())
+    }
+}
+
+/// The peer that made the signature, in the first of its roles; none if no trusted key claims to have.
+fn signed(
+    trust: &Trust<'_>,
+    suite: &Suite<'_>,
+    roles: &[Purpose],
+    message: &Sign1<'_>,
+    aad: &[u8],
+    payload: &[u8],
+) -> Result<Option<VerifiedPeer>> {
+    let mut failure = None;
+    for purpose in roles {
+        match trust.verify_sign1(suite, *purpose, message, aad, Some(payload)) {
+            Ok(peer) => return Ok(Some(peer)),
+            Err(Reason::UnknownSigner) => {}
+            Err(reason) => failure = Some(reason),
+        }
+    }
+    failure.map_or(Ok(None), Err)
+}
+
+const TAG_MAC0: u64 = 17;
+const TAG_SIGN1: u64 = 18;
+const TAG_MAC: u64 = 97;
+const TAG_SIGN: u64 = 98;
