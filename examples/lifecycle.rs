@@ -30,7 +30,7 @@ fn life(story: &mut Story) -> Result<(), Failure> {
     story.chapter("a. born", "the key never leaves the device; both sides check request and certificate");
     let platform = pump.platform();
     let plant = |authority, object: &[u8]| {
-        trust::install(&platform, &suite, authority, object, here(), &mut [0; limits::SLOT])?;
+        trust::install(&platform, &suite, Some(&engine), authority, object, here(), &mut [0; limits::SLOT])?;
         Ok(object.len())
     };
     story.step("the maker's trust store goes in", "who authors", || plant(Manufacturer, &factory.trust));

@@ -1140,6 +1140,16 @@ typedef struct {
 #define ASEPTIC_PUBLISHED_TEST_KEY 313
 
 /**
+ * A constraint of an anchor cannot be honoured here.
+ */
+#define ASEPTIC_TRUST_CONSTRAINT 314
+
+/**
+ * The trust epoch does not fit what the store withdraws.
+ */
+#define ASEPTIC_TRUST_EPOCH 315
+
+/**
  * The DER is malformed.
  */
 #define ASEPTIC_DER_MALFORMED 401
@@ -1238,6 +1248,11 @@ typedef struct {
  * A name for a certification request has a wrong form.
  */
 #define ASEPTIC_TEMPLATE_INVALID 423
+
+/**
+ * Something that the device relies on runs out soon.
+ */
+#define ASEPTIC_EXPIRY_AHEAD 424
 
 /**
  * Enrolment needs the owner's root, and none is installed.
@@ -1445,9 +1460,14 @@ typedef struct {
 #define ASEPTIC_WRONG_COMPONENT 719
 
 /**
- * The description of an update is not valid.
+ * A description is not valid.
  */
 #define ASEPTIC_DESCRIPTION_INVALID 720
+
+/**
+ * The owner has not approved the update.
+ */
+#define ASEPTIC_APPROVAL_MISSING 721
 
 /**
  * A file is missing.
@@ -1590,7 +1610,7 @@ aseptic_status aseptic_device_set_use(aseptic_device *device,
  * The date of the object becomes a time before which it is not.
  *
  * Ownership: `object` is read during the call. Errors: TRUST_EXISTS, TRUST_MALFORMED, TRUST_THRESHOLD, TRUST_PURPOSE,
- * PUBLISHED_TEST_KEY; nothing is stored then. Threads: as for all calls on a device. Power loss: installed or not.
+ * TRUST_CONSTRAINT, DENIED, CERTIFICATE_MALFORMED, PUBLISHED_TEST_KEY; nothing is stored then. Threads: as for all calls on a device. Power loss: installed or not.
  */
 ASEPTIC_MUST_USE
 aseptic_status aseptic_trust_install(aseptic_device *device,
@@ -1603,7 +1623,7 @@ aseptic_status aseptic_trust_install(aseptic_device *device,
  * before which it is not.
  *
  * Ownership: `object` is read during the call. Errors: TRUST_MISSING, TRUST_ROLLBACK, TRUST_SKIPPED, TRUST_THRESHOLD,
- * TRUST_WOULD_STRAND, TRUST_PURPOSE; nothing changes then. Threads: as for all calls on a device. Power loss: old or new.
+ * TRUST_WOULD_STRAND, TRUST_EPOCH, and those of `aseptic_trust_install` but TRUST_EXISTS; nothing changes then. Threads: as for all calls on a device. Power loss: old or new.
  */
 ASEPTIC_MUST_USE
 aseptic_status aseptic_trust_update(aseptic_device *device,
@@ -1620,6 +1640,18 @@ ASEPTIC_MUST_USE
 aseptic_status aseptic_trust_version(aseptic_device *device,
                                      uint8_t authority,
                                      uint64_t *version);
+
+/**
+ * Writes a number that rises whenever trust is withdrawn: a grant or an anchor is lost, a key denied, a minimum of revocation
+ * lists raised. What rests on a verdict, such as a connection, is to be judged anew when the number is another one than it was
+ * at the verdict. 0 without any trust store.
+ *
+ * Ownership: `epoch` is the caller's. Errors: TRUST_ROLLBACK if the flash was put back, RECORD_CORRUPT; `epoch` is 0 then.
+ * Threads: as for all calls on a device. Power loss: nothing is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_trust_epoch(aseptic_device *device,
+                                   uint64_t *epoch);
 
 /**
  * Writes the best statement about now: `seconds` since 1970, and in `trust` what they are worth, one of `ASEPTIC_TIME_...`.

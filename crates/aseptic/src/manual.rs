@@ -9,6 +9,9 @@ pub mod threat_model {}
 #[doc = include_str!("../manual/certificates.md")]
 pub mod certificates {}
 
+#[doc = include_str!("../manual/trust.md")]
+pub mod trust {}
+
 #[doc = include_str!("../manual/porting.md")]
 pub mod porting {}
 
@@ -35,4 +38,6 @@ pub mod decisions {
     pub mod fewer_key_methods {}
     #[doc = include_str!("../manual/decisions/2026-11-24-p256-in-assembler.md")]
     pub mod p256_in_assembler {}
+    #[doc = include_str!("../manual/decisions/2026-11-24-trust-epoch.md")]
+    pub mod trust_epoch {}
 }

@@ -2,16 +2,17 @@
 //! what it leaves open, and the device's idea of time decides what validity means.
 
 use crate::certificate::Certificate;
+use crate::constraints;
 use crate::findings::{Findings, Place};
 use crate::policy::Required;
 use crate::profile::{self, CHAIN_MOST, Profile};
-use crate::revocation::{self, Answers, Lists};
+use crate::revocation::{Answers, Lists, Question};
 use crate::search::{Path, Search};
 use crate::usage::Usage;
 use aseptic_core::crypto::Suite;
 use aseptic_core::time::Time;
 use aseptic_core::trust::danger::EngineLicence;
-use aseptic_core::trust::{PathEngine, Purpose, ValidatedPath};
+use aseptic_core::trust::{Anchor, Grounds, PathEngine, Purpose, ValidatedPath};
 use aseptic_core::{Reason, Result, limits};
 
 /// A path engine with a profile.
@@ -34,9 +35,10 @@ use aseptic_core::{Reason, Result, limits};
 /// use aseptic_core::Reason;
 /// use aseptic_core::crypto::soft::suite;
 /// use aseptic_core::time::Time;
-/// use aseptic_core::trust::Purpose;
+/// use aseptic_core::trust::{Grounds, Purpose};
 ///
-/// let judgement = PathValidator::COMPAT.examine(&suite(), &[b"none"], &[], Purpose::Network, Time::UNKNOWN);
+/// let (grounds, now) = (Grounds::of(&[]), Time::UNKNOWN);
+/// let judgement = PathValidator::COMPAT.examine(&suite(), &[b"none"], &grounds, Purpose::Network, now);
 /// assert_eq!(judgement.verdict.err(), Some(Reason::CertificateMalformed));
 /// let finding = judgement.findings.iter().next().ok_or(Reason::Internal)?;
 /// assert_eq!((finding.place.to_string().as_str(), finding.field), ("certificate 0", "certificate"));
@@ -103,13 +105,13 @@ impl<'a> PathValidator<'a> {
         &self,
         suite: &Suite<'_>,
         chain: &[&'c [u8]],
-        anchors: &[&'c [u8]],
+        grounds: &Grounds<'c>,
         purpose: Purpose,
         now: Time,
     ) -> Judgement<'c> {
-        let found = self.find(suite, chain, anchors, purpose, now);
+        let found = self.find(suite, chain, grounds, purpose, now);
         let mut findings =
-            Findings::of(self.profile, suite, chain, anchors, purpose, now, found.as_ref().map_err(|e| *e));
+            Findings::of(self.profile, suite, chain, grounds.anchors, purpose, now, found.as_ref().map_err(|e| *e));
         let answers = found.as_ref().map_or(Answers::NONE, |(_, _, answers)| *answers);
         answers.iter().for_each(|answer| findings.revocation(answer, now));
         Judgement {
@@ -124,7 +126,7 @@ impl<'a> PathValidator<'a> {
         &self,
         suite: &Suite<'_>,
         chain: &[&'c [u8]],
-        anchors: &[&[u8]],
+        grounds: &Grounds<'_>,
         purpose: Purpose,
         now: Time,
     ) -> Result<(ValidatedPath<'c>, Path, Answers)> {
@@ -132,6 +134,7 @@ impl<'a> PathValidator<'a> {
         if chain.len() > self.profile.chain.min(CHAIN_MOST) {
             return Err(Reason::PathTooLong);
         }
+        let anchors = grounds.anchors;
         if anchors.len() > limits::TRUST_ENTRIES {
             return Err(Reason::TooLarge);
         }
@@ -148,7 +151,7 @@ impl<'a> PathValidator<'a> {
             Err(Reason::AlgorithmUnsupported) => None,
             Err(reason) => return Err(reason),
         };
-        let answers = self.revocation(suite, chain, anchors, &path, now)?;
+        let answers = self.revocation(suite, chain, grounds, &path, now)?;
         Ok((ValidatedPath { key, name, validity, revocation: answers.worst() }, path, answers))
     }
 
@@ -157,18 +160,19 @@ impl<'a> PathValidator<'a> {
         &self,
         suite: &Suite<'_>,
         chain: &[&[u8]],
-        anchors: &[&[u8]],
+        grounds: &Grounds<'_>,
         path: &Path,
         now: Time,
     ) -> Result<Answers> {
         let mut answers = Answers::NONE;
         let Some(lists) = self.lists else { return Ok(answers) };
-        let mut issuer = anchors.get(path.anchor());
+        let mut issuer = grounds.anchors.get(path.anchor()).map(|anchor| anchor.certificate);
+        let question = Question { lists, suite, minimums: grounds.minimums, now };
         // From the anchor down, as every issuer is the certificate before.
         for place in path.upwards() {
-            let certificate = again(chain.get(place))?;
-            answers.push(revocation::ask(lists, suite, Place::Chain(place), &certificate, &again(issuer)?, now)?)?;
-            issuer = chain.get(place);
+            let link = chain.get(place).copied();
+            answers.push(question.ask(Place::Chain(place), &again(link)?, &again(issuer)?)?)?;
+            issuer = link;
         }
         Ok(answers)
     }
@@ -183,11 +187,21 @@ impl PathEngine for PathValidator<'_> {
         &self,
         suite: &Suite<'_>,
         chain: &[&'c [u8]],
-        anchors: &[&[u8]],
+        grounds: &Grounds<'_>,
         purpose: Purpose,
         now: Time,
     ) -> Result<ValidatedPath<'c>> {
-        self.find(suite, chain, anchors, purpose, now).map(|(validated, ..)| validated)
+        self.find(suite, chain, grounds, purpose, now).map(|(validated, ..)| validated)
+    }
+
+    fn check_anchor(&self, anchor: &Anchor<'_>) -> Result<()> {
+        constraints::check(anchor)
+    }
+
+    fn is_self_signed(&self, suite: &Suite<'_>, certificate: &[u8]) -> bool {
+        Certificate::parse(certificate).is_ok_and(|certificate| {
+            certificate.is_self_issued() && certificate.verify_signature_by(suite, certificate.spki).is_ok()
+        })
     }
 
     fn public_key_info<'c>(&self, certificate: &'c [u8]) -> Result<&'c [u8]> {
@@ -196,7 +210,7 @@ impl PathEngine for PathValidator<'_> {
 }
 
 /// What was parsed once is parsed again.
-fn again<'d>(der: Option<&&'d [u8]>) -> Result<Certificate<'d>> {
+fn again(der: Option<&[u8]>) -> Result<Certificate<'_>> {
     Certificate::parse(der.ok_or(Reason::Internal)?).map_err(|_| Reason::Internal)
 }
 
@@ -228,11 +242,19 @@ impl PathEngine for Engine {
         &self,
         suite: &Suite<'_>,
         chain: &[&'c [u8]],
-        anchors: &[&[u8]],
+        grounds: &Grounds<'_>,
         purpose: Purpose,
         now: Time,
     ) -> Result<ValidatedPath<'c>> {
-        PathValidator::DEVICE.validate(suite, chain, anchors, purpose, now)
+        PathValidator::DEVICE.validate(suite, chain, grounds, purpose, now)
+    }
+
+    fn check_anchor(&self, anchor: &Anchor<'_>) -> Result<()> {
+        PathValidator::DEVICE.check_anchor(anchor)
+    }
+
+    fn is_self_signed(&self, suite: &Suite<'_>, certificate: &[u8]) -> bool {
+        PathValidator::DEVICE.is_self_signed(suite, certificate)
     }
 
     fn public_key_info<'c>(&self, certificate: &'c [u8]) -> Result<&'c [u8]> {

@@ -10,7 +10,7 @@ use crate::search::Path;
 use crate::usage::Usage;
 use aseptic_core::crypto::Suite;
 use aseptic_core::time::{Relation, Time};
-use aseptic_core::trust::{Purpose, Revocation, ValidatedPath};
+use aseptic_core::trust::{Anchor, Purpose, Revocation, ValidatedPath};
 use aseptic_core::{Reason, Result};
 use core::fmt;
 
@@ -73,7 +73,7 @@ impl<'c> Findings<'c> {
         profile: &Profile,
         suite: &Suite<'_>,
         chain: &[&'c [u8]],
-        anchors: &[&'c [u8]],
+        anchors: &[Anchor<'c>],
         purpose: Purpose,
         now: Time,
         found: core::result::Result<&(ValidatedPath<'c>, Path, Answers), Reason>,
@@ -120,7 +120,7 @@ struct Look<'l, 'c> {
     profile: &'l Profile,
     suite: &'l Suite<'l>,
     chain: &'l [&'c [u8]],
-    anchors: &'l [&'c [u8]],
+    anchors: &'l [Anchor<'c>],
     now: Time,
     findings: &'l mut Findings<'c>,
 }
@@ -132,8 +132,8 @@ impl<'c> Look<'_, 'c> {
 
     fn parse(&self, place: Place) -> Result<Certificate<'c>> {
         let der = match place {
-            Place::Chain(index) => self.chain.get(index),
-            Place::Anchor(index) => self.anchors.get(index),
+            Place::Chain(index) => self.chain.get(index).copied(),
+            Place::Anchor(index) => self.anchors.get(index).map(|anchor| anchor.certificate),
         };
         Certificate::parse(der.ok_or(Reason::PathUntrusted)?)
     }
@@ -166,7 +166,11 @@ impl<'c> Look<'_, 'c> {
                 self.constraints(&certificate, place, below, verdict);
                 below = below.saturating_add(u32::from(!certificate.is_self_issued()));
             }
-            if matches!(place, Place::Anchor(_)) {
+            if let Place::Anchor(index) = place {
+                let constraints = self.anchors.get(index).map(|anchor| anchor.constraints).unwrap_or_default();
+                if verdict == Reason::PathConstraint && !constraints.is_empty() {
+                    self.add(verdict, place, "certPathControls", Value::Bytes(constraints), Value::Absent);
+                }
                 break;
             }
             match self.issuer(&certificate, place) {

@@ -5,6 +5,8 @@
 //!   nothing; every accessor reads bytes that were checked for shape when the view was made.
 //! * [`Engine`]: the [`PathEngine`](aseptic_core::trust::PathEngine) behind every chain that a device believes, with the
 //!   strict rules of [`profile`]; [`PathValidator`] is the same with another profile, and explains its verdicts.
+//! * [`constraints`]: how far an anchor is believed, beyond what its certificate says.
+//! * [`inventory`]: what of all this runs out, and when.
 //! * [`devid`]: what IEEE 802.1AR wants of a birth certificate.
 //!
 //! Nothing here allocates, reads a clock or keeps state. PEM is for hosts; devices speak DER.
@@ -17,12 +19,14 @@ mod algorithm;
 pub mod base64;
 mod certificate;
 pub mod cms;
+pub mod constraints;
 pub mod crl;
 pub mod csr;
 pub mod der;
 pub mod devid;
 mod engine;
 mod findings;
+pub mod inventory;
 pub mod name;
 pub mod oid;
 mod policy;

@@ -292,7 +292,7 @@ const RFC822_NAME: u8 = der::context_primitive(1);
 pub(crate) const DNS_NAME: u8 = der::context_primitive(2);
 const DIRECTORY_NAME: u8 = der::context(4);
 pub(crate) const URI: u8 = der::context_primitive(6);
-const IP_ADDRESS: u8 = der::context_primitive(7);
+pub(crate) const IP_ADDRESS: u8 = der::context_primitive(7);
 
 #[cfg(test)]
 mod tests {

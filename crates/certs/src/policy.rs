@@ -2,6 +2,7 @@
 //! mappings).
 
 use crate::certificate::Certificate;
+use crate::constraints::{self, Controls};
 use crate::der::{self, Reader};
 use crate::oid;
 use aseptic_core::{Reason, Result};
@@ -18,17 +19,21 @@ pub(crate) struct Required<'a> {
 impl Required<'_> {
     pub(crate) const NOTHING: Self = Required { initial: &[], explicit: false };
 
-    /// Refuses with [`Reason::PathConstraint`] a path that lacks a policy which is required.
+    /// Refuses with [`Reason::PathConstraint`] a path that lacks a policy which is required, here or by `anchor`.
     ///
     /// Mappings are not followed: where a policy is required, a path with one is refused, since it might mean another policy
     /// than it names.
-    pub(crate) fn check<'c>(&self, path: impl Iterator<Item = Result<Certificate<'c>>> + Clone) -> Result<()> {
+    pub(crate) fn check<'c>(
+        &self,
+        anchor: &Controls<'_>,
+        path: impl Iterator<Item = Result<Certificate<'c>>> + Clone,
+    ) -> Result<()> {
         let has = |wanted: &'static [u8]| {
             path.clone().try_fold(false, |found, certificate| {
                 Ok::<bool, Reason>(found || certificate?.extensions.find(wanted).is_some())
             })
         };
-        if !self.explicit && !has(oid::POLICY_CONSTRAINTS)? {
+        if !self.explicit && !anchor.explicit_policy && !has(oid::POLICY_CONSTRAINTS)? {
             return Ok(());
         }
         if has(oid::POLICY_MAPPINGS)? {
@@ -37,8 +42,16 @@ impl Required<'_> {
         // Whatever is valid at the end is named by some certificate; where all say anyPolicy, that is what is named.
         for certificate in path.clone() {
             for policy in policies(&certificate?)? {
-                let wanted = self.initial.is_empty() || policy == oid::ANY_POLICY || self.initial.contains(&policy);
-                if wanted && everywhere(policy, path.clone())? {
+                let any = !anchor.inhibit_any_policy;
+                let wanted = match self.initial {
+                    // In place of those that both sides want, if there are any.
+                    initial if policy == oid::ANY_POLICY => {
+                        any && (initial.is_empty() || initial.iter().any(|policy| anchor.wants(policy)))
+                    }
+                    [] => anchor.wants(policy),
+                    initial => initial.contains(&policy) && anchor.wants(policy),
+                };
+                if wanted && everywhere(policy, any, path.clone())? {
                     return Ok(());
                 }
             }
@@ -47,18 +60,18 @@ impl Required<'_> {
     }
 }
 
-fn everywhere<'c>(policy: &[u8], mut path: impl Iterator<Item = Result<Certificate<'c>>>) -> Result<bool> {
+fn everywhere<'c>(policy: &[u8], any: bool, mut path: impl Iterator<Item = Result<Certificate<'c>>>) -> Result<bool> {
     path.try_fold(true, |all, certificate| {
-        let listed = policies(&certificate?)?.any(|listed| listed == policy || listed == oid::ANY_POLICY);
+        let listed = policies(&certificate?)?.any(|listed| listed == policy || any && listed == oid::ANY_POLICY);
         Ok(all && listed)
     })
 }
 
 /// The identifiers in certificatePolicies.
 fn policies<'c>(certificate: &Certificate<'c>) -> Result<impl Iterator<Item = &'c [u8]> + use<'c>> {
-    let mut list = match certificate.extensions.find(oid::CERTIFICATE_POLICIES) {
-        Some(extension) => Reader::new(extension.value).nested(der::SEQUENCE)?,
-        None => Reader::new(&[]),
+    let content = match certificate.extensions.find(oid::CERTIFICATE_POLICIES) {
+        Some(extension) => Reader::new(extension.value).read(der::SEQUENCE)?,
+        None => &[],
     };
-    Ok(core::iter::from_fn(move || list.nested(der::SEQUENCE).ok()?.oid().ok()))
+    Ok(constraints::policies(content))
 }

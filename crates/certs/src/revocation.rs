@@ -8,7 +8,7 @@ use crate::oid;
 use crate::profile::CHAIN_MOST;
 use aseptic_core::crypto::{Parts, Suite};
 use aseptic_core::time::Time;
-use aseptic_core::trust::Revocation;
+use aseptic_core::trust::{ListMinimum, Revocation};
 use aseptic_core::{Reason, Result, limits};
 
 /// Where path validation finds revocation lists.
@@ -127,31 +127,43 @@ impl Answers {
     }
 }
 
-/// Asks about one link of a path.
-pub(crate) fn ask(
-    lists: &dyn Lists,
-    suite: &Suite<'_>,
-    place: Place,
-    certificate: &Certificate<'_>,
-    issuer: &Certificate<'_>,
-    now: Time,
-) -> Result<Answer> {
-    // RFC 9608 section 3: no revocation information exists, and none of it for a CA would be believed.
-    let authority = certificate.extensions.basic_constraints.is_some_and(|constraints| constraints.ca);
-    if !authority && certificate.extensions.find(oid::NO_REV_AVAIL).is_some() {
-        return Ok(Answer { place, revocation: Revocation::Good, list: None });
-    }
-    let mut rows = Rows { list: [None; limits::CRL_ROWS], overflow: false };
-    lists.about(suite, certificate, issuer, &mut |evidence| {
-        if evidence.scope.covers(certificate)
-            && let Ok(age) = evidence.age(now)
-            && let Ok(row) = evidence.row(suite)
-        {
-            let Evidence { number, this_update, next_update, .. } = *evidence;
-            rows.add(ListUsed { row, number, this_update, next_update, age, revoked: evidence.revoked(0) });
+/// What the links of a path are asked with.
+pub(crate) struct Question<'q> {
+    pub(crate) lists: &'q dyn Lists,
+    pub(crate) suite: &'q Suite<'q>,
+    pub(crate) minimums: &'q [ListMinimum<'q>],
+    pub(crate) now: Time,
+}
+
+impl Question<'_> {
+    /// Asks about one link.
+    pub(crate) fn ask(&self, place: Place, certificate: &Certificate<'_>, issuer: &Certificate<'_>) -> Result<Answer> {
+        // RFC 9608 section 3: no revocation information exists, and none of it for a CA would be believed.
+        let authority = certificate.extensions.basic_constraints.is_some_and(|constraints| constraints.ca);
+        if !authority && certificate.extensions.find(oid::NO_REV_AVAIL).is_some() {
+            return Ok(Answer { place, revocation: Revocation::Good, list: None });
         }
-    })?;
-    Ok(rows.answer(place))
+        let mut rows = Rows { list: [None; limits::CRL_ROWS], overflow: false };
+        self.lists.about(self.suite, certificate, issuer, &mut |evidence| {
+            if evidence.scope.covers(certificate)
+                && self.reaches_minimum(evidence)
+                && let Ok(age) = evidence.age(self.now)
+                && let Ok(row) = evidence.row(self.suite)
+            {
+                let Evidence { number, this_update, next_update, .. } = *evidence;
+                rows.add(ListUsed { row, number, this_update, next_update, age, revoked: evidence.revoked(0) });
+            }
+        })?;
+        Ok(rows.answer(place))
+    }
+
+    /// Whether the trust stores let the list count; one below their minimum is as good as none.
+    fn reaches_minimum(&self, evidence: &Evidence) -> bool {
+        let too_low = |minimum: &ListMinimum<'_>| {
+            *minimum.issuer == evidence.key && Number::new(minimum.number).is_ok_and(|lowest| evidence.number < lowest)
+        };
+        !self.minimums.iter().any(too_low)
+    }
 }
 
 /// The newest list of each row.

@@ -2,13 +2,14 @@
 
 use crate::algorithm;
 use crate::certificate::Certificate;
+use crate::constraints::{self, Controls};
 use crate::der::{self, Reader};
 use crate::policy::Required;
 use crate::profile::{self, CHAIN_MOST, Position, Profile, Subject};
 use crate::usage::{EKU_NOT_FOUND, Usage};
 use aseptic_core::crypto::Suite;
 use aseptic_core::time::{Time, Trust};
-use aseptic_core::trust::Validity;
+use aseptic_core::trust::{Anchor, Validity};
 use aseptic_core::{Reason, Result, limits};
 use core::cell::Cell;
 use core::time::Duration;
@@ -58,7 +59,7 @@ pub(crate) struct Search<'s, 'c> {
     pub(crate) profile: &'s Profile,
     pub(crate) leaf: &'s Certificate<'c>,
     pub(crate) intermediates: &'s [&'c [u8]],
-    pub(crate) anchors: &'s [&'s [u8]],
+    pub(crate) anchors: &'s [Anchor<'s>],
     pub(crate) usage: Usage,
     pub(crate) policies: Required<'s>,
 }
@@ -96,9 +97,15 @@ impl Search<'_, '_> {
         let leaf = EndEntityCert::try_from(&leaf).map_err(refusal)?;
         let intermediates: [CertificateDer<'_>; CHAIN_MOST - 1] = der_array(self.intermediates);
         let intermediates = intermediates.get(..self.intermediates.len()).unwrap_or_default();
-        let held: [CertificateDer<'_>; limits::TRUST_ENTRIES] = der_array(self.anchors);
+        let held: [CertificateDer<'_>; limits::TRUST_ENTRIES] = core::array::from_fn(|index| {
+            CertificateDer::from_slice(self.anchors.get(index).map(|anchor| anchor.certificate).unwrap_or_default())
+        });
         let mut anchors: [TrustAnchor<'_>; limits::TRUST_ENTRIES] = core::array::from_fn(|_| NO_ANCHOR);
-        let usable = held.iter().filter_map(|der| webpki::anchor_from_trusted_cert(der).ok());
+        let usable = self.anchors.iter().zip(&held).filter_map(|(anchor, der)| {
+            let usable = webpki::anchor_from_trusted_cert(der).ok()?;
+            let (_, _, names) = believed(anchor).ok()?;
+            Some(TrustAnchor { name_constraints: names.map(Der::from_slice), ..usable })
+        });
         let mut count = 0_usize;
         for (place, anchor) in anchors.iter_mut().zip(usable) {
             *place = anchor;
@@ -155,9 +162,11 @@ impl Search<'_, '_> {
         for (place, certificate) in all.iter_mut().zip(core::iter::once(Ok(*self.leaf)).chain(above)) {
             *place = Some(certificate);
         }
-        self.policies.check(all.into_iter().flatten())?;
-        found.anchor = u8::try_from(self.check_anchor(path.anchor(), at, u32::from(found.count))?)
-            .map_err(|_| Reason::Internal)?;
+        let path_of = || all.into_iter().flatten();
+        let anchor = self.check_anchor(path.anchor(), at, u32::from(found.count), &|controls| {
+            self.policies.check(controls, path_of())
+        })?;
+        found.anchor = u8::try_from(anchor).map_err(|_| Reason::Internal)?;
         Ok(found)
     }
 
@@ -167,19 +176,29 @@ impl Search<'_, '_> {
 
     /// webpki keeps name, key and name constraints of an anchor and drops the rest; so the certificates are looked at here.
     /// Several may have the same name and key (a reissued root): one that holds is enough.
-    fn check_anchor(&self, found: &TrustAnchor<'_>, at: u64, below: u32) -> core::result::Result<usize, Refusal> {
+    fn check_anchor(
+        &self,
+        found: &TrustAnchor<'_>,
+        at: u64,
+        below: u32,
+        policies: &dyn Fn(&Controls<'_>) -> Result<()>,
+    ) -> core::result::Result<usize, Refusal> {
         let mut refused = Refusal::Other(Reason::PathUntrusted);
         for (place, held) in self.anchors.iter().enumerate() {
-            let Ok(anchor) = Certificate::parse(held) else { continue };
+            let Ok((anchor, controls, names)) = believed(held) else { continue };
             let key = Reader::new(anchor.spki).read(der::SEQUENCE)?;
-            if anchor.subject.der() != found.subject.as_ref() || key != found.subject_public_key_info.as_ref() {
+            if anchor.subject.der() != found.subject.as_ref()
+                || key != found.subject_public_key_info.as_ref()
+                || names != found.name_constraints.as_ref().map(AsRef::as_ref)
+            {
                 continue;
             }
-            let length = anchor.extensions.basic_constraints.and_then(|constraints| constraints.path_length);
-            let checked = match self.keeps_rules(&anchor, Position::Anchor) {
+            let own = anchor.extensions.basic_constraints.and_then(|constraints| constraints.path_length);
+            let too_long = [own, controls.path_length].into_iter().flatten().any(|most| below > most);
+            let checked = match self.keeps_rules(&anchor, Position::Anchor).and_then(|()| policies(&controls)) {
                 Err(reason) => Err(Refusal::Other(reason)),
                 // RFC 5280 section 6.2 leaves it to the verifier whether an anchor's own bound counts; here it does.
-                Ok(()) if length.is_some_and(|most| below > most) => Err(Refusal::Other(Reason::PathConstraint)),
+                Ok(()) if too_long => Err(Refusal::Other(Reason::PathConstraint)),
                 Ok(()) if at < anchor.not_before => Err(Refusal::NotYet(anchor.not_before)),
                 Ok(()) if at > anchor.not_after => Err(Refusal::Over(anchor.not_after)),
                 Ok(()) => Ok(place),
@@ -191,6 +210,14 @@ impl Search<'_, '_> {
         }
         Err(refused)
     }
+}
+
+/// An anchor's certificate, its constraints, and the name constraints that hold for it; an error if they cannot be honoured.
+fn believed<'a>(anchor: &Anchor<'a>) -> Result<(Certificate<'a>, Controls<'a>, Option<&'a [u8]>)> {
+    let certificate = Certificate::parse(anchor.certificate)?;
+    let controls = Controls::parse(anchor.constraints)?;
+    let names = constraints::names_of(&controls, &certificate)?;
+    Ok((certificate, controls, names))
 }
 
 /// Why there is no path at an instant.

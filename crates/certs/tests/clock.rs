@@ -50,7 +50,7 @@ impl World {
         let entries = [Entry {
             purposes: Purposes::of(&[Purpose::Enrolment, Purpose::Telemetry, Purpose::Command]),
             name: b"hospital",
-            material: Material::Certificate(&self.root.der),
+            material: Material::certificate(&self.root.der),
         }];
         let trust = danger::unsigned(Authority::Owner, &entries).unwrap();
         let held = [&self.list[..]];

@@ -9,7 +9,7 @@ use aseptic_certs::{Finding, PathValidator, Place};
 use aseptic_core::Reason;
 use aseptic_core::crypto::soft;
 use aseptic_core::time::Time;
-use aseptic_core::trust::{Purpose, Validity};
+use aseptic_core::trust::{Anchor, Grounds, Purpose, Validity};
 use common::{Issued, START, YEAR, ca_params, device_params, issue, root, server_params, valid};
 use rcgen::{BasicConstraints, GeneralSubtree, IsCa, KeyUsagePurpose, NameConstraints, SerialNumber};
 
@@ -31,8 +31,8 @@ fn line(top: rcgen::CertificateParams, middle: rcgen::CertificateParams, leaf: r
 /// The verdict and the first finding, without lifetimes.
 fn first(line: &Line, purpose: Purpose, now: Time, check: impl FnOnce(Option<Reason>, &Finding<'_>)) {
     let chain = [&line.leaf.der[..], &line.middle.der];
-    let anchors = [&line.root.der[..]];
-    let judgement = PathValidator::DEVICE.examine(&soft::suite(), &chain, &anchors, purpose, now);
+    let anchors = [Anchor::of(&line.root.der)];
+    let judgement = PathValidator::DEVICE.examine(&soft::suite(), &chain, &Grounds::of(&anchors), purpose, now);
     check(judgement.verdict.err(), judgement.findings.iter().next().unwrap());
 }
 
@@ -41,13 +41,9 @@ fn a_good_chain_has_a_path_and_nothing_to_say() {
     let line = line(ca_params("Root"), ca_params("Issuing CA"), device_params("PUMP-0001"));
     let stranger = root(ca_params("Other root"));
     let chain = [&line.leaf.der[..], &stranger.der, &line.middle.der];
-    let judgement = PathValidator::DEVICE.examine(
-        &soft::suite(),
-        &chain,
-        &[&stranger.der, &line.root.der],
-        Purpose::Telemetry,
-        NOW,
-    );
+    let anchors = [Anchor::of(&stranger.der), Anchor::of(&line.root.der)];
+    let judgement =
+        PathValidator::DEVICE.examine(&soft::suite(), &chain, &Grounds::of(&anchors), Purpose::Telemetry, NOW);
     assert_eq!(judgement.verdict.unwrap().validity, Validity::InDate);
     let path = judgement.path.unwrap();
     assert_eq!((path.chain().collect::<Vec<_>>(), path.anchor()), (vec![0, 2], 1));
@@ -71,8 +67,10 @@ fn expired_but_authentic_is_told_from_untrusted() {
         assert_eq!((refused, *finding), (None, expired));
     });
     let other = root(ca_params("Other root"));
+    let anchors = [Anchor::of(&other.der)];
     let chain = [&line.leaf.der[..], &line.middle.der];
-    let judgement = PathValidator::DEVICE.examine(&soft::suite(), &chain, &[&other.der], Purpose::Telemetry, late);
+    let judgement =
+        PathValidator::DEVICE.examine(&soft::suite(), &chain, &Grounds::of(&anchors), Purpose::Telemetry, late);
     assert_eq!(judgement.verdict.err(), Some(Reason::PathUntrusted));
     let found: Vec<_> = judgement.findings.iter().copied().collect();
     assert_eq!(found[0], expired);
@@ -84,8 +82,9 @@ fn a_signature_is_told_with_both_key_identifiers() {
     let line = line(ca_params("Root"), ca_params("Issuing CA"), device_params("PUMP-0001"));
     let namesake = root(ca_params("Root"));
     let chain = [&line.leaf.der[..], &line.middle.der];
-    let anchors = [&namesake.der[..]];
-    let judgement = PathValidator::DEVICE.examine(&soft::suite(), &chain, &anchors, Purpose::Telemetry, NOW);
+    let anchors = [Anchor::of(&namesake.der)];
+    let judgement =
+        PathValidator::DEVICE.examine(&soft::suite(), &chain, &Grounds::of(&anchors), Purpose::Telemetry, NOW);
     let finding = judgement.findings.iter().next().unwrap();
     assert_eq!(
         (finding.reason, finding.place, finding.field),
@@ -144,8 +143,8 @@ fn rules_usages_and_constraints_are_told_where_they_are_broken() {
     let second = issue(ca_params("Second CA"), &first_ca);
     let leaf = issue(device(), &second);
     let chain = [&leaf.der[..], &second.der, &first_ca.der];
-    let anchors = [&top.der[..]];
-    let judgement = PathValidator::DEVICE.examine(&soft::suite(), &chain, &anchors, Purpose::Birth, NOW);
+    let anchors = [Anchor::of(&top.der)];
+    let judgement = PathValidator::DEVICE.examine(&soft::suite(), &chain, &Grounds::of(&anchors), Purpose::Birth, NOW);
     assert_eq!(judgement.verdict.err(), Some(Reason::PathConstraint));
     let finding = judgement.findings.iter().next().unwrap();
     assert_eq!((finding.place, finding.field), (Place::Chain(2), "basicConstraints"));
@@ -155,14 +154,15 @@ fn rules_usages_and_constraints_are_told_where_they_are_broken() {
 #[test]
 fn every_flipped_byte_is_refused_with_a_finding() {
     let line = line(ca_params("Root"), ca_params("Issuing CA"), device_params("PUMP-0001"));
-    let anchors = [&line.root.der[..]];
+    let anchors = [Anchor::of(&line.root.der)];
     let mut told = 0;
     for which in 0..2 {
         for at in 0..[&line.leaf.der, &line.middle.der][which].len() {
             let mut chain = [line.leaf.der.clone(), line.middle.der.clone()];
             chain[which][at] ^= 0x55;
             let chain = [&chain[0][..], &chain[1]];
-            let judgement = PathValidator::DEVICE.examine(&soft::suite(), &chain, &anchors, Purpose::Birth, NOW);
+            let judgement =
+                PathValidator::DEVICE.examine(&soft::suite(), &chain, &Grounds::of(&anchors), Purpose::Birth, NOW);
             assert!(judgement.verdict.is_err() && judgement.path.is_none());
             assert!(judgement.findings.count() > 0, "certificate {which}, byte {at}");
             told += 1;

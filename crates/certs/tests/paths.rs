@@ -7,7 +7,9 @@ mod common;
 use aseptic_certs::{Engine, PathValidator};
 use aseptic_core::crypto::{Suite, Verifier, soft};
 use aseptic_core::time::Time;
-use aseptic_core::trust::{Authority, Entry, Material, PathEngine, Purpose, Purposes, Validity, danger};
+use aseptic_core::trust::{
+    Anchor, Authority, Entry, Grounds, Material, PathEngine, Purpose, Purposes, Validity, danger,
+};
 use aseptic_core::{Reason, Result, limits};
 use common::{Issued, START, YEAR, ca_params, device_params, issue, params, root, server_params, valid};
 use rcgen::{
@@ -38,7 +40,8 @@ impl Line {
 }
 
 fn judge(chain: &[&[u8]], anchors: &[&[u8]], purpose: Purpose, now: Time) -> Result<Validity> {
-    Engine.validate(&soft::suite(), chain, anchors, purpose, now).map(|path| path.validity)
+    let anchors: Vec<_> = anchors.iter().map(|der| Anchor::of(der)).collect();
+    Engine.validate(&soft::suite(), chain, &Grounds::of(&anchors), purpose, now).map(|path| path.validity)
 }
 
 const NOW: Time = Time::trusted(START + YEAR);
@@ -47,14 +50,26 @@ const NOW: Time = Time::trusted(START + YEAR);
 fn a_good_chain_gives_key_and_name() {
     let line = Line::new(device_params("PUMP-0001"));
     let path = Engine
-        .validate(&soft::suite(), &[&line.leaf.der, &line.middle.der], &[&line.root.der], Purpose::Telemetry, NOW)
+        .validate(
+            &soft::suite(),
+            &[&line.leaf.der, &line.middle.der],
+            &Grounds::of(&[Anchor::of(&line.root.der)]),
+            Purpose::Telemetry,
+            NOW,
+        )
         .unwrap();
     assert_eq!(path.name, b"PUMP-0001");
     assert_eq!(path.validity, Validity::InDate);
     assert_eq!(path.key.unwrap().spki().concat(), rcgen::PublicKeyData::subject_public_key_info(&line.leaf.key));
     let server = Line::new(server_params("relay.hospital.example"));
     let path = Engine
-        .validate(&soft::suite(), &[&server.leaf.der, &server.middle.der], &[&server.root.der], Purpose::Network, NOW)
+        .validate(
+            &soft::suite(),
+            &[&server.leaf.der, &server.middle.der],
+            &Grounds::of(&[Anchor::of(&server.root.der)]),
+            Purpose::Network,
+            NOW,
+        )
         .unwrap();
     assert_eq!(path.name, b"relay.hospital.example");
 }
@@ -287,7 +302,9 @@ fn ed25519_and_mixed_chains_hold_where_the_suite_has_both() {
     assert_eq!(judge(&chain, &[&top.der], Purpose::Birth, NOW), Ok(Validity::InDate));
     for verifiers in [&[&soft::Es256 as &dyn Verifier][..], &[&soft::Ed25519], &[]] {
         let suite = Suite { verifiers, ..soft::suite() };
-        let result = Engine.validate(&suite, &chain, &[&top.der], Purpose::Birth, NOW).map(|path| path.validity);
+        let result = Engine
+            .validate(&suite, &chain, &Grounds::of(&[Anchor::of(&top.der)]), Purpose::Birth, NOW)
+            .map(|path| path.validity);
         assert_eq!(result, Err(Reason::AlgorithmUnsupported));
     }
     let p384 =
@@ -315,7 +332,7 @@ fn the_verdict_follows_the_response_matrix() {
     let entries = [Entry {
         purposes: Purposes::of(&[Purpose::Telemetry, Purpose::Command]),
         name: b"hospital root",
-        material: Material::Certificate(&line.root.der),
+        material: Material::certificate(&line.root.der),
     }];
     let trust = danger::unsigned(Authority::Owner, &entries).unwrap();
     let chain = [&line.leaf.der[..], &line.middle.der];
@@ -383,7 +400,13 @@ fn a_required_policy_stands_in_every_certificate() {
         let line = Line::with(ca_params("Root"), above, end);
         let chain = [&line.leaf.der[..], &line.middle.der];
         let validator = PathValidator::COMPAT.with_policies(initial, explicit);
-        let verdict = validator.validate(&soft::suite(), &chain, &[&line.root.der], Purpose::Birth, NOW);
+        let verdict = validator.validate(
+            &soft::suite(),
+            &chain,
+            &Grounds::of(&[Anchor::of(&line.root.der)]),
+            Purpose::Birth,
+            NOW,
+        );
         assert_eq!(verdict.err(), (!holds).then_some(Reason::PathConstraint), "{what}");
     }
 }

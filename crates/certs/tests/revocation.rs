@@ -12,7 +12,7 @@ use aseptic_certs::{Certificate, HeldLists, PathValidator, Place};
 use aseptic_core::clinical::{self, Failure, Response};
 use aseptic_core::crypto::{Parts, soft};
 use aseptic_core::time::Time;
-use aseptic_core::trust::{Authority, Entry, Material, Purpose, Purposes, Revocation, danger};
+use aseptic_core::trust::{Anchor, Authority, Entry, Grounds, Material, Purpose, Purposes, Revocation, danger};
 use aseptic_core::{Reason, Result, limits};
 use aseptic_testbed::bench::{Bench, StoreModel};
 use aseptic_testbed::sweep::{sweep, sweep_pairs};
@@ -53,8 +53,8 @@ impl Line {
         let lists = HeldLists { lists: held, numbers };
         let validator = PathValidator::DEVICE.with_lists(&lists);
         let chain = [&self.leaf.der[..], &self.middle.der];
-        let anchors = [&self.root.der[..]];
-        let judgement = validator.examine(&soft::suite(), &chain, &anchors, Purpose::Birth, now);
+        let anchors = [Anchor::of(&self.root.der)];
+        let judgement = validator.examine(&soft::suite(), &chain, &Grounds::of(&anchors), Purpose::Birth, now);
         let said = judgement.verdict.unwrap().revocation;
         assert_eq!(said == Revocation::Good, judgement.findings.count() == 0);
         said
@@ -245,8 +245,8 @@ fn no_revocation_available_needs_no_list() {
     middle.custom_extensions = vec![CustomExtension::from_oid_content(&[2, 5, 29, 56], vec![5, 0])];
     let line = Line::with(middle, device_params("PUMP-0001"));
     let chain = [&line.leaf.der[..], &line.middle.der];
-    let anchors = [&line.root.der[..]];
-    let judgement = PathValidator::COMPAT.examine(&soft::suite(), &chain, &anchors, Purpose::Birth, NOW);
+    let anchors = [Anchor::of(&line.root.der)];
+    let judgement = PathValidator::COMPAT.examine(&soft::suite(), &chain, &Grounds::of(&anchors), Purpose::Birth, NOW);
     assert_eq!(
         judgement.findings.iter().next().map(|f| (f.place, f.rule)),
         Some((Place::Chain(1), Some("no-revocation")))
@@ -401,7 +401,7 @@ fn the_verdict_follows_the_response_matrix() {
     let due = START + YEAR + 7 * 86_400;
     let purposes = [Purpose::Telemetry, Purpose::Alarm, Purpose::Command, Purpose::Configuration];
     let entries =
-        [Entry { purposes: Purposes::of(&purposes), name: b"root", material: Material::Certificate(&line.root.der) }];
+        [Entry { purposes: Purposes::of(&purposes), name: b"root", material: Material::certificate(&line.root.der) }];
     let trust = danger::unsigned(Authority::Owner, &entries).unwrap();
     for (held, now, failure, reason) in [
         (&[&upper[..], &own][..], NOW.seconds, None, Reason::Internal),

@@ -30,6 +30,8 @@ pub const TRUST_ENTRIES: usize = 16;
 pub const TRUST_STORE: usize = 3072;
 /// Keys that one trust store denies.
 pub const TRUST_DENIED: usize = 16;
+/// Issuers of revocation lists for which one trust store names a lowest number.
+pub const TRUST_MINIMUMS: usize = 8;
 /// Slots from this one on hold secrets: erasing one leaves no copy of its bytes on the medium. Records lie below.
 pub const SECRET_SLOTS: u16 = 0x100;
 /// Keys of the software key store: birth, local, pending, agreement, and as many again for a renewal under way.

@@ -117,6 +117,8 @@ reasons! {
     UnknownSigner = 311, Peer, "No trusted key made this signature.", "Sign with a key of the installed trust store.";
     Denied = 312, Peer, "The key is on the deny list.", "Replace the key.";
     PublishedTestKey = 313, Peer, "The key is a published test key.", "Use a key of your own.";
+    TrustConstraint = 314, Peer, "A constraint of an anchor cannot be honoured here.", "Use only constraints that the manual lists.";
+    TrustEpoch = 315, Peer, "The trust epoch does not fit what the store withdraws.", "Name the version that last withdrew trust.";
 
     // 4xx  certificates
     DerMalformed = 401, Peer, "The DER is malformed.", "Encode after X.690.";
@@ -139,6 +141,7 @@ reasons! {
     CsrProof = 421, Peer, "The certification request is not signed by its own key.", "Sign it with the key it names.";
     CmsMalformed = 422, Peer, "The certificate bundle is malformed.", "Send CMS certs-only after RFC 5272.";
     TemplateInvalid = 423, Caller, "A name for a certification request has a wrong form.", "Keep to the bounds of `CsrTemplate`.";
+    ExpiryAhead = 424, Device, "Something that the device relies on runs out soon.", "Renew what the inventory shows.";
 
     // 5xx  identity
     OwnerRootMissing = 501, Later, "Enrolment needs the owner's root, and none is installed.", "Install the owner's trust store first.";
@@ -186,7 +189,7 @@ reasons! {
     SignatureByDevice = 717, Peer, "A message authentication code cannot authenticate an update.", "Sign with an author key.";
     UpdateReverted = 718, Device, "The new image was not confirmed; the old one runs again.", "Find out why the trial failed, then install again.";
     WrongComponent = 719, Peer, "The image is for another component of the device.", "Get the image for this component.";
-    DescriptionInvalid = 720, Caller, "The description of an update is not valid.", "Correct what the message names.";
+    DescriptionInvalid = 720, Caller, "A description is not valid.", "Correct what the message names.";
     ApprovalMissing = 721, Later, "The owner has not approved the update.", "Let the owner sign it too.";
 
     // 8xx  hosted

@@ -86,6 +86,10 @@ pub const ASEPTIC_UNKNOWN_SIGNER: aseptic_status = 311;
 pub const ASEPTIC_DENIED: aseptic_status = 312;
 /// The key is a published test key.
 pub const ASEPTIC_PUBLISHED_TEST_KEY: aseptic_status = 313;
+/// A constraint of an anchor cannot be honoured here.
+pub const ASEPTIC_TRUST_CONSTRAINT: aseptic_status = 314;
+/// The trust epoch does not fit what the store withdraws.
+pub const ASEPTIC_TRUST_EPOCH: aseptic_status = 315;
 /// The DER is malformed.
 pub const ASEPTIC_DER_MALFORMED: aseptic_status = 401;
 /// The certificate is malformed.
@@ -126,6 +130,8 @@ pub const ASEPTIC_CSR_PROOF: aseptic_status = 421;
 pub const ASEPTIC_CMS_MALFORMED: aseptic_status = 422;
 /// A name for a certification request has a wrong form.
 pub const ASEPTIC_TEMPLATE_INVALID: aseptic_status = 423;
+/// Something that the device relies on runs out soon.
+pub const ASEPTIC_EXPIRY_AHEAD: aseptic_status = 424;
 /// Enrolment needs the owner's root, and none is installed.
 pub const ASEPTIC_OWNER_ROOT_MISSING: aseptic_status = 501;
 /// The device has no birth identity.
@@ -208,8 +214,10 @@ pub const ASEPTIC_SIGNATURE_BY_DEVICE: aseptic_status = 717;
 pub const ASEPTIC_UPDATE_REVERTED: aseptic_status = 718;
 /// The image is for another component of the device.
 pub const ASEPTIC_WRONG_COMPONENT: aseptic_status = 719;
-/// The description of an update is not valid.
+/// A description is not valid.
 pub const ASEPTIC_DESCRIPTION_INVALID: aseptic_status = 720;
+/// The owner has not approved the update.
+pub const ASEPTIC_APPROVAL_MISSING: aseptic_status = 721;
 /// A file is missing.
 pub const ASEPTIC_FILE_MISSING: aseptic_status = 801;
 /// Access to a file was denied.

@@ -4,7 +4,7 @@ use crate::abi::{Place, aseptic_slice, aseptic_status, call, output_apart, state
 use crate::device::{Parts, aseptic_device};
 use crate::time;
 use aseptic_core::platform::Platform;
-use aseptic_core::trust::{self, Authority, PhysicalPresence, TrustStore};
+use aseptic_core::trust::{self, Authority, PathEngine, PhysicalPresence, TrustStore};
 use aseptic_core::{Reason, Result};
 
 /// Trust store of the maker of the device.
@@ -21,7 +21,7 @@ pub const ASEPTIC_PRESENCE_CONFIRMED: u32 = 0x5052_4553;
 /// The date of the object becomes a time before which it is not.
 ///
 /// Ownership: `object` is read during the call. Errors: TRUST_EXISTS, TRUST_MALFORMED, TRUST_THRESHOLD, TRUST_PURPOSE,
-/// PUBLISHED_TEST_KEY; nothing is stored then. Threads: as for all calls on a device. Power loss: installed or not.
+/// TRUST_CONSTRAINT, DENIED, CERTIFICATE_MALFORMED, PUBLISHED_TEST_KEY; nothing is stored then. Threads: as for all calls on a device. Power loss: installed or not.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn aseptic_trust_install(
@@ -37,9 +37,10 @@ pub unsafe extern "C" fn aseptic_trust_install(
             return Err(Reason::Misuse);
         }
         let authority = authority_from(authority)?;
-        device.with(|parts| {
+        device.with(|mut parts| {
             let presence = PhysicalPresence::confirmed_at_the_device();
-            trust::install(&parts.platform, &parts.suite, authority, object, presence, &mut parts.memory.scratch)?;
+            let Parts { platform, suite, memory, .. } = &mut parts;
+            trust::install(platform, suite, ENGINE, authority, object, presence, &mut memory.scratch)?;
             dated(parts, authority)
         })
     })
@@ -49,7 +50,7 @@ pub unsafe extern "C" fn aseptic_trust_install(
 /// before which it is not.
 ///
 /// Ownership: `object` is read during the call. Errors: TRUST_MISSING, TRUST_ROLLBACK, TRUST_SKIPPED, TRUST_THRESHOLD,
-/// TRUST_WOULD_STRAND, TRUST_PURPOSE; nothing changes then. Threads: as for all calls on a device. Power loss: old or new.
+/// TRUST_WOULD_STRAND, TRUST_EPOCH, and those of `aseptic_trust_install` but TRUST_EXISTS; nothing changes then. Threads: as for all calls on a device. Power loss: old or new.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn aseptic_trust_update(
@@ -61,8 +62,9 @@ pub unsafe extern "C" fn aseptic_trust_update(
         // SAFETY: as the caller promises.
         let (mut device, object) = unsafe { (state(device)?, object.bytes()?) };
         let authority = authority_from(authority)?;
-        device.with(|parts| {
-            trust::update(&parts.platform, &parts.suite, authority, object, &mut parts.memory.scratch)?;
+        device.with(|mut parts| {
+            let Parts { platform, suite, memory, .. } = &mut parts;
+            trust::update(platform, suite, ENGINE, authority, object, &mut memory.scratch)?;
             dated(parts, authority)
         })
     })
@@ -90,6 +92,32 @@ pub unsafe extern "C" fn aseptic_trust_version(
         Ok(())
     })
 }
+
+/// Writes a number that rises whenever trust is withdrawn: a grant or an anchor is lost, a key denied, a minimum of revocation
+/// lists raised. What rests on a verdict, such as a connection, is to be judged anew when the number is another one than it was
+/// at the verdict. 0 without any trust store.
+///
+/// Ownership: `epoch` is the caller's. Errors: TRUST_ROLLBACK if the flash was put back, RECORD_CORRUPT; `epoch` is 0 then.
+/// Threads: as for all calls on a device. Power loss: nothing is stored.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_trust_epoch(device: *mut aseptic_device, epoch: *mut u64) -> aseptic_status {
+    call(|| {
+        // SAFETY: as the caller promises.
+        let epoch = unsafe { output_apart(epoch, &[Place::of(device)])? };
+        *epoch = 0;
+        // SAFETY: as the caller promises.
+        let mut device = unsafe { state(device)? };
+        *epoch = device.with(|parts| Ok(parts.load_trust()?.2.epoch()))?;
+        Ok(())
+    })
+}
+
+/// Who looks at anchors before they are installed: a boot loader reads no certificates.
+#[cfg(feature = "device")]
+const ENGINE: Option<&dyn PathEngine> = Some(&aseptic_certs::Engine);
+#[cfg(not(feature = "device"))]
+const ENGINE: Option<&dyn PathEngine> = None;
 
 /// The store is installed and its date is signed: it is not earlier than that. A date that cannot be believed, or not be
 /// stored, is told as an event and changes nothing.

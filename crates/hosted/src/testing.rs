@@ -176,7 +176,7 @@ impl Party {
         let entry = Entry {
             purposes: Purposes::of(belief.grants),
             name: b"anchor",
-            material: Material::Certificate(belief.anchor),
+            material: Material::certificate(belief.anchor),
         };
         let entries = [entry];
         let trust = danger::unsigned(belief.authority, &entries).unwrap();

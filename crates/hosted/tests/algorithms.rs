@@ -4,7 +4,9 @@ use aseptic_certs::profile::{COMPAT, DEVICE};
 use aseptic_certs::{Certificate, PathValidator, Place};
 use aseptic_core::crypto::{KeyAlg, Parts, Suite, soft};
 use aseptic_core::time::Time;
-use aseptic_core::trust::{Authority, Entry, Material, PathEngine, Purpose, Purposes, Validity, danger};
+use aseptic_core::trust::{
+    Anchor, Authority, Entry, Grounds, Material, PathEngine, Purpose, Purposes, Validity, danger,
+};
 use aseptic_core::{Reason, Result};
 use aseptic_hosted::crypto::suite;
 use rcgen::{
@@ -60,7 +62,9 @@ fn leaf() -> CertificateParams {
 }
 
 fn judge(suite: &Suite<'_>, chain: &[&[u8]], root: &[u8]) -> Result<Validity> {
-    PathValidator::DEVICE.validate(suite, chain, &[root], Purpose::Telemetry, NOW).map(|path| path.validity)
+    PathValidator::DEVICE
+        .validate(suite, chain, &Grounds::of(&[Anchor::of(root)]), Purpose::Telemetry, NOW)
+        .map(|path| path.validity)
 }
 
 fn all() -> Vec<(&'static str, &'static SignatureAlgorithm)> {
@@ -129,7 +133,7 @@ fn a_peer_with_a_large_key_has_a_name_and_no_key_by_value() {
         let entries = [Entry {
             purposes: Purposes::of(&[Purpose::Telemetry]),
             name: b"hospital root",
-            material: Material::Certificate(&root.der),
+            material: Material::certificate(&root.der),
         }];
         let trust = danger::unsigned(Authority::Owner, &entries).unwrap();
         let peer = trust.verify_chain(&suite(), &PathValidator::DEVICE, Purpose::Telemetry, &[&leaf.der], NOW).unwrap();
@@ -154,7 +158,8 @@ fn keys_of_ml_dsa_only_sign() {
         let both = issue(params("PUMP-0001", usages.clone()), &root, alg);
         for profile in [DEVICE, COMPAT] {
             let validator = PathValidator::new(&profile);
-            let judgement = validator.examine(&suite(), &[&both.der], &[&root.der], Purpose::Telemetry, NOW);
+            let anchors = [Anchor::of(&root.der)];
+            let judgement = validator.examine(&suite(), &[&both.der], &Grounds::of(&anchors), Purpose::Telemetry, NOW);
             assert_eq!(judgement.verdict.err(), Some(Reason::PathKeyUsage));
             let finding = judgement.findings.iter().next().unwrap();
             assert_eq!((finding.place, finding.rule), (Place::Chain(0), Some("ml-dsa-usage")));

@@ -333,7 +333,7 @@ impl Ca {
         let entry = Entry {
             purposes: Purposes::of(&[purpose]),
             name: b"anchor",
-            material: Material::Certificate(self.anchor()),
+            material: Material::certificate(self.anchor()),
         };
         let links: Vec<&[u8]> = chain.iter().map(Vec::as_slice).collect();
         let peer = danger::unsigned(authority, &[entry])

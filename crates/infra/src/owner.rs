@@ -17,15 +17,20 @@
 //! # }
 //! ```
 
+mod description;
+
+pub use description::Description;
+
 use crate::error::While;
 use crate::trust::Memory;
 use crate::{Error, Result};
-use aseptic_certs::Certificate;
+use aseptic_certs::{Certificate, Engine};
 use aseptic_core::clinical::{Failure, Override, Path, Response};
 use aseptic_core::cose::{self, Headers, Signer};
 use aseptic_core::crypto::{PublicKey, Suite};
 use aseptic_core::trust::{
-    self, Authority, Entry, Material, PhysicalPresence, Purpose, Purposes, Quorum, StoreContent,
+    self, Anchor, Authority, Entry, ListMinimum, Material, PhysicalPresence, Purpose, Purposes, Quorum, StoreContent,
+    TrustStore,
 };
 use aseptic_core::{Reason, limits};
 
@@ -41,6 +46,8 @@ pub struct Store<'a> {
     denied: Vec<[u8; 32]>,
     overrides: Vec<Override<'a>>,
     quorums: Vec<Quorum>,
+    minimums: Vec<ListMinimum<'a>>,
+    installed: Option<&'a [u8]>,
 }
 
 impl<'a> Store<'a> {
@@ -57,7 +64,17 @@ impl<'a> Store<'a> {
             denied: Vec::new(),
             overrides: Vec::new(),
             quorums: Vec::new(),
+            minimums: Vec::new(),
+            installed: None,
         }
+    }
+
+    /// Makes this the next version of `installed`, a signed store: its version is one higher unless a higher one is set, and
+    /// its epoch is that of `installed`, or its own version if it withdraws trust.
+    #[must_use]
+    pub const fn after(mut self, installed: &'a [u8]) -> Self {
+        self.installed = Some(installed);
+        self
     }
 
     /// The version; it must rise with each release, and by exactly one where signers or threshold change.
@@ -84,7 +101,20 @@ impl<'a> Store<'a> {
     /// Trusts all that a CA certificate (DER) leads to.
     #[must_use]
     pub fn anchor(self, name: &'a str, purposes: &[Purpose], certificate: &'a [u8]) -> Self {
-        self.entry(name, purposes, Material::Certificate(certificate))
+        self.entry(name, purposes, Material::certificate(certificate))
+    }
+
+    /// Trusts what a CA certificate leads to within constraints, and its announced successor.
+    #[must_use]
+    pub fn believe(self, name: &'a str, purposes: &[Purpose], anchor: Anchor<'a>) -> Self {
+        self.entry(name, purposes, Material::Certificate(anchor))
+    }
+
+    /// Believes no revocation list below `number` (big endian) of the issuer whose SubjectPublicKeyInfo has this SHA-256.
+    #[must_use]
+    pub fn minimum(mut self, issuer: &'a [u8; 32], number: &'a [u8]) -> Self {
+        self.minimums.push(ListMinimum { issuer, number });
+        self
     }
 
     /// Trusts this very key; messages address it by `name`.
@@ -122,12 +152,45 @@ impl<'a> Store<'a> {
     /// The object is installed in a device made of memory before it is handed out, so what a device would refuse comes
     /// back as the device's own reason: too few signatures of the keys put in charge, a purpose of the other authority, a
     /// published test key, an anchor that is no certificate of an authority, an object over
-    /// [`limits::TRUST_STORE`]. A version that changes the keys in charge must carry
-    /// signatures of the old keys too; only the device knows those.
+    /// [`limits::TRUST_STORE`]. With [`Store::after`] it is the update of the store before that is rehearsed. A version that
+    /// changes the keys in charge must carry signatures of the old keys too; without the store before, only the device
+    /// knows those.
     pub fn sign(&self, suite: &Suite<'_>, keys: &[(PublicKey<'_>, &dyn Signer)]) -> Result<Vec<u8>> {
+        let Some(before) = self.installed else {
+            let object = self.seal(suite, keys, self.version, self.version)?;
+            device(suite, self.authority, &object).during("rehearsing the trust store")?;
+            return Ok(object);
+        };
+        let (memory, installed) =
+            device(suite, self.authority, before).during("installing the store before in a device of memory")?;
+        let version = installed.0.saturating_add(1).max(self.version);
+        let update = |object: &[u8]| {
+            let mut buffer = [0; limits::TRUST_STORE];
+            trust::update(&memory.platform(), suite, Some(&Engine), self.authority, object, &mut buffer)
+        };
+        // The device knows what withdraws trust: it refuses the old epoch then.
+        let mut object = self.seal(suite, keys, version, installed.1)?;
+        let mut told = update(&object);
+        if told == Err(Reason::TrustEpoch) {
+            object = self.seal(suite, keys, version, version)?;
+            told = update(&object);
+        }
+        told.during("rehearsing the update of the trust store")?;
+        Ok(object)
+    }
+
+    fn seal(
+        &self,
+        suite: &Suite<'_>,
+        keys: &[(PublicKey<'_>, &dyn Signer)],
+        version: u64,
+        epoch: u64,
+    ) -> Result<Vec<u8>> {
         let content = StoreContent {
             authority: self.authority,
-            version: self.version,
+            version,
+            epoch,
+            minimums: &self.minimums,
             issued: self.issued,
             threshold: self.threshold,
             signers: &self.signers,
@@ -140,9 +203,9 @@ impl<'a> Store<'a> {
         let length = content.encode(&mut payload).map_err(too_large)?;
         let payload = payload.get(..length).unwrap_or_default();
         for entry in &self.entries {
-            if let Material::Certificate(der) = entry.material {
+            if let Material::Certificate(anchor) = entry.material {
                 // Which profile the device keeps and which keys it knows is not known here.
-                let anchor = Certificate::parse(der).during("reading an anchor")?;
+                let anchor = Certificate::parse(anchor.certificate).during("reading an anchor")?;
                 let authority = anchor.extensions.basic_constraints.is_some_and(|constraints| constraints.ca);
                 if anchor.version == 3 && !authority {
                     return Err(Error::new(Reason::PathKeyUsage, "reading an anchor"));
@@ -163,7 +226,6 @@ impl<'a> Store<'a> {
         let mut object = vec![0; limits::TRUST_STORE];
         let length = cose::sign(&signers, payload, false, &[], &mut object).map_err(too_large)?;
         object.truncate(length);
-        rehearse(suite, self.authority, &object)?;
         Ok(object)
     }
 
@@ -173,12 +235,15 @@ impl<'a> Store<'a> {
     }
 }
 
-/// Installs `object` in memory that is thrown away.
-fn rehearse(suite: &Suite<'_>, authority: Authority, object: &[u8]) -> Result<()> {
+/// A device of memory in which `object` is installed, with its version and epoch.
+fn device(suite: &Suite<'_>, authority: Authority, object: &[u8]) -> aseptic_core::Result<(Memory, (u64, u64))> {
     let mut buffer = [0; limits::TRUST_STORE];
     let presence = PhysicalPresence::confirmed_at_the_device();
-    trust::install(&Memory::default().platform(), suite, authority, object, presence, &mut buffer)
-        .during("rehearsing the trust store")
+    let memory = Memory::default();
+    trust::install(&memory.platform(), suite, Some(&Engine), authority, object, presence, &mut buffer)?;
+    let installed = TrustStore::load(&memory.platform(), authority, &mut buffer)?.ok_or(Reason::TrustMissing)?;
+    let told = (installed.version, installed.epoch);
+    Ok((memory, told))
 }
 
 fn too_large(reason: Reason) -> Error {
@@ -270,15 +335,15 @@ mod tests {
         let first = first.pin("adapter", &[Purpose::Receive], public(&adapter));
         let object = first.sign(&suite, &[(public(&old), &old)]).unwrap();
         let presence = PhysicalPresence::confirmed_at_the_device();
-        trust::install(&platform, &suite, Authority::Owner, &object, presence, &mut buffer).unwrap();
+        trust::install(&platform, &suite, Some(&Engine), Authority::Owner, &object, presence, &mut buffer).unwrap();
 
         let second = Store::new(Authority::Owner, 2).version(2).signer(public(&new));
         let second = second.pin("adapter", &[Purpose::Receive], public(&adapter));
         let alone = second.sign(&suite, &[(public(&new), &new)]).unwrap();
-        let refused = trust::update(&platform, &suite, Authority::Owner, &alone, &mut buffer);
+        let refused = trust::update(&platform, &suite, Some(&Engine), Authority::Owner, &alone, &mut buffer);
         assert_eq!(refused, Err(Reason::TrustThreshold));
         let both = second.sign(&suite, &[(public(&new), &new), (public(&old), &old)]).unwrap();
-        trust::update(&platform, &suite, Authority::Owner, &both, &mut buffer).unwrap();
+        trust::update(&platform, &suite, Some(&Engine), Authority::Owner, &both, &mut buffer).unwrap();
         assert_eq!(memory.read(Counter::TrustOwner), Ok(2));
     }
 }

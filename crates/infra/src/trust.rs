@@ -2,6 +2,7 @@
 
 use crate::Result;
 use crate::error::While;
+use aseptic_certs::Engine;
 use aseptic_core::crypto::Suite;
 use aseptic_core::limits;
 use aseptic_core::platform::{Absent, Counter, Counters, Fault, Outcome, Platform, Slot, Store, Strength};
@@ -29,7 +30,7 @@ impl ServerTrust {
         let mut buffer = [0; limits::TRUST_STORE];
         for (authority, object) in stores {
             let presence = PhysicalPresence::confirmed_at_the_device();
-            trust::install(&memory.platform(), &suite, *authority, object, presence, &mut buffer)
+            trust::install(&memory.platform(), &suite, Some(&Engine), *authority, object, presence, &mut buffer)
                 .during("taking in a trust store")?;
         }
         Ok(Self { suite, memory, turn: Mutex::new(()) })
@@ -39,7 +40,7 @@ impl ServerTrust {
     pub fn update(&self, authority: Authority, object: &[u8]) -> Result<()> {
         let _in_turn = lock(&self.turn);
         let mut buffer = [0; limits::TRUST_STORE];
-        trust::update(&self.memory.platform(), &self.suite, authority, object, &mut buffer)
+        trust::update(&self.memory.platform(), &self.suite, Some(&Engine), authority, object, &mut buffer)
             .during("updating a trust store")
     }
 

@@ -56,7 +56,8 @@ fn from_the_factory_to_the_ward() {
     let mut buffer = vec![0; 2 * limits::SLOT];
     let install = |authority, object: &[u8]| {
         let presence = PhysicalPresence::confirmed_at_the_device();
-        trust::install(&platform, &suite, authority, object, presence, &mut [0; limits::TRUST_STORE]).unwrap();
+        trust::install(&platform, &suite, Some(&Engine), authority, object, presence, &mut [0; limits::TRUST_STORE])
+            .unwrap();
     };
 
     // The factory.

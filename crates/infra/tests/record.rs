@@ -5,8 +5,8 @@ use aseptic_core::crypto::soft::{self, PrivateKey};
 use aseptic_core::crypto::{KeyAlg, PublicKey, Suite};
 use aseptic_core::time::Time;
 use aseptic_core::trust::{
-    Authority, Entry, Material, PathEngine, Purpose, Purposes, Revocation, Trust, ValidatedPath, Validity,
-    VerifiedPeer, danger,
+    Anchor, Authority, Entry, Grounds, Material, PathEngine, Purpose, Purposes, Revocation, Trust, ValidatedPath,
+    Validity, VerifiedPeer, danger,
 };
 use aseptic_core::{Reason, Result as CoreResult};
 use aseptic_infra::adapter::{Archive, Record, RecordAdapter, Setup};
@@ -34,12 +34,12 @@ impl PathEngine for Engine {
         &self,
         _: &Suite<'_>,
         chain: &[&'c [u8]],
-        anchors: &[&[u8]],
+        grounds: &Grounds<'_>,
         _: Purpose,
         now: Time,
     ) -> CoreResult<ValidatedPath<'c>> {
         let (key, name) = chain.first().and_then(|der| der.split_at_checked(65)).ok_or(Reason::CertificateMalformed)?;
-        if anchors != [b"hospital CA"] {
+        if grounds.anchors != [Anchor::of(b"hospital CA")] {
             return Err(Reason::PathUntrusted);
         }
         let validity = if now == NOW { Validity::InDate } else { Validity::LongExpired };
@@ -49,6 +49,14 @@ impl PathEngine for Engine {
             validity,
             revocation: Revocation::NotAsked,
         })
+    }
+
+    fn check_anchor(&self, _: &Anchor<'_>) -> CoreResult<()> {
+        Ok(())
+    }
+
+    fn is_self_signed(&self, _: &Suite<'_>, _: &[u8]) -> bool {
+        false
     }
 
     fn public_key_info<'c>(&self, certificate: &'c [u8]) -> CoreResult<&'c [u8]> {
@@ -94,7 +102,7 @@ impl Hospital {
         let devices = Purposes::of(&[Purpose::Telemetry, Purpose::Alarm]);
         let receive = Purposes::of(&[Purpose::Receive]);
         [
-            Entry { purposes: devices, name: b"hospital CA", material: Material::Certificate(b"hospital CA") },
+            Entry { purposes: devices, name: b"hospital CA", material: Material::certificate(b"hospital CA") },
             Entry { purposes: receive, name: b"record-adapter-1", material: Material::Key(self.adapter.public()) },
         ]
     }

@@ -171,7 +171,7 @@ fn relay_once(
     let (machine, [key, _]) = machine(2);
     let chain = certificate(ca, RELAY, Some(RELAY), &key);
     let purposes = Purposes::of(&[Purpose::Telemetry]);
-    let anchor = [Entry { purposes, name: b"hospital", material: Material::Certificate(ca.as_ref().der()) }];
+    let anchor = [Entry { purposes, name: b"hospital", material: Material::certificate(ca.as_ref().der()) }];
     let trust = danger::unsigned(Authority::Owner, &anchor).unwrap();
     let suite = aseptic_hosted::crypto::suite();
     let remote = Remote { suite: &suite, trust: &trust, engine: &Engine, purposes: &[Purpose::Telemetry], now: NOW };
@@ -186,7 +186,7 @@ fn entries<'a>(anchor: &'a [u8], adapter: &'a [u8]) -> [Entry<'a>; 2] {
     let receive = Purposes::of(&[Purpose::Receive]);
     let key = PublicKey::new(KeyAlg::P256, adapter).unwrap();
     [
-        Entry { purposes: devices, name: b"hospital", material: Material::Certificate(anchor) },
+        Entry { purposes: devices, name: b"hospital", material: Material::certificate(anchor) },
         Entry { purposes: receive, name: b"record-adapter-1", material: Material::Key(key) },
     ]
 }

@@ -1,6 +1,7 @@
 //! Trust stores: installed, updated and refused, under every failing call, every power cut and every flipped bit.
 
 use aseptic_core::cbor::Writer;
+use aseptic_core::clinical::Override;
 use aseptic_core::cose::{Headers, Sign1, sign1};
 use aseptic_core::crypto::{KeyAlg, PublicKey, Suite, soft};
 use aseptic_core::platform::Counter;
@@ -13,6 +14,13 @@ use aseptic_testbed::sweep::{Count, Interrupted, sweep, sweep_pairs};
 use aseptic_testbed::trust::{KeyPair, seal, signed};
 
 const OWNER: Authority = Authority::Owner;
+
+/// A whole SEQUENCE, as long as an Ed25519 key.
+const CERTIFICATE: [u8; 32] = {
+    let mut der = [0; 32];
+    (der[0], der[1]) = (0x30, 30);
+    der
+};
 
 /// The keys in charge are `a`, `b` and `c`, of which two must sign; `author` and `adapter` are pinned.
 struct Cast {
@@ -53,9 +61,29 @@ impl Cast {
             denied: &[],
             overrides: &[],
             quorums: &[],
+            minimums: &[],
+            epoch: version,
         };
         change(&mut content);
         signed(&content, by)
+    }
+
+    /// A store with a value in every field.
+    fn full<'s>(&'s self, version: u64, change: impl FnOnce(&mut StoreContent<'s>)) -> Vec<u8> {
+        self.store(version, &[&self.a, &self.b], |content| {
+            let hospital = Material::Certificate(Anchor {
+                certificate: &CERTIFICATE,
+                constraints: b"constraints",
+                successor: Some(&[0x5C; 32]),
+            });
+            let purposes = Purposes::of(&[Purpose::Telemetry, Purpose::Network]);
+            let entry = Entry { purposes, name: b"hospital", material: hospital };
+            content.entries = vec![content.entries[0], entry].leak();
+            content.denied = &[[0xDE; 32]];
+            content.overrides = &[Override { cell: [0, 0, 2], justification: "ward 7" }];
+            content.minimums = &[ListMinimum { issuer: &[0x15; 32], number: &[1, 0] }];
+            change(content);
+        })
     }
 
     fn plain(&self, version: u64) -> Vec<u8> {
@@ -66,11 +94,11 @@ impl Cast {
 fn install_owner(bench: &Bench, object: &[u8]) -> Result<()> {
     let present = PhysicalPresence::confirmed_at_the_device();
     let mut buffer = [0; limits::TRUST_STORE];
-    install(&bench.platform(), &soft::suite(), OWNER, object, present, &mut buffer)
+    install(&bench.platform(), &soft::suite(), None, OWNER, object, present, &mut buffer)
 }
 
 fn update_owner(bench: &Bench, object: &[u8]) -> Result<()> {
-    update(&bench.platform(), &soft::suite(), OWNER, object, &mut [0; limits::TRUST_STORE])
+    update(&bench.platform(), &soft::suite(), None, OWNER, object, &mut [0; limits::TRUST_STORE])
 }
 
 /// The version that the device goes by; 0 without a store. Where the record was written but not the counter, loading
@@ -140,10 +168,17 @@ fn an_update_leaves_the_old_store_or_the_new_one() {
     let content = cast.store(5, &[&cast.b, &cast.c], |content| content.denied = &denied);
     let others = [cast.b.public(), cast.c.public(), cast.d.public()];
     let rotation = cast.store(2, &[&cast.b, &cast.c], |content| content.signers = &others);
-    for (name, new, object) in [("content", 5, &content), ("signers", 2, &rotation)] {
+    let (full, more) = (cast.full(1, |_| {}), cast.full(6, |content| content.epoch = 1));
+    let new = cast.full(6, |_| {});
+    for (name, first, new, object) in [
+        ("content", &first, 5, &content),
+        ("signers", &first, 2, &rotation),
+        ("every field", &full, 6, &more),
+        ("every field, out of none", &first, 6, &new),
+    ] {
         for model in [StoreModel::Atomic, StoreModel::Torn] {
             let count =
-                sweep(|| with(model, &[&first]), |bench| update_owner(bench, object), old_or_new(1, new, object));
+                sweep(|| with(model, &[first]), |bench| update_owner(bench, object), old_or_new(1, new, object));
             println!("trust update of {name}, {model:?} store: {count}");
         }
     }
@@ -314,7 +349,7 @@ fn a_malformed_store_is_refused_whoever_signed_it() {
     let many = [cast.entries()[0]; limits::TRUST_ENTRIES + 1];
     refused(&bench, &cast.store(2, &by, |content| content.entries = &many), Reason::TooLarge);
     let certificate = vec![0x30; limits::TRUST_STORE];
-    let entries = [cast.entries()[0], Entry { material: Material::Certificate(&certificate), ..cast.entries()[0] }];
+    let entries = [cast.entries()[0], Entry { material: Material::certificate(&certificate), ..cast.entries()[0] }];
     refused(&bench, &cast.store(2, &by, |content| content.entries = &entries), Reason::TooLarge);
 
     // Payloads that no author tool writes, signed by the keys in charge.
@@ -339,7 +374,13 @@ fn no_damaged_object_is_accepted() {
     let cast = Cast::new();
     let installed = with(StoreModel::Atomic, &[&cast.plain(1)]);
     let mut tried = 0;
-    for (bench, object) in [(Bench::new(1), cast.plain(1)), (installed, cast.plain(2))] {
+    let full = with(StoreModel::Atomic, &[&cast.full(2, |_| {})]);
+    for (bench, object) in [
+        (Bench::new(1), cast.plain(1)),
+        (installed, cast.plain(2)),
+        (Bench::new(1), cast.full(3, |content| content.epoch = 2)),
+        (full, cast.full(3, |content| content.epoch = 2)),
+    ] {
         let before = bench.snapshot();
         let mut refused = |damaged: &[u8]| {
             tried += 1;
@@ -378,7 +419,7 @@ fn a_key_that_either_authority_denies_is_refused_whatever_vouches_for_it() {
     });
     let present = PhysicalPresence::confirmed_at_the_device();
     let mut buffer = [0; limits::TRUST_STORE];
-    install(&bench.platform(), &suite, Authority::Manufacturer, &makers, present, &mut buffer).unwrap();
+    install(&bench.platform(), &suite, None, Authority::Manufacturer, &makers, present, &mut buffer).unwrap();
     install_owner(&bench, &cast.plain(1)).unwrap();
 
     let mut message = [0; 256];
@@ -411,11 +452,11 @@ impl PathEngine for Engine {
         &self,
         _: &Suite<'_>,
         chain: &[&'c [u8]],
-        anchors: &[&[u8]],
+        grounds: &Grounds<'_>,
         _: Purpose,
         _: Time,
     ) -> Result<ValidatedPath<'c>> {
-        if anchors.is_empty() {
+        if grounds.anchors.is_empty() {
             return Err(Reason::PathUntrusted);
         }
         let key = PublicKey::from_spki(self.public_key_info(chain[0])?)?;
@@ -425,6 +466,14 @@ impl PathEngine for Engine {
             validity: Validity::InDate,
             revocation: Revocation::NotAsked,
         })
+    }
+
+    fn check_anchor(&self, anchor: &Anchor<'_>) -> Result<()> {
+        if anchor.constraints.is_empty() { Ok(()) } else { Err(Reason::TrustConstraint) }
+    }
+
+    fn is_self_signed(&self, _: &Suite<'_>, _: &[u8]) -> bool {
+        true
     }
 
     fn public_key_info<'c>(&self, certificate: &'c [u8]) -> Result<&'c [u8]> {
@@ -446,7 +495,7 @@ fn a_denied_authority_vouches_for_nobody_wherever_it_stands_in_a_chain() {
     let anchors = [Entry {
         purposes: Purposes::of(&[Purpose::Receive, Purpose::Command, Purpose::Telemetry]),
         name: b"hospital",
-        material: Material::Certificate(&anchor),
+        material: Material::certificate(&anchor),
     }];
     let verdict = |denied: &[[u8; 32]]| {
         let bench = Bench::new(1);
@@ -476,10 +525,10 @@ fn an_anchor_that_cannot_serve_its_purpose_does_not_keep_a_store_from_stranding(
     for (material, serves) in [
         (Material::Key(signs.public()), false),
         (Material::Key(agrees.public()), false),
-        (Material::Certificate(b""), false),
-        (Material::Certificate(b"hospital CA"), false),
-        (Material::Certificate(truncated), false),
-        (Material::Certificate(&whole), true),
+        (Material::certificate(b""), false),
+        (Material::certificate(b"hospital CA"), false),
+        (Material::certificate(truncated), false),
+        (Material::certificate(&whole), true),
     ] {
         let entries = [Entry { material, ..cast.entries()[0] }];
         let object = cast.store(2, &by, |content| content.entries = Box::leak(Box::new(entries)));
@@ -492,7 +541,7 @@ fn an_anchor_that_cannot_serve_its_purpose_does_not_keep_a_store_from_stranding(
 
 #[test]
 fn the_owner_changes_responses_with_a_justification_and_loosens_none_that_changes_the_device() {
-    use aseptic_core::clinical::{Failure, Override, Path, Response, response};
+    use aseptic_core::clinical::{Failure, Path, Response, response};
     let cast = Cast::new();
     let by = [&cast.a, &cast.b];
     let all = |number: u8| {
@@ -557,4 +606,148 @@ fn the_owner_changes_responses_with_a_justification_and_loosens_none_that_change
     refused(&bench, &makers, Reason::TrustMalformed);
     refused(&bench, &cast.store(2, &[&cast.a], |content| content.overrides = good), Reason::TrustThreshold);
     update_owner(&bench, &cast.store(2, &by, |content| content.overrides = good)).unwrap();
+}
+
+/// What each change of a store means for trust that somebody relies on.
+#[test]
+fn the_epoch_rises_when_trust_is_withdrawn() {
+    type Change = fn(&mut StoreContent<'_>);
+    fn anchor(content: &mut StoreContent<'_>, change: impl FnOnce(&mut Entry<'static>, &mut Anchor<'static>)) {
+        let Material::Certificate(_) = content.entries[1].material else { panic!() };
+        let (mut entry, mut anchor) = (
+            Entry { purposes: content.entries[1].purposes, name: b"hospital", material: Material::certificate(b"") },
+            Anchor { certificate: &CERTIFICATE, constraints: b"constraints", successor: Some(&[0x5C; 32]) },
+        );
+        change(&mut entry, &mut anchor);
+        entry.material = Material::Certificate(anchor);
+        let first = content.entries[0];
+        content.entries = vec![first, entry].leak();
+    }
+    let cases: &[(&str, bool, Change)] = &[
+        ("nothing", false, |_| {}),
+        ("a date", false, |content| content.issued += 1),
+        ("another order", false, |content| content.entries = vec![content.entries[1], content.entries[0]].leak()),
+        ("a label of an anchor", false, |content| anchor(content, |entry, _| entry.name = b"Hospital")),
+        ("one more purpose", false, |content| {
+            anchor(content, |entry, _| entry.purposes = entry.purposes.union(Purposes::of(&[Purpose::Audit])));
+        }),
+        ("one purpose elsewhere", false, |content| {
+            let (first, mut more) = (content.entries[0], content.entries[1]);
+            let mut less = more;
+            less.purposes = Purposes::of(&[Purpose::Telemetry]);
+            more.purposes = Purposes::of(&[Purpose::Network]);
+            content.entries = vec![first, more, less].leak();
+        }),
+        ("constraints lifted", false, |content| anchor(content, |_, anchor| anchor.constraints = b"")),
+        ("a denial lifted", false, |content| content.denied = &[]),
+        ("a minimum lowered", false, |content| {
+            content.minimums = &[ListMinimum { issuer: &[0x15; 32], number: &[255] }];
+        }),
+        ("a minimum dropped", false, |content| content.minimums = &[]),
+        ("another response", false, |content| content.overrides = &[]),
+        ("a purpose lost", true, |content| {
+            let purposes = Purposes::of(&[Purpose::Telemetry]);
+            let mut second = content.entries[1];
+            second.purposes = purposes;
+            // Another key keeps the purpose from being stranded.
+            let mut first = content.entries[0];
+            first.purposes = first.purposes.union(Purposes::of(&[Purpose::Network]));
+            content.entries = vec![first, second].leak();
+        }),
+        ("an entry lost", true, |content| {
+            let mut first = content.entries[0];
+            first.purposes = first.purposes.union(content.entries[1].purposes);
+            content.entries = vec![first].leak();
+        }),
+        ("another name of a key", true, |content| {
+            let mut first = content.entries[0];
+            first.name = b"adapter-2";
+            content.entries = vec![first, content.entries[1]].leak();
+        }),
+        ("another certificate", true, |content| {
+            anchor(content, |_, anchor| anchor.certificate = b"\x30\x02\x05\x00");
+        }),
+        ("other constraints", true, |content| anchor(content, |_, anchor| anchor.constraints = b"constraint")),
+        ("the successor lost", true, |content| anchor(content, |_, anchor| anchor.successor = None)),
+        ("another successor", true, |content| anchor(content, |_, anchor| anchor.successor = Some(&[0x5D; 32]))),
+        ("a key denied", true, |content| content.denied = &[[0xDE; 32], [0xDF; 32]]),
+        ("a minimum raised", true, |content| {
+            content.minimums = &[ListMinimum { issuer: &[0x15; 32], number: &[1, 1] }];
+        }),
+        ("a new minimum", true, |content| {
+            content.minimums = &[
+                ListMinimum { issuer: &[0x15; 32], number: &[1, 0] },
+                ListMinimum { issuer: &[0x16; 32], number: &[1] },
+            ];
+        }),
+    ];
+    let cast = Cast::new();
+    let installed = with(StoreModel::Atomic, &[&cast.full(5, |content| content.epoch = 3)]);
+    for (what, withdraws, change) in cases {
+        for epoch in 1..=7 {
+            let object = cast.full(7, |content| {
+                change(content);
+                content.epoch = epoch;
+            });
+            let holds = epoch > 5 || epoch == 3 && !withdraws;
+            if !holds {
+                refused(&installed, &object, Reason::TrustEpoch);
+                continue;
+            }
+            let bench = installed.clone();
+            assert_eq!(update_owner(&bench, &object), Ok(()), "{what}, epoch {epoch}");
+            let mut buffers = TrustBuffers::new();
+            assert_eq!(Trust::load(&bench.platform(), &mut buffers).unwrap().epoch(), epoch, "{what}");
+        }
+    }
+    // A store that says nothing, as those of before, counts as one that withdraws.
+    let old = with(StoreModel::Atomic, &[&cast.plain(1), &cast.plain(4)]);
+    let mut buffers = TrustBuffers::new();
+    assert_eq!(Trust::load(&old.platform(), &mut buffers).unwrap().epoch(), 4);
+    assert_eq!(Trust::default().epoch(), 0);
+}
+
+#[test]
+fn what_is_optional_has_one_form() {
+    let cast = Cast::new();
+    let by = [&cast.a, &cast.b];
+    let bench = with(StoreModel::Atomic, &[&cast.full(2, |_| {})]);
+    let patched = |version, change: &dyn Fn(&mut StoreContent<'_>), from: &[u8], to: &[u8]| {
+        let object = cast.full(version, |content| change(content));
+        let payload = aseptic_core::cose::Sign::parse(&object).unwrap().payload.unwrap();
+        let at = payload.windows(from.len()).rposition(|window| window == from).expect("the bytes to replace");
+        seal(&[&payload[..at], to, &payload[at + from.len()..]].concat(), &by)
+    };
+    let nothing: &dyn Fn(&mut StoreContent<'_>) = &|_| {};
+    refused(&bench, &patched(3, &|content| content.epoch = 2, &[11, 2], &[11, 3]), Reason::TrustMalformed);
+    for epoch in [0, 4, u64::MAX] {
+        refused(&bench, &cast.full(3, |content| content.epoch = epoch), Reason::TrustMalformed);
+    }
+    // Constraints that are empty although nothing follows, a successor of another length, a key with constraints.
+    let tail = [&[0x4B][..], b"constraints", &[0x58, 32], &[0x5C; 32]].concat();
+    for (length, to) in [(0x85, &[0x40][..]), (0x86, &[0x40, 0x41, 0x5C]), (0x87, &[0x41, 1, 0x41, 2, 0x41, 3])] {
+        let object = cast.full(3, |_| {});
+        let payload = aseptic_core::cose::Sign::parse(&object).unwrap().payload.unwrap();
+        let at = payload.windows(tail.len()).position(|window| window == tail).unwrap();
+        let mut changed = [&payload[..at], to, &payload[at + tail.len()..]].concat();
+        let head = changed.windows(8).position(|window| window[0] == 0x86 && window.ends_with(b"hosp")).unwrap();
+        changed[head] = length;
+        refused(&bench, &seal(&changed, &by), Reason::TrustMalformed);
+    }
+    let certificate = [&[0, 0x58, 32][..], &CERTIFICATE].concat();
+    let key = [&[2, 0x58, 32][..], &CERTIFICATE].concat();
+    refused(&bench, &patched(3, nothing, &certificate, &key), Reason::TrustMalformed);
+    for number in [&[][..], &[0], &[0, 1], &[1; 21]] {
+        let minimum: &'static [ListMinimum<'static>] =
+            vec![ListMinimum { issuer: &[0x15; 32], number: number.to_vec().leak() }].leak();
+        refused(&bench, &cast.full(3, |content| content.minimums = minimum), Reason::TrustMalformed);
+    }
+    let many = [ListMinimum { issuer: &[0x15; 32], number: &[1] }; limits::TRUST_MINIMUMS + 1];
+    refused(&bench, &cast.full(3, |content| content.minimums = Vec::from(many).leak()), Reason::TooLarge);
+    refused(
+        &bench,
+        &patched(3, nothing, &[10, 0x81, 0x82, 0x58, 32], &[10, 0x80, 0x82, 0x58, 32]),
+        Reason::TrustMalformed,
+    );
+    assert_eq!(update_owner(&bench, &cast.full(3, |content| content.epoch = 2)), Ok(()));
 }

@@ -62,6 +62,8 @@ impl Cast {
             denied: &[],
             overrides: &[],
             quorums,
+            minimums: &[],
+            epoch: 1,
         };
         signed(&content, &[&self.charge])
     }
@@ -79,7 +81,7 @@ impl Cast {
 fn install(bench: &Bench, authority: Authority, object: &[u8]) -> aseptic_core::Result<()> {
     let present = PhysicalPresence::confirmed_at_the_device();
     let mut buffer = [0; limits::TRUST_STORE];
-    trust::install(&bench.platform(), &soft::suite(), authority, object, present, &mut buffer)
+    trust::install(&bench.platform(), &soft::suite(), None, authority, object, present, &mut buffer)
 }
 
 fn quorum(purpose: Purpose, keys: u8) -> Quorum {

@@ -4,10 +4,12 @@
 //! others issue and nobody can change. The tables serve [`crate::PathValidator`] on the device and whoever issues: what a
 //! profile accepts there, the device accepts.
 
+mod author;
 mod birth;
 mod forms;
 mod rules;
 
+pub use author::TRUST_AUTHOR;
 pub use birth::BIRTH;
 
 use crate::certificate::Certificate;

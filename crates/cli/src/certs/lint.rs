@@ -4,7 +4,7 @@ use super::{CERTIFICATE, Report, blocks, show};
 use crate::error::{Error, Result};
 use crate::tree::Node;
 use aseptic_certs::Certificate;
-use aseptic_certs::profile::{self, BIRTH, COMPAT, DEVICE, Position, Rule, Subject};
+use aseptic_certs::profile::{self, BIRTH, COMPAT, DEVICE, Position, Rule, Subject, TRUST_AUTHOR};
 use aseptic_core::Reason;
 use aseptic_hosted::crypto::suite;
 use clap::{Args, ValueEnum};
@@ -38,6 +38,8 @@ enum Table {
     Compat,
     /// A birth certificate (IEEE 802.1AR), beside what devices accept
     Birth,
+    /// Of a key that signs trust stores (RFC 9809), beside what devices accept
+    TrustAuthor,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -52,6 +54,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Report> {
         Table::Device => &[DEVICE.rules],
         Table::Compat => &[COMPAT.rules],
         Table::Birth => &[DEVICE.rules, BIRTH],
+        Table::TrustAuthor => &[DEVICE.rules, TRUST_AUTHOR],
     };
     let (mut nodes, mut refused) = (Vec::new(), None);
     for (index, der) in blocks(&arguments.file, CERTIFICATE)?.iter().enumerate() {

@@ -8,7 +8,7 @@ use aseptic_certs::{Answer, Certificate, HeldLists, Judgement, PathValidator};
 use aseptic_core::Reason;
 use aseptic_core::clinical::{self, Response};
 use aseptic_core::time::{Time, Trust};
-use aseptic_core::trust::{Purpose, Revocation, ValidatedPath, Validity};
+use aseptic_core::trust::{Anchor, Grounds, Purpose, Revocation, ValidatedPath, Validity};
 use aseptic_hosted::crypto::suite;
 use clap::{Args, ValueEnum};
 use std::net::IpAddr;
@@ -91,7 +91,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Report> {
     let validator = PathValidator::new(arguments.profile.profile());
     let validator = if held.is_empty() { validator } else { validator.with_lists(&lists) };
     let (purpose, now) = (arguments.purpose.purpose(), arguments.now());
-    let judgement = validator.examine(&suite(), &chain, &anchors, purpose, now);
+    let grounds: Vec<_> = anchors.iter().map(|der| Anchor::of(der)).collect();
+    let judgement = validator.examine(&suite(), &chain, &Grounds::of(&grounds), purpose, now);
     let named = arguments.name.as_deref().is_none_or(|name| chain.first().is_some_and(|leaf| bears(leaf, name)));
     let (verdict, refusal) = decide(&judgement.verdict, purpose, named);
 

@@ -7,7 +7,7 @@ mod content;
 mod cose;
 mod item;
 mod key;
-mod names;
+pub(crate) mod names;
 mod record;
 mod suit;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The trust store object (see `aseptic_core::trust`).
 
 use super::x509::{self, key_kind};
-use crate::tree::Node;
+use crate::tree::{Node, hex};
 use aseptic_core::cbor::{Key, Reader, Rules};
 use aseptic_core::trust::{Purpose, Purposes};
 use aseptic_core::{Reason, Result};
@@ -10,7 +10,7 @@ use aseptic_core::{Reason, Result};
 pub(crate) fn is_one(bytes: &[u8]) -> bool {
     let mut reader = Reader::new(bytes, Rules::Received);
     let Ok(map) = reader.map() else { return false };
-    (8..=10).contains(&map.left())
+    (8..=12).contains(&map.left())
         && reader.int() == Ok(1)
         && reader.uint().is_ok()
         && reader.int() == Ok(2)
@@ -22,7 +22,7 @@ pub(crate) fn node(payload: &[u8]) -> Result<Node> {
     let mut reader = Reader::new(payload, Rules::Deterministic);
     let mut map = reader.map()?;
     let mut children = Vec::new();
-    if !(8..=10).contains(&map.left()) {
+    if !(8..=12).contains(&map.left()) {
         return Err(Reason::TrustMalformed);
     }
     while let Some(Key::Int(label)) = map.next(&mut reader)? {
@@ -37,6 +37,8 @@ pub(crate) fn node(payload: &[u8]) -> Result<Node> {
             7 => list(&mut reader, "entries", entry)?,
             8 => list(&mut reader, "denied", |reader| Ok(Node::bytes("thumbprint", reader.bytes()?)))?,
             9 => list(&mut reader, "changed responses", response)?,
+            10 => list(&mut reader, "lowest numbers of revocation lists", minimum)?,
+            11 => Node::leaf("epoch", reader.uint()?.to_string()).meaning("the version that last withdrew trust"),
             12 => list(&mut reader, "quorums", quorum)?,
             _ => return Err(Reason::TrustMalformed),
         });
@@ -61,7 +63,7 @@ fn signer(reader: &mut Reader<'_>) -> Result<Node> {
 }
 
 fn entry(reader: &mut Reader<'_>) -> Result<Node> {
-    reader.array_exact(4)?;
+    let length = reader.array()?;
     let bits = reader.uint()?;
     let name = reader.bytes()?;
     let may = Purpose::ALL.into_iter().filter(|purpose| bits & u64::from(Purposes::of(&[*purpose]).bits()) != 0);
@@ -76,8 +78,12 @@ fn entry(reader: &mut Reader<'_>) -> Result<Node> {
         }
         kind => Node::bytes("key", reader.bytes()?).meaning(key_kind(kind)),
     };
+    let mut children = vec![what];
+    for what in ["constraints", "successor"].into_iter().take(length.saturating_sub(4)) {
+        children.push(Node::bytes(what, reader.bytes()?));
+    }
     let name = String::from_utf8_lossy(name);
-    Ok(Node::new("entry", name, vec![what]).meaning(format!("may: {}", may.join(", "))))
+    Ok(Node::new("entry", name, children).meaning(format!("may: {}", may.join(", "))))
 }
 
 fn quorum(reader: &mut Reader<'_>) -> Result<Node> {
@@ -85,6 +91,12 @@ fn quorum(reader: &mut Reader<'_>) -> Result<Node> {
     let number = u8::try_from(reader.uint()?).map_err(|_| Reason::TrustMalformed)?;
     let keys = Node::leaf(format!("{:?}", Purpose::from_u8(number)?), reader.uint()?.to_string());
     Ok(keys.meaning("distinct keys of this authority that must agree"))
+}
+
+fn minimum(reader: &mut Reader<'_>) -> Result<Node> {
+    reader.array_exact(2)?;
+    let issuer = hex(reader.bytes()?);
+    Ok(Node::leaf(issuer, format!("0x{}", hex(reader.bytes()?))).meaning("lists of this issuer below are not believed"))
 }
 
 fn response(reader: &mut Reader<'_>) -> Result<Node> {

@@ -1,5 +1,6 @@
 //! How a trust store comes to be installed, and how it changes.
 
+use super::PathEngine;
 use super::store::{Authority, Material, TrustStore};
 use crate::cose::Sign;
 use crate::crypto::Suite;
@@ -40,12 +41,15 @@ impl PhysicalPresence {
 
 /// Installs the first trust store of `authority`.
 ///
-/// The object must be signed by the keys that it puts in charge. [`Reason::TrustExists`] if one is installed already: its
+/// The object must be signed by the keys that it puts in charge. `engine` looks at the anchors: their constraints must be
+/// ones that it honours ([`Reason::TrustConstraint`]), and no key of theirs may be a published one. A device that reads no
+/// certificates has none, and stores what it will never use. [`Reason::TrustExists`] if one is installed already: its
 /// own keys change it, see [`update`]. After power loss the store is installed or it is not. `buffer` holds at least
 /// [`limits::TRUST_STORE`] bytes.
 pub fn install(
     platform: &Platform<'_>,
     suite: &Suite<'_>,
+    engine: Option<&dyn PathEngine>,
     authority: Authority,
     object: &[u8],
     _presence: PhysicalPresence,
@@ -55,7 +59,7 @@ pub fn install(
         return Err(Reason::TrustExists);
     }
     let signed = Sign::parse(object)?;
-    let offered = check(suite, authority, &signed)?;
+    let offered = check(suite, engine, authority, &signed)?;
     offered.authorises(suite, &signed)?;
     store(platform, &offered, object, buffer)
 }
@@ -66,18 +70,23 @@ pub fn install(
 /// * Where keys or threshold change, the version must be the very next one ([`Reason::TrustSkipped`]) and the new keys
 ///   must have signed as well.
 /// * Every purpose that has an anchor now must have one afterwards ([`Reason::TrustWouldStrand`]).
+/// * The epoch, which is the version that last withdrew trust, is the installed one, or lies above the installed version: this
+///   it must if anything is withdrawn ([`Reason::TrustEpoch`], [`TrustStore::withdraws`]).
+///
+/// `engine` is as for [`install`].
 ///
 /// After power loss the old store or the new one is installed; a refused object changes nothing.
 pub fn update(
     platform: &Platform<'_>,
     suite: &Suite<'_>,
+    engine: Option<&dyn PathEngine>,
     authority: Authority,
     object: &[u8],
     buffer: &mut [u8],
 ) -> Result<()> {
     let installed = TrustStore::load(platform, authority, buffer)?.ok_or(Reason::TrustMissing)?;
     let signed = Sign::parse(object)?;
-    let offered = check(suite, authority, &signed)?;
+    let offered = check(suite, engine, authority, &signed)?;
     if offered.version <= installed.version {
         return Err(Reason::TrustRollback);
     }
@@ -91,6 +100,10 @@ pub fn update(
     if !installed.serves().within(offered.serves()) {
         return Err(Reason::TrustWouldStrand);
     }
+    let risen = offered.epoch > installed.version;
+    if !risen && (offered.epoch != installed.epoch || installed.withdraws(&offered)) {
+        return Err(Reason::TrustEpoch);
+    }
     store(platform, &offered, object, buffer)
 }
 
@@ -101,22 +114,37 @@ fn exists(platform: &Platform<'_>, authority: Authority, buffer: &mut [u8]) -> R
 }
 
 /// What must hold for an object whoever signed it.
-fn check<'a>(suite: &Suite<'_>, authority: Authority, signed: &Sign<'a>) -> Result<TrustStore<'a>> {
+fn check<'a>(
+    suite: &Suite<'_>,
+    engine: Option<&dyn PathEngine>,
+    authority: Authority,
+    signed: &Sign<'a>,
+) -> Result<TrustStore<'a>> {
     let offered = TrustStore::parse(signed)?;
     if offered.authority != authority {
         return Err(Reason::TrustPurpose);
     }
-    let pinned = offered.entries().filter_map(|entry| match entry.material {
-        Material::Key(key) => Some(key),
-        Material::Certificate(_) => None,
-    });
-    for key in offered.signers().chain(pinned) {
-        let thumbprint = key.thumbprint(suite)?;
-        if PUBLISHED.contains(&thumbprint) {
-            return Err(Reason::PublishedTestKey);
+    let acceptable = |thumbprint: &[u8; 32]| {
+        if PUBLISHED.contains(thumbprint) {
+            Err(Reason::PublishedTestKey)
+        } else if offered.denies(thumbprint) {
+            Err(Reason::Denied)
+        } else {
+            Ok(())
         }
-        if offered.denies(&thumbprint) {
-            return Err(Reason::Denied);
+    };
+    for key in offered.signers() {
+        acceptable(&key.thumbprint(suite)?)?;
+    }
+    for entry in offered.entries() {
+        match (entry.material, engine) {
+            (Material::Key(key), _) => acceptable(&key.thumbprint(suite)?)?,
+            (Material::Certificate(anchor), Some(engine)) => {
+                engine.check_anchor(&anchor)?;
+                acceptable(&suite.sha256(&[engine.public_key_info(anchor.certificate)?])?)?;
+                anchor.successor.map_or(Ok(()), acceptable)?;
+            }
+            (Material::Certificate(_), None) => {}
         }
     }
     Ok(offered)

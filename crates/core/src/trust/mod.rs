@@ -4,11 +4,13 @@
 //! [`Trust`] looks at both and is the only place where a [`VerifiedPeer`] is made: from a pinned key and a signature, or
 //! from a certificate chain through a [`PathEngine`].
 
+mod anchor;
 pub mod danger;
 mod install;
 mod quorum;
 mod store;
 
+pub use anchor::{Anchor, Grounds, ListMinimum};
 pub use install::{PhysicalPresence, install, update};
 pub use quorum::Quorum;
 pub use store::{Authority, Entry, Material, StoreContent, TrustStore};
@@ -198,17 +200,25 @@ pub trait PathEngine {
     /// The admission that this engine decides whom the device believes; see [`danger`].
     fn licence(&self) -> danger::EngineLicence;
 
-    /// Validates `chain` (DER certificates, leaf first, without the anchor) for `purpose` to one of `anchors` (DER
-    /// certificates). Authentic but expired chains are answered with their [`Validity`]; anything else that is wrong
-    /// is a reason.
+    /// Validates `chain` (DER certificates, leaf first, without the anchor) for `purpose` to one of the anchors of
+    /// `grounds`, within its constraints; an anchor whose constraints the engine cannot honour is none, and a revocation
+    /// list below a minimum says nothing. Authentic but expired chains are answered with their [`Validity`]; anything else
+    /// that is wrong is a reason.
     fn validate<'c>(
         &self,
         suite: &Suite<'_>,
         chain: &[&'c [u8]],
-        anchors: &[&[u8]],
+        grounds: &Grounds<'_>,
         purpose: Purpose,
         now: Time,
     ) -> Result<ValidatedPath<'c>>;
+
+    /// Refuses an anchor before it is installed: [`Reason::TrustConstraint`] for constraints that the engine does not
+    /// understand or cannot honour, another reason for a certificate that it cannot read.
+    fn check_anchor(&self, anchor: &Anchor<'_>) -> Result<()>;
+
+    /// Whether a certificate bears its own name as issuer and is signed by its own key.
+    fn is_self_signed(&self, suite: &Suite<'_>, certificate: &[u8]) -> bool;
 
     /// The DER SubjectPublicKeyInfo in a certificate, by which [`Trust`] knows the keys that are denied. A certificate for
     /// which this fails must not count for a path.
@@ -357,6 +367,15 @@ impl<'a> Trust<'a> {
         Err(failure)
     }
 
+    /// A number that rises whenever trust is withdrawn (a grant or an anchor is lost, a key denied, a minimum raised), and
+    /// with the first store of each authority. What rests on a verdict (a connection, a ticket, a message that waits) is
+    /// to be judged anew when the number is another one than it was at the verdict.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        // Neither addend ever falls.
+        self.stores.iter().flatten().fold(0, |sum, store| sum.saturating_add(store.epoch))
+    }
+
     /// Judges the holder of a certificate chain (leaf first). [`Reason::Denied`] if any certificate of it has a denied key;
     /// an anchor that has one is no anchor. [`Reason::CertificateProfile`] for a leaf without serial number where only
     /// devices speak. An authentic chain that has expired, is revoked, or of which that is not known, is accepted with a
@@ -370,18 +389,19 @@ impl<'a> Trust<'a> {
         now: Time,
     ) -> Result<VerifiedPeer> {
         let _licensed = engine.licence();
-        let mut anchors: [&[u8]; limits::TRUST_ENTRIES] = [&[]; limits::TRUST_ENTRIES];
-        let mut count = 0_usize;
-        for entry in self.granted(purpose) {
-            if let Material::Certificate(der) = entry.material
-                && !self.denies_certificate(suite, engine, der)?
-            {
-                *anchors.get_mut(count).ok_or(Reason::TooLarge)? = der;
-                count = count.saturating_add(1);
-            }
+        let mut anchors = [Anchor::of(&[]); limits::TRUST_ENTRIES];
+        let count = self.anchors(suite, engine, purpose, chain, &mut anchors)?;
+        let mut minimums = [ListMinimum { issuer: &[0; 32], number: &[] }; 2 * limits::TRUST_MINIMUMS];
+        let mut known = 0_usize;
+        for (place, minimum) in minimums.iter_mut().zip(self.stores.iter().flatten().flat_map(TrustStore::minimums)) {
+            *place = *minimum;
+            known = known.saturating_add(1);
         }
-        let anchors = anchors.get(..count).unwrap_or_default();
-        let path = engine.validate(suite, chain, anchors, purpose, now)?;
+        let grounds = Grounds {
+            anchors: anchors.get(..count).unwrap_or_default(),
+            minimums: minimums.get(..known).unwrap_or_default(),
+        };
+        let path = engine.validate(suite, chain, &grounds, purpose, now)?;
         if path.name.is_empty() && purpose.of_devices() {
             return Err(Reason::CertificateProfile);
         }
@@ -443,6 +463,37 @@ impl<'a> Trust<'a> {
     fn granted(&self, purpose: Purpose) -> impl Iterator<Item = &Entry<'a>> {
         let entries = self.stores.iter().flatten().flat_map(TrustStore::entries);
         entries.filter(move |entry| entry.purposes.contains(purpose))
+    }
+
+    /// Gathers the anchors of a purpose, and what `chain` holds of their announced successors; gives their number.
+    fn anchors<'s>(
+        &'s self,
+        suite: &Suite<'_>,
+        engine: &dyn PathEngine,
+        purpose: Purpose,
+        chain: &[&'s [u8]],
+        anchors: &mut [Anchor<'s>; limits::TRUST_ENTRIES],
+    ) -> Result<usize> {
+        let mut places = anchors.iter_mut();
+        let mut put = |anchor| places.next().map(|place| *place = anchor).ok_or(Reason::TooLarge);
+        let mut count = 0_usize;
+        for entry in self.granted(purpose) {
+            let Material::Certificate(anchor) = entry.material else { continue };
+            if self.denies_certificate(suite, engine, anchor.certificate)? {
+                continue;
+            }
+            put(anchor)?;
+            count = count.saturating_add(1);
+            let Some(next) = anchor.successor.filter(|next| !self.denies(next)) else { continue };
+            for certificate in chain.iter().skip(1) {
+                let Ok(info) = engine.public_key_info(certificate) else { continue };
+                if suite.sha256(&[info])? == *next && engine.is_self_signed(suite, certificate) {
+                    put(Anchor { certificate, successor: None, ..anchor })?;
+                    count = count.saturating_add(1);
+                }
+            }
+        }
+        Ok(count)
     }
 
     /// Whether the key in a certificate is denied. One that has none to be found is on no path.

@@ -3,14 +3,19 @@
 //! ```text
 //! { 1: format (1), 2: authority, 3: version, 4: issued (seconds since 1970), 5: threshold,
 //!   6: [ + [key algorithm, key bytes] ],                     who may sign the next version
-//!   7: [ * [purposes, name, key algorithm or 0, key bytes or DER certificate] ],
+//!   7: [ * [purposes, name, key algorithm or 0, key bytes or DER certificate,
+//!           ? constraints (DER, empty if a successor alone follows), ? thumbprint of the successor] ],
 //!   8: [ * thumbprint ],                                      denied keys
 //!   ? 9: [ + [path failure response, justification] ],        responses that the owner changes
+//!   ? 10: [ + [thumbprint of the issuer, cRLNumber] ],        revocation lists below are not believed
+//!   ? 11: version that last withdrew trust,                   this one, if absent
 //!   ? 12: [ + [purpose, keys] ] }                             how many keys software takes
 //! ```
+//!
+//! Devices before release 0.2 refuse a store with fields or elements that are optional here.
 
 use super::quorum::{self, Quorum};
-use super::{Purpose, Purposes};
+use super::{Anchor, ListMinimum, Purpose, Purposes};
 use crate::cbor::{Key, Reader, Rules, Writer};
 use crate::clinical::Override;
 use crate::cose::{Sign, SignLayer};
@@ -74,8 +79,16 @@ impl Authority {
 pub enum Material<'a> {
     /// This very key.
     Key(PublicKey<'a>),
-    /// All that this CA certificate (DER) leads to.
-    Certificate(&'a [u8]),
+    /// All that this CA certificate leads to.
+    Certificate(Anchor<'a>),
+}
+
+impl<'a> Material<'a> {
+    /// All that a CA certificate (DER) leads to, without constraints.
+    #[must_use]
+    pub const fn certificate(der: &'a [u8]) -> Self {
+        Self::Certificate(Anchor::of(der))
+    }
 }
 
 /// One grant.
@@ -101,8 +114,18 @@ impl Entry<'_> {
                 KeyAlg::Ed25519 => Purposes(purposes & !RECEIVE.bits()),
                 KeyAlg::X25519 => Purposes(purposes & RECEIVE.bits()),
             },
-            Material::Certificate(der) if is_sequence(der) => self.purposes,
+            Material::Certificate(anchor) if is_sequence(anchor.certificate) => self.purposes,
             Material::Certificate(_) => Purposes::default(),
+        }
+    }
+
+    /// Whether `other` vouches for whatever this entry vouches for, purposes apart.
+    fn within(&self, other: &Self) -> bool {
+        match (self.material, other.material) {
+            // Messages know a pinned key by the name of its entry.
+            (Material::Key(key), Material::Key(same)) => key == same && self.name == other.name,
+            (Material::Certificate(anchor), Material::Certificate(same)) => anchor.within(&same),
+            _ => false,
         }
     }
 }
@@ -124,17 +147,22 @@ pub struct StoreContent<'a> {
     pub entries: &'a [Entry<'a>],
     /// Thumbprints of keys that are refused whatever vouches for them.
     pub denied: &'a [[u8; 32]],
-    /// Responses of the matrix that the owner changes; devices before release 0.2 refuse a store that has any.
+    /// Responses of the matrix that the owner changes.
     pub overrides: &'a [Override<'a>],
-    /// How many keys software takes; devices before release 0.2 refuse a store that says so.
+    /// How many keys software takes.
     pub quorums: &'a [Quorum],
+    /// Revocation lists that are too old.
+    pub minimums: &'a [ListMinimum<'a>],
+    /// The version that last withdrew trust: `version` itself, or that of the store before. See [`TrustStore::withdraws`].
+    pub epoch: u64,
 }
 
 impl StoreContent<'_> {
     /// Writes the payload to be signed; gives its length. Reading it back checks it.
     pub fn encode(&self, out: &mut [u8]) -> Result<usize> {
         let mut writer = Writer::new(out);
-        let optional = usize::from(!self.overrides.is_empty()).saturating_add(usize::from(!self.quorums.is_empty()));
+        let lists = [!self.overrides.is_empty(), !self.minimums.is_empty(), !self.quorums.is_empty()];
+        let optional = lists.into_iter().chain([self.epoch != self.version]).filter(|present| *present).count();
         writer.map(optional.saturating_add(8));
         writer.int(1).uint(FORMAT).int(2).uint(u64::from(self.authority as u8)).int(3).uint(self.version);
         writer.int(4).uint(self.issued).int(5).uint(self.threshold).int(6).array(self.signers.len());
@@ -143,11 +171,25 @@ impl StoreContent<'_> {
         }
         writer.int(7).array(self.entries.len());
         for entry in self.entries {
-            writer.array(4).uint(u64::from(entry.purposes.bits())).bytes(entry.name);
-            match entry.material {
-                Material::Key(key) => writer.uint(u64::from(key.alg() as u8)).bytes(key.bytes()),
-                Material::Certificate(der) => writer.uint(0).bytes(der),
+            let (length, kind, bytes, more) = match entry.material {
+                Material::Key(key) => (4, key.alg() as u8, key.bytes(), None),
+                Material::Certificate(anchor) => {
+                    let length = match (anchor.constraints, anchor.successor) {
+                        (_, Some(_)) => 6,
+                        ([], None) => 4,
+                        _ => 5,
+                    };
+                    (length, 0, anchor.certificate, Some(anchor))
+                }
             };
+            writer.array(length).uint(u64::from(entry.purposes.bits())).bytes(entry.name);
+            writer.uint(u64::from(kind)).bytes(bytes);
+            if let Some(Anchor { constraints, successor, .. }) = more.filter(|_| length > 4) {
+                writer.bytes(constraints);
+                successor.iter().for_each(|next| {
+                    writer.bytes(*next);
+                });
+            }
         }
         writer.int(8).array(self.denied.len());
         for thumbprint in self.denied {
@@ -158,6 +200,15 @@ impl StoreContent<'_> {
             for change in self.overrides {
                 writer.array(2).bytes(&change.cell).text(change.justification);
             }
+        }
+        if !self.minimums.is_empty() {
+            writer.int(10).array(self.minimums.len());
+            for minimum in self.minimums {
+                writer.array(2).bytes(minimum.issuer).bytes(minimum.number);
+            }
+        }
+        if self.epoch != self.version {
+            writer.int(11).uint(self.epoch);
         }
         if !self.quorums.is_empty() {
             quorum::write(self.quorums, writer.int(12));
@@ -175,12 +226,15 @@ pub struct TrustStore<'a> {
     pub version: u64,
     /// When it was made, in seconds since 1970.
     pub issued: u64,
+    /// The version that last withdrew trust.
+    pub epoch: u64,
     pub(super) threshold: u64,
     pub(super) signers: [Option<PublicKey<'a>>; limits::TRUST_SIGNERS],
     entries: [Option<Entry<'a>>; limits::TRUST_ENTRIES],
     denied: [Option<&'a [u8; 32]>; limits::TRUST_DENIED],
     pub(super) overrides: [Option<Override<'a>>; limits::OVERRIDES],
     pub(super) quorums: [Option<Quorum>; quorum::ROLES.len()],
+    minimums: [Option<ListMinimum<'a>>; limits::TRUST_MINIMUMS],
 }
 
 impl<'a> TrustStore<'a> {
@@ -216,11 +270,43 @@ impl<'a> TrustStore<'a> {
         self.entries().fold(Purposes::default(), |all, entry| all.union(entry.serves()))
     }
 
+    /// How many of the keys in charge must sign the next version.
+    #[must_use]
+    pub const fn threshold(&self) -> u64 {
+        self.threshold
+    }
+
+    /// Revocation lists that are too old.
+    pub fn minimums(&self) -> impl Iterator<Item = &ListMinimum<'a>> {
+        self.minimums.iter().flatten()
+    }
+
+    /// The thumbprints of the keys that are denied.
+    pub fn denied(&self) -> impl Iterator<Item = &'a [u8; 32]> {
+        self.denied.iter().flatten().copied()
+    }
+
+    /// Whether `next`, in place of this store, withdraws trust: a purpose of an entry is lost, its key, name, certificate,
+    /// constraints or announced successor become others, a key is denied, or a minimum raised. To lift constraints, or to
+    /// announce a successor, withdraws nothing.
+    #[must_use]
+    pub fn withdraws(&self, next: &TrustStore<'_>) -> bool {
+        let kept = |entry: &Entry<'_>| {
+            let still = next.entries().filter(|other| entry.within(other));
+            entry.purposes.within(still.fold(Purposes::default(), |all, other| all.union(other.purposes)))
+        };
+        let known = |minimum: &ListMinimum<'_>| {
+            self.minimums().any(|old| old.issuer == minimum.issuer && !minimum.is_above(old))
+        };
+        !(self.entries().all(kept) && next.denied().all(|key| self.denies(key)) && next.minimums().all(known))
+    }
+
     pub(super) fn denies(&self, thumbprint: &[u8; 32]) -> bool {
         self.denied.iter().flatten().any(|denied| *denied == thumbprint)
     }
 
-    pub(super) fn signers(&self) -> impl Iterator<Item = PublicKey<'a>> {
+    /// The keys in charge of the next version.
+    pub fn signers(&self) -> impl Iterator<Item = PublicKey<'a>> {
         self.signers.iter().flatten().copied()
     }
 
@@ -254,7 +340,20 @@ impl<'a> TrustStore<'a> {
         }
         let (signers, denied) = ([None; limits::TRUST_SIGNERS], [None; limits::TRUST_DENIED]);
         let (overrides, quorums) = ([None; limits::OVERRIDES], [None; quorum::ROLES.len()]);
-        Ok(Self { authority, version: 0, issued: 0, threshold: u64::MAX, signers, entries, denied, overrides, quorums })
+        let threshold = u64::MAX;
+        Ok(Self {
+            authority,
+            version: 0,
+            issued: 0,
+            epoch: 0,
+            threshold,
+            signers,
+            entries,
+            denied,
+            overrides,
+            quorums,
+            minimums: [None; limits::TRUST_MINIMUMS],
+        })
     }
 }
 
@@ -290,7 +389,8 @@ fn parse(payload: &[u8]) -> Result<TrustStore<'_>> {
     let entries = list(&mut reader, |reader| entry(reader, authority))?;
     field(&mut reader, 8)?;
     let denied = list(&mut reader, |reader| reader.array_of::<32>())?;
-    let (mut overrides, mut quorums) = ([None; limits::OVERRIDES], [None; quorum::ROLES.len()]);
+    let (mut overrides, mut minimums) = ([None; limits::OVERRIDES], [None; limits::TRUST_MINIMUMS]);
+    let (mut quorums, mut epoch) = ([None; quorum::ROLES.len()], version);
     while let Some(label) = map.next(&mut reader)? {
         match (label, authority) {
             (Key::Int(9), Authority::Owner) => {
@@ -300,13 +400,33 @@ fn parse(payload: &[u8]) -> Result<TrustStore<'_>> {
                     change.check().map(|()| change)
                 })?;
             }
+            (Key::Int(10), _) => minimums = some(&mut reader, minimum)?,
+            (Key::Int(11), _) => {
+                epoch = reader.uint()?;
+                // The version itself is said by leaving the field out.
+                if epoch == 0 || epoch >= version {
+                    return Err(Reason::TrustMalformed);
+                }
+            }
             (Key::Int(12), _) => quorums = some(&mut reader, Quorum::read)?,
             _ => return Err(Reason::TrustMalformed),
         }
     }
     reader.end()?;
 
-    let store = TrustStore { authority, version, issued, threshold, signers, entries, denied, overrides, quorums };
+    let store = TrustStore {
+        authority,
+        version,
+        issued,
+        epoch,
+        threshold,
+        signers,
+        entries,
+        denied,
+        overrides,
+        quorums,
+        minimums,
+    };
     let count = store.signers().count();
     let doubled = store.signers().enumerate().any(|(at, key)| store.signers().take(at).any(|other| other == key));
     let reachable = u64::try_from(count).is_ok_and(|count| (1..=count).contains(&threshold));
@@ -328,7 +448,7 @@ fn is_sequence(der: &[u8]) -> bool {
 }
 
 fn entry<'a>(reader: &mut Reader<'a>, authority: Authority) -> Result<Entry<'a>> {
-    reader.array_exact(4)?;
+    let length = reader.array()?;
     let purposes = Purposes(u32::try_from(reader.uint()?).map_err(|_| Reason::TrustPurpose)?);
     let name = reader.bytes()?;
     if !purposes.within(authority.grants()) {
@@ -337,11 +457,31 @@ fn entry<'a>(reader: &mut Reader<'a>, authority: Authority) -> Result<Entry<'a>>
     if name.len() > limits::NAME {
         return Err(Reason::TooLarge);
     }
-    let material = match reader.uint()? {
-        0 => Material::Certificate(reader.bytes()?),
-        alg => Material::Key(key(alg, reader.bytes()?)?),
+    let material = match (reader.uint()?, length) {
+        (0, 4..=6) => {
+            let mut anchor = Anchor::of(reader.bytes()?);
+            if length > 4 {
+                anchor.constraints = reader.bytes()?;
+            }
+            if length > 5 {
+                anchor.successor = Some(reader.array_of::<32>()?);
+            }
+            if length == 5 && anchor.constraints.is_empty() {
+                return Err(Reason::TrustMalformed);
+            }
+            Material::Certificate(anchor)
+        }
+        (alg, 4) => Material::Key(key(alg, reader.bytes()?)?),
+        _ => return Err(Reason::TrustMalformed),
     };
     Ok(Entry { purposes, name, material })
+}
+
+fn minimum<'a>(reader: &mut Reader<'a>) -> Result<ListMinimum<'a>> {
+    reader.array_exact(2)?;
+    let minimum = ListMinimum { issuer: reader.array_of::<32>()?, number: reader.bytes()? };
+    let shortest = minimum.number.first().is_some_and(|first| *first != 0);
+    if shortest && minimum.number.len() <= 20 { Ok(minimum) } else { Err(Reason::TrustMalformed) }
 }
 
 fn key(alg: u64, bytes: &[u8]) -> Result<PublicKey<'_>> {

@@ -129,7 +129,7 @@ impl World {
 const REGISTRAR: Leaf<'_> = Leaf { name: "registrar-1", dns: Some(NAME), ..Leaf::SERVER };
 
 fn trust<'a>(authority: Authority, ca: &'a Ca, purposes: &[Purpose]) -> Trust<'a> {
-    let material = Material::Certificate(ca.der());
+    let material = Material::certificate(ca.der());
     danger::unsigned(authority, &[Entry { purposes: Purposes::of(purposes), name: b"root", material }]).unwrap()
 }
 

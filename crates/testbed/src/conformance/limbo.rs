@@ -12,7 +12,7 @@ use aseptic_certs::profile::{COMPAT, DEVICE, Profile};
 use aseptic_certs::{Certificate, Finding, HeldLists, PathValidator};
 use aseptic_core::Reason;
 use aseptic_core::time::Time;
-use aseptic_core::trust::{Purpose, Revocation, Validity};
+use aseptic_core::trust::{Anchor, Grounds, Purpose, Revocation, Validity};
 use aseptic_hosted::crypto::suite;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -93,7 +93,7 @@ impl<'v> Case<'v> {
     /// Whether the chain is believed; if not, why, and where the engine sees it.
     fn verdict(&self, profile: &Profile) -> Result<(), (Reason, Vec<String>)> {
         let chain: Vec<&[u8]> = std::iter::once(&self.leaf).chain(&self.intermediates).map(Vec::as_slice).collect();
-        let anchors: Vec<&[u8]> = self.anchors.iter().map(Vec::as_slice).collect();
+        let anchors: Vec<_> = self.anchors.iter().map(|der| Anchor::of(der)).collect();
         // A case may bound the intermediates; the leaf comes on top.
         let bound = self.depth.map_or(profile.chain, |depth| profile.chain.min(depth.saturating_add(1)));
         let bounded = Profile { chain: bound, ..*profile };
@@ -102,7 +102,8 @@ impl<'v> Case<'v> {
         let validator = PathValidator::new(&bounded);
         // A case without lists does not ask about revocation.
         let validator = if held.is_empty() { validator } else { validator.with_lists(&lists) };
-        let judgement = validator.examine(&suite(), &chain, &anchors, self.purpose, Time::trusted(self.seconds));
+        let judgement =
+            validator.examine(&suite(), &chain, &Grounds::of(&anchors), self.purpose, Time::trusted(self.seconds));
         let path = judgement.verdict.map_err(|reason| (reason, judgement.findings.iter().map(finding).collect()))?;
         if path.validity != Validity::InDate {
             return Err((Reason::CertificateExpired, judgement.findings.iter().map(finding).collect()));

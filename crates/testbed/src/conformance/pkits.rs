@@ -10,7 +10,7 @@ use aseptic_certs::crl::Numbers;
 use aseptic_certs::{HeldLists, PathValidator};
 use aseptic_core::Reason;
 use aseptic_core::time::Time;
-use aseptic_core::trust::{Purpose, Revocation, Validity};
+use aseptic_core::trust::{Anchor, Grounds, Purpose, Revocation, Validity};
 use aseptic_hosted::crypto::suite;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -68,7 +68,8 @@ fn verdict(chain: &[Vec<u8>], anchor: &[u8], lists: &[&[u8]], policies: &(Vec<Ve
     let (initial, explicit) = policies;
     let initial: Vec<&[u8]> = initial.iter().map(Vec::as_slice).collect();
     let validator = PathValidator::COMPAT.with_lists(&lists).with_policies(&initial, *explicit);
-    let judgement = validator.examine(&suite(), &chain, &[anchor], Purpose::Telemetry, Time::trusted(NOW));
+    let anchors = [Anchor::of(anchor)];
+    let judgement = validator.examine(&suite(), &chain, &Grounds::of(&anchors), Purpose::Telemetry, Time::trusted(NOW));
     let refused = match judgement.verdict {
         Err(reason) => Some(reason),
         Ok(path) if path.validity != Validity::InDate => Some(Reason::CertificateExpired),

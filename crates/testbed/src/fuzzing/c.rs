@@ -121,6 +121,8 @@ fn store(author: &KeyPair, version: u64) -> Vec<u8> {
         denied: &[],
         overrides: &[],
         quorums: &[],
+        minimums: &[],
+        epoch: version,
     };
     signed(&content, &[author])
 }

@@ -128,7 +128,7 @@ fn owner() -> Trust<'static> {
 }
 
 fn trust(authority: Authority, purposes: &[Purpose]) -> Trust<'static> {
-    let material = Material::Certificate(x509::anchor());
+    let material = Material::certificate(x509::anchor());
     danger::unsigned(authority, &[Entry { purposes: Purposes::of(purposes), name: b"root", material }])
         .expect("one entry")
 }

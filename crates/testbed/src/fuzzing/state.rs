@@ -109,7 +109,8 @@ fn cast() -> Cast {
     let bench = Bench::new(1);
     let present = PhysicalPresence::confirmed_at_the_device();
     let mut buffer = [0; limits::TRUST_STORE];
-    install(&bench.platform(), &soft::suite(), Authority::Owner, &seeds[0], present, &mut buffer).expect("a seed");
+    install(&bench.platform(), &soft::suite(), None, Authority::Owner, &seeds[0], present, &mut buffer)
+        .expect("a seed");
     Cast { bench, seeds }
 }
 
@@ -123,11 +124,13 @@ fn store(signers: &[KeyPair; 3], adapter: &KeyPair, version: u64, threshold: u64
         signers: &signers.each_ref().map(KeyPair::public),
         entries: &[
             Entry { purposes, name: b"adapter-1", material: Material::Key(adapter.public()) },
-            Entry { purposes, name: b"root", material: Material::Certificate(&[0x30, 0x03, 0x02, 0x01, 0x01]) },
+            Entry { purposes, name: b"root", material: Material::certificate(&[0x30, 0x03, 0x02, 0x01, 0x01]) },
         ],
         denied,
         overrides: &[],
         quorums: &[],
+        minimums: &[],
+        epoch: version,
     };
     signed(&content, &[&signers[0], &signers[2]])
 }
@@ -138,7 +141,7 @@ pub fn trust_store(data: &[u8]) {
     let bench = CAST.with(|cast| cast.bench.clone());
     let before = bench.snapshot();
     let mut buffer = [0; limits::TRUST_STORE];
-    match update(&bench.platform(), &soft::suite(), Authority::Owner, data, &mut buffer) {
+    match update(&bench.platform(), &soft::suite(), None, Authority::Owner, data, &mut buffer) {
         Ok(()) => {
             let signed = |seed: &Vec<u8>| Sign::parse(seed).expect("a seed").payload.map(<[u8]>::to_vec);
             let accepted = Sign::parse(data).expect("an accepted object").payload.map(<[u8]>::to_vec);

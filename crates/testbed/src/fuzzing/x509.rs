@@ -10,7 +10,7 @@ use aseptic_core::cose::Signer;
 use aseptic_core::crypto::{KeyAlg, Parts, PublicKey, soft};
 use aseptic_core::limits;
 use aseptic_core::time::Time;
-use aseptic_core::trust::{PathEngine, Purpose};
+use aseptic_core::trust::{Anchor, Grounds, PathEngine, Purpose};
 use std::sync::LazyLock;
 
 static AUTHORITY: LazyLock<KeyPair> = LazyLock::new(|| KeyPair::new(KeyAlg::Ed25519, 11));
@@ -31,11 +31,11 @@ pub fn certificate(data: &[u8]) {
         }
     }
     for now in [Time::UNKNOWN, Time::trusted(1_800_000_000)] {
-        if Engine.validate(&soft::suite(), &[data], &[&ANCHOR], Purpose::Birth, now).is_ok() {
+        if Engine.validate(&soft::suite(), &[data], &Grounds::of(&[Anchor::of(&ANCHOR)]), Purpose::Birth, now).is_ok() {
             assert_eq!(data, LEAF.as_slice());
         }
-        let _ = Engine.validate(&soft::suite(), &[&LEAF], &[data], Purpose::Birth, now);
-        if Engine.validate(&soft::suite(), &[&LEAF, data], &[], Purpose::Birth, now).is_ok() {
+        let _ = Engine.validate(&soft::suite(), &[&LEAF], &Grounds::of(&[Anchor::of(data)]), Purpose::Birth, now);
+        if Engine.validate(&soft::suite(), &[&LEAF, data], &Grounds::of(&[]), Purpose::Birth, now).is_ok() {
             panic!("a path without an anchor");
         }
     }
@@ -229,7 +229,9 @@ mod tests {
     fn the_seed_is_a_good_birth_certificate() {
         let leaf = Certificate::parse(&LEAF).unwrap();
         devid::check_birth(&leaf).unwrap();
-        let path = Engine.validate(&soft::suite(), &[&LEAF], &[&ANCHOR], Purpose::Birth, Time::UNKNOWN).unwrap();
+        let anchors = [Anchor::of(&ANCHOR)];
+        let grounds = Grounds::of(&anchors);
+        let path = Engine.validate(&soft::suite(), &[&LEAF], &grounds, Purpose::Birth, Time::UNKNOWN).unwrap();
         assert_eq!(path.name, b"PUMP-0001");
     }
 }

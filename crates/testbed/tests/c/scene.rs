@@ -133,7 +133,7 @@ impl Scene {
         let presence = PhysicalPresence::confirmed_at_the_device();
         let mut buffer = [0; limits::TRUST_STORE];
         let platform = self.device.platform(&keys);
-        trust::install(&platform, &soft::suite(), authority, object, presence, &mut buffer).unwrap();
+        trust::install(&platform, &soft::suite(), None, authority, object, presence, &mut buffer).unwrap();
     }
 
     /// The manufacturer's trust store.

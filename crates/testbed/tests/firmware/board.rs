@@ -85,7 +85,7 @@ impl Board {
         self.program(|platform| {
             let presence = PhysicalPresence::confirmed_at_the_device();
             let mut buffer = [0; limits::TRUST_STORE];
-            trust::install(platform, &soft::suite(), authority, object, presence, &mut buffer)
+            trust::install(platform, &soft::suite(), None, authority, object, presence, &mut buffer)
         })
     }
 

@@ -170,13 +170,13 @@ fn time_and_trust(
             continue;
         }
         let present = PhysicalPresence::confirmed_at_the_device();
-        match trust::install(platform, suite, authority, first, present, &mut buffer) {
+        match trust::install(platform, suite, Some(&Engine), authority, first, present, &mut buffer) {
             Ok(()) | Err(Reason::TrustExists) => {}
             Err(reason) => return Err(reason),
         }
         let renewal = authority == Authority::Owner && image > 1;
         if renewal {
-            match trust::update(platform, suite, authority, &world.owners[1], &mut buffer) {
+            match trust::update(platform, suite, Some(&Engine), authority, &world.owners[1], &mut buffer) {
                 Ok(()) | Err(Reason::TrustRollback) => {}
                 Err(reason) => return Err(reason),
             }

@@ -117,7 +117,15 @@ fn owners(world: &World, ledger: &Ledger) {
     });
     let install = |bench: &Bench, authority, object: &[u8]| {
         let present = PhysicalPresence::confirmed_at_the_device();
-        trust::install(&bench.platform(), suite, authority, object, present, &mut [0; limits::TRUST_STORE])
+        trust::install(
+            &bench.platform(),
+            suite,
+            Some(&Engine),
+            authority,
+            object,
+            present,
+            &mut [0; limits::TRUST_STORE],
+        )
     };
     let first = &world.owners[0];
     let changed = hostile::flip(first, 8 * first.len() - 8);
@@ -145,7 +153,14 @@ fn owners(world: &World, ledger: &Ledger) {
         ("a stranger's store", &theirs, Reason::TrustThreshold),
     ] {
         ledger.refused(&owned, what, reason, || {
-            trust::update(&owned.platform(), suite, Authority::Owner, object, &mut [0; limits::TRUST_STORE])
+            trust::update(
+                &owned.platform(),
+                suite,
+                Some(&Engine),
+                Authority::Owner,
+                object,
+                &mut [0; limits::TRUST_STORE],
+            )
         });
     }
 }

@@ -248,12 +248,12 @@ fn time_and_trust(platform: &Platform<'_>, world: &World, goal: Step, image: u64
             continue;
         }
         let present = PhysicalPresence::confirmed_at_the_device();
-        match trust::install(platform, suite, authority, first, present, &mut buffer) {
+        match trust::install(platform, suite, Some(&Engine), authority, first, present, &mut buffer) {
             Ok(()) | Err(Reason::TrustExists) => {}
             Err(reason) => return Err(reason),
         }
         if authority == Authority::Owner && image > 1 {
-            match trust::update(platform, suite, authority, &world.owners[1], &mut buffer) {
+            match trust::update(platform, suite, Some(&Engine), authority, &world.owners[1], &mut buffer) {
                 Ok(()) | Err(Reason::TrustRollback) => {}
                 Err(reason) => return Err(reason),
             }
