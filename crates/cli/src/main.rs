@@ -9,6 +9,7 @@ mod error;
 mod file;
 mod inspect;
 mod tree;
+mod trust;
 mod update;
 
 use clap::{Parser, Subcommand};
@@ -34,6 +35,8 @@ enum Command {
     #[command(subcommand)]
     Certs(certs::Command),
     #[command(subcommand)]
+    Trust(trust::Command),
+    #[command(subcommand)]
     Update(update::Command),
 }
 
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
             print(&report.text)?;
             report.refused.map_or(Ok(String::new()), Err)
         }),
+        Command::Trust(command) => trust::run(&command),
         Command::Update(command) => update::run(&command),
     })
 }
