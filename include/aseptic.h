@@ -25,7 +25,7 @@
  *     at every start      aseptic_device_init over a table of platform functions, and one of engines if it has any;
  *                         aseptic_device_wipe at the end; aseptic_device_set_use whenever the bedside changes
  *     once an authority   aseptic_trust_install, by a person at the device
- *     ever after          aseptic_trust_update; aseptic_trust_version, aseptic_time_now to look
+ *     ever after          aseptic_trust_update; aseptic_trust_version, aseptic_trust_epoch, aseptic_time_now to look
  *     at the factory      aseptic_boot_provision
  *     in the boot loader  aseptic_boot_verify
  *     at every start      aseptic_boot_state, and aseptic_boot_confirm after a self-test
@@ -39,6 +39,7 @@
  *                         aseptic_identity_certificate and aseptic_identity_sign for TLS, aseptic_identity_confirm after it,
  *                         aseptic_identity_wipe
  *     with an owner       aseptic_enroller_begin, aseptic_enroller_step, aseptic_enroller_wipe
+ *     once a day          aseptic_inventory_next to look, aseptic_inventory_warn to be told
  *     messages out        aseptic_sender_init, aseptic_message_seal, aseptic_sender_wipe
  *     messages in         aseptic_agreement_public, aseptic_agreement_renew; aseptic_opener_init, aseptic_message_open,
  *                         aseptic_message_commit, aseptic_ticket_wipe, aseptic_opener_forget, aseptic_opener_wipe
@@ -266,6 +267,26 @@
  * The new identity is stored, on probation until `aseptic_identity_confirm`.
  */
 #define ASEPTIC_ENROL_DONE 3
+
+/**
+ * There is no further item.
+ */
+#define ASEPTIC_INVENTORY_END 0
+
+/**
+ * An anchor of a trust store.
+ */
+#define ASEPTIC_INVENTORY_ANCHOR 1
+
+/**
+ * A certificate for a key of this device.
+ */
+#define ASEPTIC_INVENTORY_OWN 2
+
+/**
+ * A certificate above one of the device's own.
+ */
+#define ASEPTIC_INVENTORY_INTERMEDIATE 3
 
 /**
  * Class of observations.
@@ -767,6 +788,60 @@ typedef struct {
    */
   aseptic_slice body;
 } aseptic_enrol_action;
+
+/**
+ * One thing with an end. Set `size` before the call; the rest is written.
+ */
+typedef struct {
+  /**
+   * `sizeof(aseptic_inventory_item)`.
+   */
+  uint32_t size;
+  /**
+   * What an anchor is trusted with: bit n stands for purpose n; 0 for the others.
+   */
+  uint32_t purposes;
+  /**
+   * First second of its validity, since 1970.
+   */
+  uint64_t not_before;
+  /**
+   * Last second of its validity, since 1970.
+   */
+  uint64_t not_after;
+  /**
+   * Whole days until the end, negative after it; 0 where `time_trust` is `ASEPTIC_TIME_UNKNOWN`.
+   */
+  int64_t days_left;
+  /**
+   * One of `ASEPTIC_INVENTORY_...`.
+   */
+  uint8_t kind;
+  /**
+   * What `days_left` is worth, one of `ASEPTIC_TIME_...`: with `ASEPTIC_TIME_AT_LEAST` at most so many days are left.
+   */
+  uint8_t time_trust;
+  /**
+   * Bytes of `name`.
+   */
+  uint8_t name_len;
+  /**
+   * Bytes of `serial`.
+   */
+  uint8_t serial_len;
+  /**
+   * The serial number of the certificate; its last 20 bytes where there are more.
+   */
+  uint8_t serial[20];
+  /**
+   * SHA-256 of the SubjectPublicKeyInfo.
+   */
+  uint8_t key[32];
+  /**
+   * The name of an anchor in its store; else serialNumber or commonName of the subject, its first 64 bytes.
+   */
+  uint8_t name[64];
+} aseptic_inventory_item;
 
 /**
  * The sender of messages: holds the sequence numbers that are reserved. Opaque.
@@ -2034,6 +2109,33 @@ aseptic_status aseptic_enroller_step(aseptic_device *device,
  * stays stored.
  */
 void aseptic_enroller_wipe(aseptic_enroller *enroller);
+
+/**
+ * Writes the next item of all that runs out: the anchors of both trust stores, then the device's own certificates with those
+ * above them. `place` is 0 before the first call and moves on with each; at the end `kind` is `ASEPTIC_INVENTORY_END`.
+ *
+ * Ownership: `workspace` is used during the call, `place` and `item` are the caller's. Errors: MISUSE for an item of another
+ * size, CERTIFICATE_MALFORMED for one that cannot be read (the next call gives the one after it), RECORD_CORRUPT, those of
+ * the platform; all of `item` but its size is zeroed then. Threads: as for all calls on a device. Power loss: nothing is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_inventory_next(aseptic_device *device,
+                                      aseptic_workspace *workspace,
+                                      uint32_t *place,
+                                      aseptic_inventory_item *item);
+
+/**
+ * Reports each item that runs out in less than 180, 60 and 14 days (of short validities when a half, three quarters and seven
+ * eighths are over) as the event EXPIRY_AHEAD with the days that are left. `since` is 0 before the first call after a start, or
+ * after a change of trust or identity, and is moved to now: each threshold is reported once. Call it once a day.
+ *
+ * Ownership: `workspace` is used during the call, `since` is the caller's. Errors: MISUSE, RECORD_CORRUPT, those of the platform;
+ * `since` is as it was then. Threads: as for all calls on a device. Power loss: nothing is stored; `since` may be stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_inventory_warn(aseptic_device *device,
+                                      aseptic_workspace *workspace,
+                                      uint64_t *since);
 
 /**
  * Makes `sender` ready; once at every start.

@@ -118,6 +118,20 @@ AT(aseptic_enrol_action, path, 16, 24);
 AT(aseptic_enrol_action, content_type, 24, 40);
 AT(aseptic_enrol_action, body, 32, 56);
 
+SIZE(aseptic_inventory_item, 152, 152);
+AT(aseptic_inventory_item, size, 0, 0);
+AT(aseptic_inventory_item, purposes, 4, 4);
+AT(aseptic_inventory_item, not_before, 8, 8);
+AT(aseptic_inventory_item, not_after, 16, 16);
+AT(aseptic_inventory_item, days_left, 24, 24);
+AT(aseptic_inventory_item, kind, 32, 32);
+AT(aseptic_inventory_item, time_trust, 33, 33);
+AT(aseptic_inventory_item, name_len, 34, 34);
+AT(aseptic_inventory_item, serial_len, 35, 35);
+AT(aseptic_inventory_item, serial, 36, 36);
+AT(aseptic_inventory_item, key, 56, 56);
+AT(aseptic_inventory_item, name, 88, 88);
+
 SIZE(aseptic_sender, 128, 128);
 
 SIZE(aseptic_message, 32, 56);

@@ -114,6 +114,30 @@ static void prove(aseptic_identity *identity, aseptic_peer *peer)
     tell(NULL, 0);
 }
 
+/* What runs out: the roots, and both certificates of the device. */
+static void inventory(void)
+{
+    aseptic_inventory_item item;
+    uint32_t place = 0, anchors = 0, own = 0;
+    uint64_t since = 0, epoch = 0;
+    item.size = (uint32_t)sizeof item;
+    do {
+        CHECK(aseptic_inventory_next(&device, &work, &place, &item) == ASEPTIC_OK);
+        if (item.kind == ASEPTIC_INVENTORY_ANCHOR) {
+            anchors++;
+            CHECK(item.purposes != 0 && item.name_len != 0 && item.days_left > 0);
+        }
+        if (item.kind == ASEPTIC_INVENTORY_OWN) {
+            own++;
+            CHECK(item.purposes == 0 && item.name_len == 9 && memcmp(item.name, "PUMP-0001", 9) == 0);
+            CHECK(item.serial_len != 0 && item.not_after > item.not_before && item.time_trust != ASEPTIC_TIME_UNKNOWN);
+        }
+    } while (item.kind != ASEPTIC_INVENTORY_END);
+    CHECK(anchors >= 2 && own == 2 && place >= 4);
+    CHECK(aseptic_inventory_warn(&device, &work, &since) == ASEPTIC_OK && since > 1767225600u);
+    CHECK(aseptic_trust_epoch(&device, &epoch) == ASEPTIC_OK && epoch >= 2);
+}
+
 static void enrolment(void)
 {
     aseptic_slice chain[CHAIN];
@@ -186,6 +210,7 @@ static void enrolment(void)
     CHECK(aseptic_identity_confirm(&device, &work, &local, &server) == ASEPTIC_OK);
     CHECK(stage(ASEPTIC_IDENTITY_LOCAL) == ASEPTIC_STAGE_ACTIVE);
     CHECK(stage(ASEPTIC_IDENTITY_SUCCESSOR) == ASEPTIC_STAGE_BLANK);
+    inventory();
     aseptic_peer_wipe(&server);
     aseptic_peer_wipe(&registrar);
     CHECK(aseptic_identity_confirm(&device, &work, &local, &server) == ASEPTIC_MISUSE);

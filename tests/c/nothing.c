@@ -50,6 +50,8 @@ static void refuse(aseptic_device *d, aseptic_identity *i, aseptic_sender *s, as
     CHECK(aseptic_trust_update(d, ASEPTIC_OWNER, bytes) == ASEPTIC_MISUSE);
     CHECK(aseptic_trust_version(d, ASEPTIC_OWNER, &offset) == ASEPTIC_MISUSE && offset == 0);
     offset = 7;
+    CHECK(aseptic_trust_epoch(d, &offset) == ASEPTIC_MISUSE && offset == 0);
+    offset = 7;
     CHECK(aseptic_time_now(d, &offset, &boot) == ASEPTIC_MISUSE && offset == 0 && boot == 0);
     CHECK(aseptic_boot_provision(d, bytes, 1, 1) == ASEPTIC_MISUSE);
     CHECK(aseptic_identity_load(d, ASEPTIC_IDENTITY_LOCAL, i) == ASEPTIC_MISUSE);
@@ -207,7 +209,10 @@ static void refuse_arguments(void)
     aseptic_buf out = { room, sizeof room, 0 }, nowhere = { NULL, 1, 7 }, huge = { room, SIZE_MAX, 7 };
     aseptic_model model;
     aseptic_message message;
+    aseptic_inventory_item item;
     uint64_t number = 7;
+    uint32_t place = 0;
+    (void)memset(&item, 7, sizeof item);
     (void)memset(&model, 0, sizeof model);
     (void)memset(&message, 0, sizeof message);
 
@@ -246,6 +251,24 @@ static void refuse_arguments(void)
     CHECK(aseptic_boot_provision(&device, bytes, 1, 1) == ASEPTIC_MISUSE);
     CHECK(aseptic_trust_version(&device, ASEPTIC_OWNER, NULL) == ASEPTIC_MISUSE);
     CHECK(aseptic_trust_version(&device, 0, &number) == ASEPTIC_MISUSE && number == 0);
+    CHECK(aseptic_trust_epoch(&device, NULL) == ASEPTIC_MISUSE);
+    CHECK(aseptic_trust_epoch(&device, &number) == ASEPTIC_OK && number == 0);
+    item.size = (uint32_t)sizeof item;
+    CHECK(aseptic_inventory_next(NULL, &work, &place, &item) == ASEPTIC_MISUSE && item.key[31] == 0);
+    CHECK(aseptic_inventory_next(ODD(aseptic_device), &work, &place, &item) == ASEPTIC_MISUSE);
+    CHECK(aseptic_inventory_next(&device, ODD(aseptic_workspace), &place, &item) == ASEPTIC_MISUSE);
+    CHECK(aseptic_inventory_warn(NULL, &work, &number) == ASEPTIC_MISUSE && number == 0);
+    CHECK(aseptic_inventory_next(&device, NULL, &place, &item) == ASEPTIC_MISUSE && place == 0);
+    CHECK(aseptic_inventory_next(&device, &work, NULL, &item) == ASEPTIC_MISUSE);
+    CHECK(aseptic_inventory_next(&device, &work, &place, NULL) == ASEPTIC_MISUSE);
+    CHECK(aseptic_inventory_next(&device, &work, &item.size, &item) == ASEPTIC_MISUSE);
+    CHECK(aseptic_inventory_next(&device, &work, &place, &item) == ASEPTIC_OK && place == 0);
+    CHECK(item.kind == ASEPTIC_INVENTORY_END && item.size == (uint32_t)sizeof item);
+    item.size = (uint32_t)sizeof item - 8;
+    CHECK(aseptic_inventory_next(&device, &work, &place, &item) == ASEPTIC_MISUSE);
+    CHECK(aseptic_inventory_warn(&device, &work, NULL) == ASEPTIC_MISUSE);
+    CHECK(aseptic_inventory_warn(&device, NULL, &number) == ASEPTIC_MISUSE);
+    CHECK(aseptic_inventory_warn(&device, &work, &number) == ASEPTIC_OK);
     CHECK(aseptic_time_now(&device, &number, NULL) == ASEPTIC_MISUSE);
     CHECK(aseptic_time_now(&device, NULL, room) == ASEPTIC_MISUSE);
     CHECK(aseptic_boot_verify(&device, NULL) == ASEPTIC_MISUSE);

@@ -75,24 +75,34 @@ pub struct Item<'a> {
 impl<'a> Inventory<'a> {
     /// Each item: anchors, own chains, lists. An error stands for a certificate that cannot be read; the others follow.
     pub fn items(&self) -> impl Iterator<Item = Result<Item<'a>>> + use<'a> {
-        let Self { trust, suite, own, lists } = *self;
-        let stores =
-            [Authority::Manufacturer, Authority::Owner].into_iter().filter_map(|owner| trust.store(owner).ok());
-        let anchors = stores.flat_map(|store| store.entries()).filter_map(move |entry| match entry.material {
-            Material::Certificate(anchor) => {
-                Some(certificate(suite, Kind::Anchor, anchor.certificate).map(|item| Item {
-                    name: entry.name,
-                    purposes: entry.purposes,
-                    ..item
-                }))
+        let inventory = *self;
+        (0..).map_while(move |place| inventory.item(place))
+    }
+
+    /// The item at a place, in the order of [`Inventory::items`]; none after the last.
+    #[inline(never)]
+    #[must_use]
+    pub fn item(&self, place: usize) -> Option<Result<Item<'a>>> {
+        let mut left = place;
+        for authority in [Authority::Manufacturer, Authority::Owner] {
+            let Ok(store) = self.trust.store(authority) else { continue };
+            for entry in store.entries() {
+                let Material::Certificate(anchor) = entry.material else { continue };
+                if left == 0 {
+                    let item = certificate(self.suite, Kind::Anchor, anchor.certificate);
+                    return Some(item.map(|item| Item { name: entry.name, purposes: entry.purposes, ..item }));
+                }
+                left = left.saturating_sub(1);
             }
-            Material::Key(_) => None,
-        });
-        let chains = own
-            .iter()
-            .flat_map(|chain| chain.iter().enumerate())
-            .map(move |(place, der)| certificate(suite, if place == 0 { Kind::Own } else { Kind::Intermediate }, der));
-        anchors.chain(chains).chain(lists.iter().map(|list| Ok(of_list(list))))
+        }
+        for chain in self.own {
+            if let Some(der) = chain.get(left) {
+                let kind = if left == 0 { Kind::Own } else { Kind::Intermediate };
+                return Some(certificate(self.suite, kind, der));
+            }
+            left = left.saturating_sub(chain.len());
+        }
+        self.lists.get(left).map(|list| Ok(of_list(list)))
     }
 }
 
@@ -104,8 +114,12 @@ impl Item<'_> {
         if now.trust == Quality::Unknown {
             return None;
         }
-        let seconds = i128::from(self.not_after).saturating_sub(i128::from(now.seconds));
-        i64::try_from(seconds.div_euclid(i128::from(DAY))).ok()
+        let days = |seconds: u64| i64::try_from(seconds.checked_div(DAY)?).ok();
+        match self.not_after.checked_sub(now.seconds) {
+            Some(ahead) => days(ahead),
+            // A day that has begun is a day.
+            None => days(now.seconds.saturating_sub(self.not_after).saturating_add(DAY - 1))?.checked_neg(),
+        }
     }
 }
 

@@ -209,3 +209,34 @@ fn lint_names_the_rule_and_its_clause() {
     let (status, _, error) = lint(&["good.crl"]);
     assert!(status == 1 && error.contains("There is no block `CERTIFICATE` in it."), "{error}");
 }
+
+#[test]
+fn lint_knows_the_certificates_of_those_who_sign_trust_stores() {
+    let desk = Desk::new();
+    let (key, ca) = (KeyPair::generate().unwrap(), authority("Owner CA", 7));
+    let issuer = Issuer::from_params(&ca, &key);
+    for (name, usages) in [
+        ("author.pem", vec![ExtendedKeyUsagePurpose::Other(vec![1, 3, 6, 1, 5, 5, 7, 3, 42])]),
+        (
+            "both.pem",
+            vec![
+                ExtendedKeyUsagePurpose::Other(vec![1, 3, 6, 1, 5, 5, 7, 3, 42]),
+                ExtendedKeyUsagePurpose::CodeSigning,
+            ],
+        ),
+        ("none.pem", vec![]),
+    ] {
+        let mut author = params("Trust author", 8);
+        author.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        author.extended_key_usages = usages;
+        let certificate = author.signed_by(&KeyPair::generate().unwrap(), &issuer).unwrap();
+        fs::write(desk.0.path().join(name), certificate.pem()).unwrap();
+    }
+    let lint = |name| told(&run(desk.0.path(), &["certs", "lint", "--profile", "trust-author", name]));
+    let (status, text, error) = lint("author.pem");
+    assert_eq!((status, error.as_str()), (0, ""), "{text}");
+    for name in ["both.pem", "none.pem", "issuing.pem"] {
+        let (status, text, error) = lint(name);
+        assert!(status == 1 && error.contains("(E406)") && text.contains("trust-author-usage: RFC 9809 3"), "{text}");
+    }
+}

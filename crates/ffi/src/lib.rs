@@ -44,6 +44,9 @@ mod identity;
 mod enrol;
 
 #[cfg(feature = "device")]
+mod inventory;
+
+#[cfg(feature = "device")]
 mod message;
 
 #[cfg(feature = "device")]
@@ -87,6 +90,6 @@ pub use time::*;
 pub use trust::*;
 pub use update::*;
 #[cfg(feature = "device")]
-pub use {agreement::*, birth::*, enrol::*, identity::*, message::*, opener::*, peer::*, workspace::*};
+pub use {agreement::*, birth::*, enrol::*, identity::*, inventory::*, message::*, opener::*, peer::*, workspace::*};
 #[cfg(feature = "hosted")]
 pub use {channel::*, files::*};

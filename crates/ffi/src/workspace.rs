@@ -21,4 +21,17 @@ pub(crate) unsafe fn workspace<'a>(workspace: *mut aseptic_workspace) -> Result<
     Ok(unsafe { &mut *bytes })
 }
 
+/// All of the workspace as bytes.
+///
+/// # Safety
+/// As for [`workspace`].
+pub(crate) unsafe fn whole<'a>(workspace: *mut aseptic_workspace) -> Result<&'a mut [u8]> {
+    // SAFETY: NULL, misaligned or writable as the caller promises.
+    let words = unsafe { output(workspace)? };
+    // SAFETY: the same memory as bytes, of which every value is valid.
+    Ok(unsafe {
+        core::slice::from_raw_parts_mut(core::ptr::from_mut(words).cast::<u8>(), size_of::<aseptic_workspace>())
+    })
+}
+
 const _: () = assert!(size_of::<Workspace>() <= size_of::<aseptic_workspace>() && align_of::<Workspace>() == 1);

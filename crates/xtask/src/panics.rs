@@ -25,7 +25,7 @@ pub(crate) const PILLARS: [(&str, &[&str]); 4] = [
     ("core", &["abi_", "version", "status_", "device_", "platform_", "time_", "trust_"]),
     ("update", &["update_", "boot_"]),
     ("messaging", &["message_", "sender_", "opener_", "agreement_"]),
-    ("identity", &["identity_", "birth_", "enroller_", "peer_", "ticket_", "udi_", "workspace_"]),
+    ("identity", &["identity_", "inventory_", "birth_", "enroller_", "peer_", "ticket_", "udi_", "workspace_"]),
 ];
 
 /// The self-test of a port, feature `selftest`: for the bench, in no image that ships.
