@@ -193,6 +193,16 @@
 #define ASEPTIC_BOOT_FALLBACK 5
 
 /**
+ * Slot 0 may run. A word and not a flag: one flipped bit or skipped instruction makes no slot of it.
+ */
+#define ASEPTIC_START_A 1016505690
+
+/**
+ * Slot 1 may run.
+ */
+#define ASEPTIC_START_B 3278461605
+
+/**
  * The registrar, asked for certificates in an enrolment.
  */
 #define ASEPTIC_PURPOSE_ENROLMENT 3
@@ -1756,17 +1766,18 @@ aseptic_status aseptic_boot_provision(aseptic_device *device,
                                       uint64_t sequence);
 
 /**
- * For a boot loader: the slot that may run now, 0 or 1. Reads and hashes the image that the selection of the table names
- * (`image_running`); it runs if it is the confirmed one or the one activated for trial and not below the floor, else the
- * other slot runs on the same terms. `slot` becomes 255 with an error: run nothing then.
+ * For a boot loader: which slot may run now, `ASEPTIC_START_A` or `ASEPTIC_START_B`. Reads and hashes the image that the
+ * selection of the table names (`image_running`); it runs if it is the confirmed one or the one activated for trial, and not
+ * below the floor unless a token that is stored lets it, else the other slot runs on the same terms. `start` becomes 0 with
+ * an error: run nothing then, and nothing for any other word. Look at it again just before the jump.
  *
- * Ownership: `slot` is the caller's. Errors: PLATFORM_NOT_FOUND on a device that was never provisioned, SEQUENCE_TOO_OLD or
- * SLOT_MISMATCH if neither slot may run, those of the platform. Threads: as for all calls on a device. Power loss: nothing is
- * stored; call it again.
+ * Ownership: `start` is the caller's. Errors: PLATFORM_NOT_FOUND on a device that was never provisioned, SEQUENCE_TOO_OLD,
+ * MIGRATION_FLOOR or SLOT_MISMATCH if neither slot may run, those of the platform. Threads: as for all calls on a device. Power
+ * loss: nothing is stored; call it again.
  */
 ASEPTIC_MUST_USE
 aseptic_status aseptic_boot_verify(aseptic_device *device,
-                                   uint8_t *slot);
+                                   uint32_t *start);
 
 /**
  * Finds out what runs, once after each start, and completes a confirmation that was interrupted: `boot` becomes one of

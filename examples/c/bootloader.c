@@ -125,15 +125,22 @@ static aseptic_status take_update(void)
     return status;
 }
 
-/* Starts what may run; returns only if nothing may. */
+/* Starts what may run; returns only if nothing may. The word of the library is looked at again after each thing that a
+ * disturbance of the supply could have skipped: only two words start something, and they differ in every bit. */
 static aseptic_status start(void)
 {
-    uint8_t slot;
-    aseptic_status status = aseptic_boot_verify(&device, &slot);
+    volatile uint32_t word;
+    uint32_t found;
+    aseptic_status status = aseptic_boot_verify(&device, &found);
+    word = found;
+    if (status == ASEPTIC_OK && word != ASEPTIC_START_A && word != ASEPTIC_START_B) {
+        status = ASEPTIC_SLOT_MISMATCH;
+    }
+    uint8_t slot = word == ASEPTIC_START_A ? 0 : 1;
     if (status == ASEPTIC_OK) {
         status = board_fall_back(slot);
     }
-    if (status == ASEPTIC_OK) {
+    if (status == ASEPTIC_OK && word == (slot == 0 ? ASEPTIC_START_A : ASEPTIC_START_B)) {
         aseptic_device_wipe(&device);
         semihosting_print(slot == 0 ? "boot loader: slot A\n" : "boot loader: slot B\n");
         board_start(slot);

@@ -78,7 +78,7 @@ static aseptic_status store_erase(void *ctx, uint16_t slot)
     return ASEPTIC_PLATFORM_UNAVAILABLE;
 }
 
-/* COUNTERS 1 to 4, and 7 for the self-test. Both, or both NULL where the table has flash_... .
+/* COUNTERS 1 to 5, and 7 for the self-test. Both, or both NULL where the table has flash_... .
  *
  * The value in all 64 bits; 0 for one that was never advanced. */
 static aseptic_status counter_read(void *ctx, uint8_t counter, uint64_t *value)

@@ -40,6 +40,7 @@ static void refuse(aseptic_device *d, aseptic_identity *i, aseptic_sender *s, as
     aseptic_buf out = { room, sizeof room, 7 };
     uint64_t offset = 7, missing = 7;
     uint8_t boot = 7;
+    uint32_t word = 7;
     (void)memset(&message, 0, sizeof message);
     (void)memset(&model, 0, sizeof model);
     (void)memset(room, 7, sizeof room);
@@ -73,7 +74,7 @@ static void refuse(aseptic_device *d, aseptic_identity *i, aseptic_sender *s, as
     CHECK(aseptic_boot_state(d, &boot) == ASEPTIC_MISUSE);
     CHECK(boot == 0);
     CHECK(aseptic_boot_confirm(d, 0) == ASEPTIC_MISUSE);
-    CHECK(aseptic_boot_verify(d, &boot) == ASEPTIC_MISUSE && boot == 255);
+    CHECK(aseptic_boot_verify(d, &word) == ASEPTIC_MISUSE && word == 0);
     aseptic_update_wipe(u);
     aseptic_sender_wipe(s);
     aseptic_identity_wipe(i);

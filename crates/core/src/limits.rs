@@ -93,6 +93,8 @@ pub const COMMAND_BRANCHES: usize = 8;
 pub const PAYLOADS: usize = 4;
 /// Authentication blocks of a SUIT envelope: three of the maker, as many again for another algorithm, two of the owner.
 pub const AUTH_BLOCKS: usize = 8;
+/// Updates that an owner holds back at a time: releases come a few times a year.
+pub const HOLDS: usize = 8;
 /// Bytes of a URI.
 pub const URI: usize = 256;
 /// Sequence numbers a sender reserves with one write before it uses them.

@@ -74,6 +74,8 @@ pub enum Counter {
     TrustOwner = 3,
     /// How often the sender of messages had to start its sequence numbers over.
     SenderEpoch = 4,
+    /// The number of the last downgrade token that was used.
+    Downgrades = 5,
     /// For the self-test of a port alone; nothing depends on its value.
     SelfTest = 7,
 }

@@ -191,6 +191,11 @@ reasons! {
     WrongComponent = 719, Peer, "The image is for another component of the device.", "Get the image for this component.";
     DescriptionInvalid = 720, Caller, "A description is not valid.", "Correct what the message names.";
     ApprovalMissing = 721, Later, "The owner has not approved the update.", "Let the owner sign it too.";
+    UpdateHeld = 722, Later, "The owner has put the update off, or vetoed it.", "Wait, or ask the owner.";
+    StatementOther = 723, Peer, "The signed statement is about another device or update.", "Sign one for this device and update.";
+    StatementUsed = 724, Peer, "The signed statement was used before, or a later one was.", "Sign one with the next number.";
+    StatementExpired = 725, Peer, "The signed statement has expired, or no clock can tell.", "Sign a new one; without a clock, go to the device.";
+    MigrationFloor = 726, Peer, "That release cannot read the data as stored now.", "Install one from the migration floor on.";
 
     // 8xx  hosted
     FileMissing = 801, Device, "A file is missing.", "Check the path.";

@@ -54,15 +54,19 @@ pub enum Kind {
     AgreementKey = 10,
     /// The highest numbers of revocation lists.
     RevocationNumbers = 11,
+    /// Which images may run below the rollback floor.
+    UpdateDowngrade = 12,
+    /// Updates that the owner has put off or vetoed.
+    UpdateHolds = 13,
 }
 
 impl Kind {
     /// Every kind of record, in the order of the numbers.
     #[rustfmt::skip]
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::TimeFloor, Self::TrustManufacturer, Self::TrustOwner, Self::BirthIdentity, Self::LocalIdentity,
         Self::UpdateJournal, Self::UpdateConfirmed, Self::SenderSequence, Self::ReplayWindows, Self::AgreementKey,
-        Self::RevocationNumbers,
+        Self::RevocationNumbers, Self::UpdateDowngrade, Self::UpdateHolds,
     ];
 
     /// The format version that this release writes and reads.

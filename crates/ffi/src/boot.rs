@@ -3,7 +3,7 @@
 use crate::abi::{aseptic_slice, aseptic_status, call, output, state};
 use crate::device::aseptic_device;
 use ::aseptic_update::Digest;
-use ::aseptic_update::boot::{self, BootState};
+use ::aseptic_update::boot::{self, BootState, Decision};
 use aseptic_core::Reason;
 use aseptic_core::crypto::HashAlg;
 
@@ -18,8 +18,10 @@ pub const ASEPTIC_BOOT_RESTART: u8 = 4;
 /// The confirmed image is damaged and the other one runs; install again.
 pub const ASEPTIC_BOOT_FALLBACK: u8 = 5;
 
-/// No slot may run; neither 0 nor 1, so that an error overlooked boots nothing.
-const NO_SLOT: u8 = 255;
+/// Slot 0 may run. A word and not a flag: one flipped bit or skipped instruction makes no slot of it.
+pub const ASEPTIC_START_A: u32 = 0x3C96_A55A;
+/// Slot 1 may run.
+pub const ASEPTIC_START_B: u32 = 0xC369_5AA5;
 
 /// Writes down, at the factory, which image lies in the running slot: its digest (32 bytes SHA-256, 48 SHA-384, 64 SHA-512),
 /// its size and its sequence number. The image is read from the medium and compared first. Nothing older runs from then on.
@@ -45,23 +47,24 @@ pub unsafe extern "C" fn aseptic_boot_provision(
     })
 }
 
-/// For a boot loader: the slot that may run now, 0 or 1. Reads and hashes the image that the selection of the table names
-/// (`image_running`); it runs if it is the confirmed one or the one activated for trial and not below the floor, else the
-/// other slot runs on the same terms. `slot` becomes 255 with an error: run nothing then.
+/// For a boot loader: which slot may run now, `ASEPTIC_START_A` or `ASEPTIC_START_B`. Reads and hashes the image that the
+/// selection of the table names (`image_running`); it runs if it is the confirmed one or the one activated for trial, and not
+/// below the floor unless a token that is stored lets it, else the other slot runs on the same terms. `start` becomes 0 with
+/// an error: run nothing then, and nothing for any other word. Look at it again just before the jump.
 ///
-/// Ownership: `slot` is the caller's. Errors: PLATFORM_NOT_FOUND on a device that was never provisioned, SEQUENCE_TOO_OLD or
-/// SLOT_MISMATCH if neither slot may run, those of the platform. Threads: as for all calls on a device. Power loss: nothing is
-/// stored; call it again.
+/// Ownership: `start` is the caller's. Errors: PLATFORM_NOT_FOUND on a device that was never provisioned, SEQUENCE_TOO_OLD,
+/// MIGRATION_FLOOR or SLOT_MISMATCH if neither slot may run, those of the platform. Threads: as for all calls on a device. Power
+/// loss: nothing is stored; call it again.
 #[must_use]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn aseptic_boot_verify(device: *mut aseptic_device, slot: *mut u8) -> aseptic_status {
+pub unsafe extern "C" fn aseptic_boot_verify(device: *mut aseptic_device, start: *mut u32) -> aseptic_status {
     call(|| {
         // SAFETY: as the caller promises.
-        let slot = unsafe { output(slot)? };
-        *slot = NO_SLOT;
+        let start = unsafe { output(start)? };
+        *start = 0;
         // SAFETY: as the caller promises.
         let mut device = unsafe { state(device)? };
-        *slot = device.with(|parts| boot::verify_at_boot(&parts.platform, &parts.suite))? as u8;
+        *start = device.with(|parts| boot::decide(&parts.platform, &parts.suite))?.to_u32();
         Ok(())
     })
 }
@@ -105,3 +108,5 @@ pub unsafe extern "C" fn aseptic_boot_confirm(device: *mut aseptic_device, migra
         device.with(|parts| boot::confirm(&parts.platform, &parts.suite, migration_floor).map(drop))
     })
 }
+
+const _: () = assert!(ASEPTIC_START_A == Decision::A && ASEPTIC_START_B == Decision::B);

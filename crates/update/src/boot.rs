@@ -13,7 +13,12 @@
 //! The effective floor is the higher one of the record and the counter, so neither an old record nor a lost counter
 //! lowers it.
 
+mod decision;
+
+pub use decision::Decision;
+
 use crate::digest::Digest;
+use crate::downgrade;
 use crate::journal::{Confirmed, Image, Journal, Stage};
 use crate::medium;
 use aseptic_core::crypto::Suite;
@@ -90,9 +95,7 @@ pub fn confirm(platform: &Platform<'_>, suite: &Suite<'_>, migration_floor: u64)
     if migration_floor > image.sequence {
         return Err(Reason::Misuse);
     }
-    if image.sequence < floor(platform)? {
-        return Err(Reason::SequenceTooOld);
-    }
+    downgrade::check(platform, &image)?;
     let before = Confirmed::load(platform)?.map_or(0, |confirmed| confirmed.migration_floor);
     let confirmed = Confirmed { image, migration_floor: migration_floor.max(before) };
     confirmed.save(platform)?;
@@ -100,11 +103,12 @@ pub fn confirm(platform: &Platform<'_>, suite: &Suite<'_>, migration_floor: u64)
     Ok(confirmed)
 }
 
-/// The lowest sequence number that may be installed or run: the higher one of the record and the counter.
+/// The lowest sequence number that may be installed or run without a token: the highest of the record, the counter, and
+/// the floor below which the device went with a token.
 pub fn floor(platform: &Platform<'_>) -> Result<u64> {
     let counter = platform.counters.read(Counter::UpdateFloor)?;
     let record = Confirmed::load(platform)?.map_or(0, |confirmed| confirmed.image.sequence);
-    Ok(counter.max(record))
+    Ok(counter.max(record).max(downgrade::floor(platform)?))
 }
 
 /// Writes down what the factory put into the running slot, after reading it from the medium.
@@ -133,16 +137,16 @@ pub fn provision(
     Ok(confirmed)
 }
 
-/// For a boot loader: the slot that may run now. Its bytes have just been read and hashed.
+/// For a boot loader: which slot may run now. Its bytes have just been read and hashed.
 ///
 /// [`Images::running`](aseptic_core::platform::Images::running) is the slot that the boot loader's own selection names;
-/// it runs if it holds the confirmed image or the one activated for trial, and is not below the floor. Otherwise the
-/// other slot runs on the same terms. [`Reason::PlatformNotFound`] on a device that was never provisioned,
-/// [`Reason::SequenceTooOld`] or [`Reason::SlotMismatch`] if neither slot may run. Writes nothing.
-pub fn verify_at_boot(platform: &Platform<'_>, suite: &Suite<'_>) -> Result<ImageSlot> {
+/// it runs if it holds the confirmed image or the one activated for trial, and is not below the floor, or a token that is
+/// stored lets it be. Otherwise the other slot runs on the same terms. [`Reason::PlatformNotFound`] on a device that was
+/// never provisioned, [`Reason::SequenceTooOld`], [`Reason::MigrationFloor`] or [`Reason::SlotMismatch`] if neither slot
+/// may run. Writes nothing. The answer is a word to be looked at again just before the jump.
+pub fn decide(platform: &Platform<'_>, suite: &Suite<'_>) -> Result<Decision> {
     let confirmed = Confirmed::load(platform)?.ok_or(Reason::PlatformNotFound)?;
     let journal = Journal::load(platform)?.filter(|journal| journal.stage == Stage::Activated);
-    let floor = floor(platform)?;
     let selected = platform.images.running()?;
     let mut refusal = Reason::SlotMismatch;
     for slot in [selected, selected.other()] {
@@ -150,14 +154,29 @@ pub fn verify_at_boot(platform: &Platform<'_>, suite: &Suite<'_>) -> Result<Imag
             if image.slot != slot {
                 continue;
             }
-            if image.sequence < floor {
-                refusal = Reason::SequenceTooOld;
-            } else if medium::holds(platform, suite, &image)? {
-                return Ok(slot);
+            match downgrade::check(platform, &image) {
+                Ok(()) => {}
+                Err(reason @ (Reason::SequenceTooOld | Reason::MigrationFloor)) => {
+                    refusal = reason;
+                    continue;
+                }
+                Err(reason) => return Err(reason),
+            }
+            let Some(found) = medium::found(platform, suite, &image)? else { continue };
+            let decision = Decision::of(slot, &found, &image.digest);
+            if decision.slot().is_ok() {
+                // Once more: whoever skipped the check above has to skip it again.
+                downgrade::check(platform, &image)?;
+                return Ok(decision);
             }
         }
     }
     Err(refusal)
+}
+
+/// [`decide`], for whoever has no faults to fear.
+pub fn verify_at_boot(platform: &Platform<'_>, suite: &Suite<'_>) -> Result<ImageSlot> {
+    decide(platform, suite)?.slot()
 }
 
 /// What the journal says about the running slot, where it decides.
@@ -176,6 +195,7 @@ fn journaled(journal: &Journal, confirmed: Option<&Confirmed>, running: ImageSlo
 fn complete(platform: &Platform<'_>, confirmed: &Confirmed) -> Result<()> {
     platform.images.select(confirmed.image.slot, BootMode::Permanent)?;
     platform.counters.advance(Counter::UpdateFloor, confirmed.image.sequence)?;
+    downgrade::complete(platform, &confirmed.image)?;
     if Journal::load(platform)?.is_some_and(|journal| journal.image == confirmed.image) {
         Journal::erase(platform)?;
     }

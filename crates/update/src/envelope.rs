@@ -3,8 +3,10 @@
 //! Until [`Envelope::authenticate`] has succeeded only the frame is read: where the members lie, not what they say.
 
 use crate::digest::Digest;
+use crate::downgrade::Downgrade;
 use crate::plan::{self, Device, Plan, Target};
 use crate::policy::{Role, Tally};
+use crate::statement::Waiver;
 use aseptic_core::cbor::{Key, Reader, Rules, Type};
 use aseptic_core::crypto::Suite;
 use aseptic_core::trust::{Purpose, Trust, VerifiedPeer};
@@ -67,6 +69,16 @@ impl<'a> Envelope<'a> {
     /// authentication codes, [`Reason::UnknownSigner`], [`Reason::SignatureInvalid`], [`Reason::TrustThreshold`],
     /// [`Reason::ApprovalMissing`].
     pub fn authenticate(self, trust: &Trust<'_>, suite: &Suite<'_>) -> Result<Authentic<'a>> {
+        self.judge(trust, suite, None)
+    }
+
+    /// As [`Envelope::authenticate`], where the manufacturer has waived the owner's approval.
+    /// [`Reason::StatementOther`] if it has waived that of another update.
+    pub fn authenticate_waived(self, trust: &Trust<'_>, suite: &Suite<'_>, waiver: &Waiver) -> Result<Authentic<'a>> {
+        self.judge(trust, suite, Some(waiver))
+    }
+
+    fn judge(self, trust: &Trust<'_>, suite: &Suite<'_>, waiver: Option<&Waiver>) -> Result<Authentic<'a>> {
         if self.blocks().next().is_none() {
             return Err(Reason::ManifestUnsigned);
         }
@@ -79,8 +91,11 @@ impl<'a> Envelope<'a> {
         }
         let tally = Tally::of(trust, suite, &ROLES, self.blocks(), &[], self.digest)?;
         let (role, signer) = tally.author(trust, &[Role::Release, Role::SecurityPatch])?;
-        tally.approved(trust, role.purpose())?;
         let (signer, identity) = (signer.clone(), suite.sha256(&[self.manifest.item])?);
+        match waiver {
+            Some(waiver) => waiver.covers(&identity)?,
+            None => tally.approved(trust, role.purpose())?,
+        }
         Ok(Authentic { envelope: self, signer, role, identity })
     }
 
@@ -134,7 +149,20 @@ impl<'a> Authentic<'a> {
     ///
     /// `floor` is [`boot::floor`](crate::boot::floor), `target` the slot that is not running.
     pub fn plan(&self, suite: &Suite<'_>, device: &Device<'_>, floor: u64, target: Target) -> Result<Plan<'a>> {
-        plan::make(self, suite, device, floor, target)
+        plan::make(self, suite, device, floor, target, None)
+    }
+
+    /// As [`Authentic::plan`] for an update below the floor, which a token lets this device go back to.
+    /// [`Reason::StatementOther`] if the token is for another one.
+    pub fn plan_downgrade(
+        &self,
+        suite: &Suite<'_>,
+        device: &Device<'_>,
+        floor: u64,
+        target: Target,
+        token: &Downgrade,
+    ) -> Result<Plan<'a>> {
+        plan::make(self, suite, device, floor, target, Some(token))
     }
 
     /// The severed member under `key`, if the envelope has it, proven against the `digest` of the manifest.

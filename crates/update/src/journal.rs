@@ -6,7 +6,8 @@
 //! digest           [ COSE algorithm, bytes ]
 //! ```
 //!
-//! Both are deterministic CBOR inside a [`record`]. They hold intent and content, never a claim that has to be believed:
+//! Both are deterministic CBOR inside a [`record`]; what lets an image run below the floor, and what the owner holds back,
+//! lies beside them ([`crate::downgrade`], [`crate::hold`]). They hold intent and content, never a claim that has to be believed:
 //! what is in a slot is found out by hashing it.
 
 use crate::digest::Digest;
@@ -159,7 +160,7 @@ fn stored<T>(payload: &[u8], read: impl FnOnce(&mut Reader<'_>) -> Result<T>) ->
     Ok(value)
 }
 
-fn slot(reader: &mut Reader<'_>) -> Result<ImageSlot> {
+pub(crate) fn slot(reader: &mut Reader<'_>) -> Result<ImageSlot> {
     match reader.uint()? {
         0 => Ok(ImageSlot::A),
         1 => Ok(ImageSlot::B),

@@ -64,9 +64,12 @@
 extern crate std;
 
 pub mod boot;
+pub mod downgrade;
+pub mod hold;
 pub mod journal;
 pub mod plan;
 pub mod policy;
+pub mod statement;
 
 mod digest;
 mod envelope;
@@ -75,7 +78,9 @@ mod medium;
 mod session;
 
 pub use digest::Digest;
+pub use downgrade::Downgrade;
 pub use envelope::{Authentic, Envelope};
 pub use plan::{Device, Plan, Target};
 pub use policy::Role;
 pub use session::{Next, ReadBack, Resume, STEP, Session, Staged};
+pub use statement::Waiver;

@@ -40,11 +40,16 @@ pub(crate) fn digest(hash: &dyn Hash, state: &HashState) -> Result<Digest> {
 
 /// Whether the slot holds the image.
 pub(crate) fn holds(platform: &Platform<'_>, suite: &Suite<'_>, image: &Image) -> Result<bool> {
+    Ok(found(platform, suite, image)? == Some(image.digest))
+}
+
+/// The digest of as many bytes of the slot as the image has; none if the slot is smaller.
+pub(crate) fn found(platform: &Platform<'_>, suite: &Suite<'_>, image: &Image) -> Result<Option<Digest>> {
     if image.size > platform.images.geometry(image.slot)?.size {
-        return Ok(false);
+        return Ok(None);
     }
     let engine = suite.hash(image.digest.alg())?;
     let mut state = engine.start()?;
     hash(platform, image.slot, 0, image.size, engine, &mut state)?;
-    Ok(digest(engine, &state)? == image.digest)
+    digest(engine, &state).map(Some)
 }

@@ -14,6 +14,7 @@
 //!   fails leaves no parameter behind.
 
 use crate::digest::Digest;
+use crate::downgrade::Downgrade;
 use crate::envelope::Authentic;
 use crate::manifest::Manifest;
 use aseptic_core::cbor::{Key, Reader, Rules, Type};
@@ -61,6 +62,7 @@ pub struct Plan<'a> {
     component: &'a [u8],
     payload: Option<&'a [u8]>,
     target: Target,
+    downgrade: Option<u64>,
     signer: VerifiedPeer,
 }
 
@@ -113,6 +115,12 @@ impl<'a> Plan<'a> {
         self.target
     }
 
+    /// The number of the token that lets this device go below its floor, if it is one.
+    #[must_use]
+    pub const fn downgrade(&self) -> Option<u64> {
+        self.downgrade
+    }
+
     /// Who signed the manifest.
     #[must_use]
     pub const fn signer(&self) -> &VerifiedPeer {
@@ -126,11 +134,18 @@ pub(crate) fn make<'a>(
     device: &Device<'_>,
     floor: u64,
     target: Target,
+    token: Option<&Downgrade>,
 ) -> Result<Plan<'a>> {
     let manifest = Manifest::read(authentic, suite)?;
-    if manifest.sequence < floor {
-        return Err(Reason::SequenceTooOld);
-    }
+    let downgrade = match token {
+        // At the floor or above no leave is needed, and none is used up.
+        Some(token) if manifest.sequence < floor => {
+            token.covers(authentic.identity(), manifest.sequence)?;
+            Some(token.number())
+        }
+        _ if manifest.sequence < floor => return Err(Reason::SequenceTooOld),
+        _ => None,
+    };
     if !is_component(manifest.component, device.component)? {
         return Err(Reason::WrongComponent);
     }
@@ -172,6 +187,7 @@ pub(crate) fn make<'a>(
         component: manifest.component,
         payload,
         target,
+        downgrade,
         signer: authentic.signer().clone(),
     })
 }

@@ -88,6 +88,20 @@ impl Tally {
         Ok((*role, signer))
     }
 
+    /// [`Reason::TrustThreshold`] unless enough of the manufacturer's keys have signed in the role.
+    pub(crate) fn enough(&self, trust: &Trust<'_>, purpose: Purpose) -> Result<()> {
+        match self.count(purpose) {
+            0 => Err(self.refusal),
+            count if count < trust.quorum(Authority::Manufacturer, purpose) => Err(Reason::TrustThreshold),
+            _ => Ok(()),
+        }
+    }
+
+    /// Why nobody counts, if nobody does.
+    pub(crate) const fn refusal(&self) -> Reason {
+        self.refusal
+    }
+
     /// [`Reason::ApprovalMissing`] unless the owner has agreed, as far as its store wants to be asked.
     pub(crate) fn approved(&self, trust: &Trust<'_>, purpose: Purpose) -> Result<()> {
         let demanded = trust.quorum(Authority::Owner, purpose);

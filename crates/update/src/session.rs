@@ -8,6 +8,7 @@ use crate::boot::{self, BootState};
 use crate::journal::{Confirmed, Image, Journal, Stage};
 use crate::medium;
 use crate::plan::Plan;
+use crate::{downgrade, hold};
 use aseptic_core::clinical::Use;
 use aseptic_core::crypto::{Hash, HashState, Suite};
 use aseptic_core::platform::{BootMode, Geometry, ImageSlot, Platform};
@@ -42,8 +43,10 @@ impl Session {
     ///
     /// [`Reason::ClinicalUse`] unless idle, [`Reason::TrialPending`] while the running image is not confirmed (the other
     /// slot is what the device falls back to), [`Reason::UpdateBusy`] if another update is under way or a restart into a
-    /// confirmed image is due, [`Reason::SequenceTooOld`] below the floor, or with the number of the confirmed image for
-    /// anything but putting that image back where it was damaged, [`Reason::Misuse`] if the plan is for the running slot. Those change nothing. Power loss: the journal names this update, or it does not.
+    /// confirmed image is due, [`Reason::SequenceTooOld`] below the floor without a token, or with the number of the
+    /// confirmed image for anything but putting that image back where it was damaged, [`Reason::MigrationFloor`],
+    /// [`Reason::UpdateHeld`], [`Reason::Misuse`] if the plan is for the running slot. Those change nothing. Power loss: the
+    /// journal names this update, or it does not.
     pub fn begin(platform: &Platform<'_>, suite: &Suite<'_>, plan: &Plan<'_>, clinical: Use) -> Result<Self> {
         idle(clinical)?;
         let target = plan.target();
@@ -54,9 +57,12 @@ impl Session {
         // At the floor itself only damage is repaired: two releases of one number cannot be told apart by age, and the
         // same one over again would cost an erasure and a restart each time somebody sends its envelope.
         let taken = |confirmed: Confirmed| confirmed.image.sequence == image.sequence && confirmed.image != image;
-        if image.sequence < boot::floor(platform)? || Confirmed::load(platform)?.is_some_and(taken) {
+        let below = plan.downgrade().is_none() && image.sequence < boot::floor(platform)?;
+        if below || Confirmed::load(platform)?.is_some_and(taken) {
             return Err(Reason::SequenceTooOld);
         }
+        downgrade::readable(platform, &image)?;
+        hold::check(platform, plan.identity())?;
         match boot::load(platform, suite)? {
             BootState::Trial(_) => return Err(Reason::TrialPending),
             BootState::RestartNeeded(_) => return Err(Reason::UpdateBusy),
@@ -73,6 +79,10 @@ impl Session {
         let journal = Journal { stage: Stage::Writing, identity: *plan.identity(), image, offset: 0, prefix };
         // The slot that is about to be erased must not be what boots next, whatever was selected before.
         platform.images.select(target.slot.other(), BootMode::Permanent)?;
+        match plan.downgrade() {
+            Some(number) => downgrade::begin(platform, image, number)?,
+            None => downgrade::forget(platform)?,
+        }
         journal.save(platform)?;
         Ok(Self::new(journal, geometry, state))
     }
@@ -102,7 +112,8 @@ impl Session {
             BootState::Confirmed(_) | BootState::Reverted(_) | BootState::Fallback(_) => {}
         }
         platform.images.select(platform.images.running()?, BootMode::Permanent)?;
-        Journal::erase(platform)
+        Journal::erase(platform)?;
+        downgrade::forget(platform)
     }
 
     /// The number of the next byte that [`Session::feed`] wants.
@@ -270,6 +281,7 @@ impl Staged {
     /// Selects the image for one trial boot. The restart itself is the application's.
     ///
     /// [`Reason::ClinicalUse`] unless idle, [`Reason::SequenceTooOld`] if the floor has risen above it meanwhile,
+    /// [`Reason::UpdateHeld`] if the owner holds it back meanwhile,
     /// [`Reason::NoUpdate`] if the slot was given to another session or the update abandoned meanwhile. After power
     /// loss the old image boots, or the new one on trial.
     pub fn activate(self, platform: &Platform<'_>, clinical: Use) -> Result<()> {
@@ -281,9 +293,8 @@ impl Staged {
         if Journal::load(platform)? != Some(self.journal) {
             return Err(Reason::NoUpdate);
         }
-        if self.journal.image.sequence < boot::floor(platform)? {
-            return Err(Reason::SequenceTooOld);
-        }
+        downgrade::check(platform, &self.journal.image)?;
+        hold::check(platform, &self.journal.identity)?;
         // Intent first: a boot into the slot is a trial only if the journal says so.
         Journal { stage: Stage::Activated, ..self.journal }.save(platform)?;
         platform.images.select(self.journal.image.slot, BootMode::Trial)?;

@@ -189,10 +189,11 @@ static aseptic_status take_update(void)
 /* What the boot loader and the new image do after the reset. */
 static aseptic_status restart(void)
 {
-    uint8_t slot, state;
+    uint32_t start;
+    uint8_t state;
     aseptic_status status = board_selection();
     if (status == ASEPTIC_OK) {
-        status = TIMED(aseptic_boot_verify, (&device, &slot));
+        status = TIMED(aseptic_boot_verify, (&device, &start));
     }
     if (status == ASEPTIC_OK) {
         status = TIMED(aseptic_boot_state, (&device, &state));

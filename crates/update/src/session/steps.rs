@@ -4,7 +4,7 @@
 //! the library runs. Dropped between two steps, either loses nothing that the journal holds.
 
 use super::{Journal, Session, Stage, Staged, idle, shape};
-use crate::boot;
+use crate::downgrade;
 use crate::medium;
 use crate::plan::Plan;
 use aseptic_core::clinical::Use;
@@ -42,9 +42,7 @@ impl Resume {
         if journal.stage == Stage::Activated || !same || journal.offset > image.size {
             return Err(Reason::NoUpdate);
         }
-        if image.sequence < boot::floor(platform)? {
-            return Err(Reason::SequenceTooOld);
-        }
+        downgrade::check(platform, &image)?;
         let geometry = shape(platform, slot, image.size)?;
         let state = suite.hash(image.digest.alg())?.start()?;
         Ok(Self { session: Session::new(journal, geometry, state), read: 0 })
