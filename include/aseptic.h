@@ -29,8 +29,11 @@
  *     at the factory      aseptic_boot_provision
  *     in the boot loader  aseptic_boot_verify
  *     at every start      aseptic_boot_state, and aseptic_boot_confirm after a self-test
- *     for an update       aseptic_update_begin, aseptic_update_step, aseptic_update_offset, aseptic_update_feed,
- *                         aseptic_update_finish, aseptic_update_activate, aseptic_update_wipe; aseptic_update_abandon to forget it
+ *     for an update       aseptic_update_begin, aseptic_update_begin_with for what owner and maker say beside it,
+ *                         aseptic_update_step, aseptic_update_offset, aseptic_update_feed, aseptic_update_finish,
+ *                         aseptic_update_activate, aseptic_update_wipe; aseptic_update_abandon to forget it
+ *     any time            aseptic_update_hold for the owner's veto; aseptic_update_grant, aseptic_update_deferral for the
+ *                         bedside
  *   Device tier
  *     at the factory      aseptic_udi_check, aseptic_birth_request, aseptic_birth_install
  *     at each connection  aseptic_peer_verify when TLS has the other side's chain; aseptic_peer_name, aseptic_peer_degraded,
@@ -88,10 +91,10 @@
  *                                instructions   at 64 MHz   at 120 MHz
  *   aseptic_message_seal            55,000,000     1030 ms       550 ms
  *   aseptic_identity_load           39,000,000      730 ms       390 ms
- *   aseptic_update_begin            23,000,000      430 ms       230 ms
+ *   aseptic_update_begin            26,000,000      480 ms       260 ms
  *   aseptic_boot_confirm             9,300,000      175 ms        93 ms
- *   aseptic_boot_verify              7,500,000      140 ms        75 ms   most of it the hash of the image
- *   aseptic_update_activate          3,900,000       73 ms        39 ms
+ *   aseptic_boot_verify              9,800,000      180 ms        98 ms   most of it the hash of the image
+ *   aseptic_update_activate          4,800,000       90 ms        48 ms
  *   aseptic_boot_state               2,200,000       41 ms        22 ms
  *   aseptic_sender_init              1,500,000       29 ms        15 ms
  *   aseptic_update_step              1,400,000       26 ms        14 ms
@@ -201,6 +204,31 @@
  * Slot 1 may run.
  */
 #define ASEPTIC_START_B 3278461605
+
+/**
+ * Bytes into the slot that does not run.
+ */
+#define ASEPTIC_PERMISSION_DOWNLOAD 1
+
+/**
+ * Erasing that slot, and staging what came.
+ */
+#define ASEPTIC_PERMISSION_INSTALL 2
+
+/**
+ * The selection of the new image.
+ */
+#define ASEPTIC_PERMISSION_ACTIVATE 3
+
+/**
+ * The update was fetched from a server.
+ */
+#define ASEPTIC_SOURCE_NETWORK 1
+
+/**
+ * The update was brought on a medium by a person.
+ */
+#define ASEPTIC_SOURCE_MEDIUM 2
 
 /**
  * The registrar, asked for certificates in an enrolment.
@@ -666,6 +694,36 @@ typedef struct {
 typedef struct {
   uint64_t _opaque[96];
 } aseptic_update;
+
+/**
+ * What came beside an envelope. What is not there is an empty slice.
+ */
+typedef struct {
+  /**
+   * The name of this device, as statements call it; empty only if there is neither a token nor a waiver.
+   */
+  aseptic_slice serial;
+  /**
+   * A signature under the manifest that travelled apart, such as the owner's approval.
+   */
+  aseptic_slice approval;
+  /**
+   * A token that lets this device go back to the release.
+   */
+  aseptic_slice downgrade;
+  /**
+   * The manufacturer's waiver of an approval that nobody can give any more; it takes a person at the device.
+   */
+  aseptic_slice waiver;
+  /**
+   * `ASEPTIC_PRESENCE_CONFIRMED` if a person stands at the device, else 0.
+   */
+  uint32_t presence;
+  /**
+   * Where the update came from: `ASEPTIC_SOURCE_...`.
+   */
+  uint8_t source;
+} aseptic_statements;
 
 /**
  * Room to write to. `cap` 0 is a size query: the call reports `ASEPTIC_BUFFER_TOO_SMALL` and the size in `len`.
@@ -1555,6 +1613,56 @@ typedef struct {
 #define ASEPTIC_APPROVAL_MISSING 721
 
 /**
+ * The owner has put the update off, or vetoed it.
+ */
+#define ASEPTIC_UPDATE_HELD 722
+
+/**
+ * The signed statement is about another device or update.
+ */
+#define ASEPTIC_STATEMENT_OTHER 723
+
+/**
+ * The signed statement was used before, or a later one was.
+ */
+#define ASEPTIC_STATEMENT_USED 724
+
+/**
+ * The signed statement has expired, or no clock can tell.
+ */
+#define ASEPTIC_STATEMENT_EXPIRED 725
+
+/**
+ * That release cannot read the data as stored now.
+ */
+#define ASEPTIC_MIGRATION_FLOOR 726
+
+/**
+ * The application withholds leave for this step.
+ */
+#define ASEPTIC_PERMISSION_WITHHELD 727
+
+/**
+ * The update was put off for longer than wanted.
+ */
+#define ASEPTIC_UPDATE_OVERDUE 728
+
+/**
+ * An update that was put off goes on.
+ */
+#define ASEPTIC_UPDATE_RESUMED 729
+
+/**
+ * The manifest is past its date.
+ */
+#define ASEPTIC_UPDATE_STALE 730
+
+/**
+ * No clock can tell whether the manifest is in date.
+ */
+#define ASEPTIC_FRESHNESS_UNKNOWN 731
+
+/**
  * A file is missing.
  */
 #define ASEPTIC_FILE_MISSING 801
@@ -1806,16 +1914,31 @@ aseptic_status aseptic_boot_confirm(aseptic_device *device,
  * `aseptic_update_step` until nothing is left to do; then `aseptic_update_offset` says which byte of the image is wanted.
  *
  * Ownership: `envelope` and `model` are read during the call; `update` must not move until `aseptic_update_wipe`. Errors:
- * MANIFEST_UNSIGNED, MANIFEST_DIGEST, SIGNATURE_INVALID, UNKNOWN_SIGNER, WRONG_VENDOR, WRONG_CLASS, WRONG_COMPONENT,
- * SEQUENCE_TOO_OLD, IMAGE_TOO_LARGE, CLINICAL_USE unless the device is idle, UPDATE_BUSY; nothing that is stored changes then,
- * and `update` is zeroed. Threads: as for
- * all calls on a device. Power loss: the journal names this update or it does not; the running image is untouched.
+ * MANIFEST_UNSIGNED, MANIFEST_DIGEST, SIGNATURE_INVALID, UNKNOWN_SIGNER, TRUST_THRESHOLD, APPROVAL_MISSING, UPDATE_HELD,
+ * UPDATE_STALE, WRONG_VENDOR, WRONG_CLASS, WRONG_COMPONENT, SEQUENCE_TOO_OLD, MIGRATION_FLOOR, IMAGE_TOO_LARGE, CLINICAL_USE
+ * unless the device is idle, PERMISSION_WITHHELD, UPDATE_OVERDUE in place of these two, UPDATE_BUSY; nothing that is stored
+ * changes then, and `update` is zeroed. Threads: as for all calls on a device. Power loss: the journal names this update or it does not; the running image is untouched.
  */
 ASEPTIC_MUST_USE
 aseptic_status aseptic_update_begin(aseptic_device *device,
                                     aseptic_slice envelope,
                                     const aseptic_model *model,
                                     aseptic_update *update);
+
+/**
+ * As `aseptic_update_begin`, with signed statements that came beside the envelope.
+ *
+ * Ownership: all inputs are read during the call; `update` must not move until `aseptic_update_wipe`. Errors: as
+ * `aseptic_update_begin`, and STATEMENT_OTHER, STATEMENT_USED, STATEMENT_EXPIRED; nothing that is stored changes then, and
+ * `update` is zeroed. Threads: as for all calls on a device. Power loss: the journal names this update or it does not; the
+ * running image is untouched.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_update_begin_with(aseptic_device *device,
+                                         aseptic_slice envelope,
+                                         const aseptic_model *model,
+                                         const aseptic_statements *statements,
+                                         aseptic_update *update);
 
 /**
  * Does a bounded part of what is to be done before the next bytes or the activation: erases at most one block, or reads
@@ -1871,8 +1994,8 @@ aseptic_status aseptic_update_finish(aseptic_device *device,
 /**
  * Selects the staged image for one trial boot. The restart itself is the program's.
  *
- * Ownership: none. Errors: MISUSE unless an image is staged, CLINICAL_USE unless the device is idle, SEQUENCE_TOO_OLD. Threads: as
- * for all calls on a device. Power loss: the old image boots, or the new one on trial.
+ * Ownership: none. Errors: MISUSE unless an image is staged, CLINICAL_USE unless the device is idle, SEQUENCE_TOO_OLD, UPDATE_HELD.
+ * Threads: as for all calls on a device. Power loss: the old image boots, or the new one on trial.
  */
 ASEPTIC_MUST_USE
 aseptic_status aseptic_update_activate(aseptic_device *device,
@@ -1895,6 +2018,41 @@ void aseptic_update_wipe(aseptic_update *update);
  */
 ASEPTIC_MUST_USE
 aseptic_status aseptic_update_abandon(aseptic_device *device);
+
+/**
+ * Takes the owner's signed word that an update is put off or vetoed, or that it may go on, for this device, called `serial`, or
+ * for all. The update then neither begins nor is activated; an image that runs is not touched.
+ *
+ * Ownership: the slices are read during the call. Errors: UNKNOWN_SIGNER, SIGNATURE_INVALID, STATEMENT_OTHER, STATEMENT_USED,
+ * PLATFORM_FULL; nothing is stored then. Threads: as for all calls on a device. Power loss: taken or not.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_update_hold(aseptic_device *device,
+                                   aseptic_slice serial,
+                                   aseptic_slice statement);
+
+/**
+ * Gives (`granted` 1) or takes away (0) one permission (`ASEPTIC_PERMISSION_...`), such as outside of a maintenance window. All
+ * are given after `aseptic_device_init`. None counts unless the device is idle.
+ *
+ * Ownership: none. Errors: MISUSE for another number. Threads: as for all calls on a device. Power loss: not stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_update_grant(aseptic_device *device,
+                                    uint8_t permission,
+                                    uint8_t granted);
+
+/**
+ * Writes how often an update has asked in vain since it was first put off, and for how many milliseconds it has waited; both
+ * are 0 if none is put off.
+ *
+ * Ownership: the outputs are the caller's. Errors: MISUSE. Threads: as for all calls on a device. Power loss: not stored; the
+ * count starts over.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_update_deferral(aseptic_device *device,
+                                       uint32_t *count,
+                                       uint64_t *waited);
 
 /**
  * Checks a UDI, the text of the label or the scan of its barcode, and writes it as the URI that stands in certificates (GS1

@@ -83,6 +83,14 @@ AT(aseptic_model, component, 32, 32);
 
 SIZE(aseptic_update, 768, 768);
 
+SIZE(aseptic_statements, 40, 72);
+AT(aseptic_statements, serial, 0, 0);
+AT(aseptic_statements, approval, 8, 16);
+AT(aseptic_statements, downgrade, 16, 32);
+AT(aseptic_statements, waiver, 24, 48);
+AT(aseptic_statements, presence, 32, 64);
+AT(aseptic_statements, source, 36, 68);
+
 SIZE(aseptic_buf, 12, 24);
 AT(aseptic_buf, ptr, 0, 0);
 AT(aseptic_buf, cap, 4, 8);

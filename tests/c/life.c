@@ -52,7 +52,7 @@ static void start(void)
 
 static void factory(void)
 {
-    uint8_t state = 7, trust;
+    uint8_t trust;
     uint64_t version, seconds;
     aseptic_slice chain[CHAIN];
     aseptic_buf out = { room, ROOM, 0 }, small = { room, 1023, 0 };

@@ -37,12 +37,14 @@ static void refuse(aseptic_device *d, aseptic_identity *i, aseptic_sender *s, as
     aseptic_slice bytes = { room, sizeof room };
     aseptic_message message;
     aseptic_model model;
+    aseptic_statements statements;
     aseptic_buf out = { room, sizeof room, 7 };
     uint64_t offset = 7, missing = 7;
     uint8_t boot = 7;
     uint32_t word = 7;
     (void)memset(&message, 0, sizeof message);
     (void)memset(&model, 0, sizeof model);
+    (void)memset(&statements, 0, sizeof statements);
     (void)memset(room, 7, sizeof room);
     message.message_class = ASEPTIC_TELEMETRY;
 
@@ -64,6 +66,12 @@ static void refuse(aseptic_device *d, aseptic_identity *i, aseptic_sender *s, as
     CHECK(aseptic_message_seal(d, i, s, &message, &out) == ASEPTIC_MISUSE);
     CHECK(out.len == 0 && zeroed(room, sizeof room));
     CHECK(aseptic_update_begin(d, bytes, &model, u) == ASEPTIC_MISUSE);
+    CHECK(aseptic_update_begin_with(d, bytes, &model, &statements, u) == ASEPTIC_MISUSE);
+    CHECK(aseptic_update_hold(d, bytes, bytes) == ASEPTIC_MISUSE);
+    CHECK(aseptic_update_grant(d, ASEPTIC_PERMISSION_DOWNLOAD, 1) == ASEPTIC_MISUSE);
+    CHECK(aseptic_update_deferral(d, &word, &offset) == ASEPTIC_MISUSE && word == 0 && offset == 0);
+    word = 7;
+    offset = 7;
     CHECK(aseptic_update_step(d, u, &boot) == ASEPTIC_MISUSE && boot == 0);
     CHECK(aseptic_update_offset(u, &offset, &missing) == ASEPTIC_MISUSE);
     CHECK(offset == 0 && missing == 0);
@@ -273,6 +281,8 @@ static void refuse_arguments(void)
     CHECK(aseptic_time_now(&device, &number, NULL) == ASEPTIC_MISUSE);
     CHECK(aseptic_time_now(&device, NULL, room) == ASEPTIC_MISUSE);
     CHECK(aseptic_boot_verify(&device, NULL) == ASEPTIC_MISUSE);
+    CHECK(aseptic_update_grant(&device, 0, 1) == ASEPTIC_MISUSE);
+    CHECK(aseptic_update_deferral(&device, NULL, NULL) == ASEPTIC_MISUSE);
     CHECK(zeroed(&identity, sizeof identity) && zeroed(&sender, sizeof sender) && zeroed(&update, sizeof update));
 }
 

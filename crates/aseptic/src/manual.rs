@@ -12,6 +12,9 @@ pub mod certificates {}
 #[doc = include_str!("../manual/trust.md")]
 pub mod trust {}
 
+#[doc = include_str!("../manual/update.md")]
+pub mod update {}
+
 #[doc = include_str!("../manual/porting.md")]
 pub mod porting {}
 

@@ -196,6 +196,11 @@ reasons! {
     StatementUsed = 724, Peer, "The signed statement was used before, or a later one was.", "Sign one with the next number.";
     StatementExpired = 725, Peer, "The signed statement has expired, or no clock can tell.", "Sign a new one; without a clock, go to the device.";
     MigrationFloor = 726, Peer, "That release cannot read the data as stored now.", "Install one from the migration floor on.";
+    PermissionWithheld = 727, Later, "The application withholds leave for this step.", "Wait for its maintenance window.";
+    UpdateOverdue = 728, Later, "The update was put off for longer than wanted.", "Take the device out of use; nothing is forced.";
+    UpdateResumed = 729, Later, "An update that was put off goes on.", "Nothing; the number says how many milliseconds it waited.";
+    UpdateStale = 730, Peer, "The manifest is past its date.", "Get the newest release, or bring it on a medium.";
+    FreshnessUnknown = 731, Later, "No clock can tell whether the manifest is in date.", "Set the clock, or bring it on a medium.";
 
     // 8xx  hosted
     FileMissing = 801, Device, "A file is missing.", "Check the path.";

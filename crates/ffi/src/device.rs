@@ -3,6 +3,7 @@
 use crate::abi::{Context, Held, Zeroed, aseptic_status, call, make, state, wipe};
 use crate::crypto::{Engine, aseptic_crypto};
 use crate::platform::{FirmwareKeys, Table, aseptic_platform};
+use ::aseptic_update::{Interlock, Permission};
 use aseptic_core::clinical::Use;
 use aseptic_core::crypto::Suite;
 use aseptic_core::platform::{Absent, Images, Keys, Platform};
@@ -20,6 +21,9 @@ pub const ASEPTIC_USE_ALARM: u8 = 2;
 /// Emergency operation.
 pub const ASEPTIC_USE_EMERGENCY: u8 = 3;
 
+/// Milliseconds after which an update that is put off counts as overdue: thirty days.
+const OVERDUE: u64 = 30 * 86_400_000;
+
 /// The root object: platform, cryptography and trust of one device, in the caller's memory. Opaque.
 #[repr(C)]
 pub struct aseptic_device {
@@ -36,6 +40,7 @@ pub(crate) struct Device {
     table: Table,
     engine: Engine,
     clinical: Use,
+    pub(crate) interlock: Interlock,
 }
 
 /// What the calls of a device work in.
@@ -64,6 +69,7 @@ pub(crate) struct Parts<'d> {
     pub(crate) platform: Platform<'d>,
     pub(crate) suite: Suite<'d>,
     pub(crate) clinical: Use,
+    pub(crate) interlock: &'d mut Interlock,
     pub(crate) memory: &'d mut Memory,
 }
 
@@ -82,9 +88,9 @@ impl Held<'_, aseptic_device> {
     /// Once for all functions: in each of them it would take a kilobyte of flash.
     #[inline(never)]
     fn run(&mut self, body: &mut dyn FnMut(Parts<'_>)) {
-        let (Device { table, engine, clinical }, memory) = self.parts();
+        let (Device { table, engine, clinical, interlock }, memory) = self.parts();
         let clinical = *clinical;
-        assemble(table, engine, |platform, suite| body(Parts { platform, suite, clinical, memory }));
+        assemble(table, engine, |platform, suite| body(Parts { platform, suite, clinical, interlock, memory }));
     }
 }
 
@@ -112,6 +118,11 @@ pub(crate) fn assemble<T>(table: &Table, engine: &Engine, body: impl FnOnce(Plat
 }
 
 impl<'d> Parts<'d> {
+    /// Asks the therapy interlock; a refusal is counted.
+    pub(crate) fn permit(&mut self, permission: Permission) -> Result<Use> {
+        self.interlock.ask(&self.platform, permission, self.clinical)
+    }
+
     /// Loads both trust stores.
     pub(crate) fn load_trust(self) -> Result<(Platform<'d>, Suite<'d>, Trust<'d>)> {
         let trust = Trust::load(&self.platform, &mut self.memory.trust)?;
@@ -135,7 +146,8 @@ pub unsafe extern "C" fn aseptic_device_init(
     // SAFETY: NULL or writable memory of the type, as the caller promises.
     unsafe {
         make(device, || {
-            Ok(Device { table: Table::read(platform)?, engine: Engine::read(crypto)?, clinical: Use::InUse })
+            let (table, engine) = (Table::read(platform)?, Engine::read(crypto)?);
+            Ok(Device { table, engine, clinical: Use::InUse, interlock: Interlock::new(OVERDUE) })
         })
     }
 }

@@ -27,6 +27,8 @@ mod boot;
 
 mod update;
 
+mod statement;
+
 // Tier Device.
 #[cfg(feature = "device")]
 mod workspace;
@@ -84,6 +86,7 @@ pub use device::*;
 pub use platform::aseptic_platform;
 #[cfg(feature = "selftest")]
 pub use selftest::*;
+pub use statement::*;
 pub use status::*;
 pub use text::*;
 pub use time::*;

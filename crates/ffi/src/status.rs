@@ -218,6 +218,26 @@ pub const ASEPTIC_WRONG_COMPONENT: aseptic_status = 719;
 pub const ASEPTIC_DESCRIPTION_INVALID: aseptic_status = 720;
 /// The owner has not approved the update.
 pub const ASEPTIC_APPROVAL_MISSING: aseptic_status = 721;
+/// The owner has put the update off, or vetoed it.
+pub const ASEPTIC_UPDATE_HELD: aseptic_status = 722;
+/// The signed statement is about another device or update.
+pub const ASEPTIC_STATEMENT_OTHER: aseptic_status = 723;
+/// The signed statement was used before, or a later one was.
+pub const ASEPTIC_STATEMENT_USED: aseptic_status = 724;
+/// The signed statement has expired, or no clock can tell.
+pub const ASEPTIC_STATEMENT_EXPIRED: aseptic_status = 725;
+/// That release cannot read the data as stored now.
+pub const ASEPTIC_MIGRATION_FLOOR: aseptic_status = 726;
+/// The application withholds leave for this step.
+pub const ASEPTIC_PERMISSION_WITHHELD: aseptic_status = 727;
+/// The update was put off for longer than wanted.
+pub const ASEPTIC_UPDATE_OVERDUE: aseptic_status = 728;
+/// An update that was put off goes on.
+pub const ASEPTIC_UPDATE_RESUMED: aseptic_status = 729;
+/// The manifest is past its date.
+pub const ASEPTIC_UPDATE_STALE: aseptic_status = 730;
+/// No clock can tell whether the manifest is in date.
+pub const ASEPTIC_FRESHNESS_UNKNOWN: aseptic_status = 731;
 /// A file is missing.
 pub const ASEPTIC_FILE_MISSING: aseptic_status = 801;
 /// Access to a file was denied.

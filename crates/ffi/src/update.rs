@@ -2,9 +2,8 @@
 
 use crate::abi::{Context, aseptic_slice, aseptic_status, call, input, make, output, state, wipe};
 use crate::device::aseptic_device;
-use ::aseptic_update::boot;
-use ::aseptic_update::{Device, Envelope, Next, ReadBack, Resume, Session, Staged, Target};
-use aseptic_core::clinical::Use;
+use crate::statement::{aseptic_statements, begin};
+use ::aseptic_update::{Next, Permission, ReadBack, Resume, Session, Staged};
 use aseptic_core::{Reason, Result};
 
 /// What this device is, as far as updates must fit it.
@@ -44,10 +43,10 @@ pub(crate) enum Stage {
 /// `aseptic_update_step` until nothing is left to do; then `aseptic_update_offset` says which byte of the image is wanted.
 ///
 /// Ownership: `envelope` and `model` are read during the call; `update` must not move until `aseptic_update_wipe`. Errors:
-/// MANIFEST_UNSIGNED, MANIFEST_DIGEST, SIGNATURE_INVALID, UNKNOWN_SIGNER, WRONG_VENDOR, WRONG_CLASS, WRONG_COMPONENT,
-/// SEQUENCE_TOO_OLD, IMAGE_TOO_LARGE, CLINICAL_USE unless the device is idle, UPDATE_BUSY; nothing that is stored changes then,
-/// and `update` is zeroed. Threads: as for
-/// all calls on a device. Power loss: the journal names this update or it does not; the running image is untouched.
+/// MANIFEST_UNSIGNED, MANIFEST_DIGEST, SIGNATURE_INVALID, UNKNOWN_SIGNER, TRUST_THRESHOLD, APPROVAL_MISSING, UPDATE_HELD,
+/// UPDATE_STALE, WRONG_VENDOR, WRONG_CLASS, WRONG_COMPONENT, SEQUENCE_TOO_OLD, MIGRATION_FLOOR, IMAGE_TOO_LARGE, CLINICAL_USE
+/// unless the device is idle, PERMISSION_WITHHELD, UPDATE_OVERDUE in place of these two, UPDATE_BUSY; nothing that is stored
+/// changes then, and `update` is zeroed. Threads: as for all calls on a device. Power loss: the journal names this update or it does not; the running image is untouched.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn aseptic_update_begin(
@@ -57,25 +56,26 @@ pub unsafe extern "C" fn aseptic_update_begin(
     update: *mut aseptic_update,
 ) -> aseptic_status {
     // SAFETY: NULL or writable memory of the type, and the rest as the caller promises.
-    unsafe {
-        make(update, || {
-            let (mut device, envelope) = (state(device)?, envelope.bytes()?);
-            let model = input(model)?;
-            let component = [model.component.bytes()?];
-            let ours = Device { vendor: model.vendor, class: model.device_class, component: &component };
-            device.with(|parts| {
-                let clinical = parts.clinical;
-                let (platform, suite, trust) = parts.load_trust()?;
-                let authentic = Envelope::parse(envelope)?.authenticate(&trust, &suite)?;
-                let plan = authentic.plan(&suite, &ours, boot::floor(&platform)?, Target::of(&platform)?)?;
-                idle(clinical)?;
-                match Resume::new(&platform, &suite, &plan) {
-                    Err(Reason::NoUpdate) => Session::begin(&platform, &suite, &plan, clinical).map(Stage::Receiving),
-                    resume => resume.map(Stage::Resuming),
-                }
-            })
-        })
-    }
+    unsafe { make(update, || begin(state(device)?, envelope.bytes()?, input(model)?, &aseptic_statements::NONE)) }
+}
+
+/// As `aseptic_update_begin`, with signed statements that came beside the envelope.
+///
+/// Ownership: all inputs are read during the call; `update` must not move until `aseptic_update_wipe`. Errors: as
+/// `aseptic_update_begin`, and STATEMENT_OTHER, STATEMENT_USED, STATEMENT_EXPIRED; nothing that is stored changes then, and
+/// `update` is zeroed. Threads: as for all calls on a device. Power loss: the journal names this update or it does not; the
+/// running image is untouched.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_update_begin_with(
+    device: *mut aseptic_device,
+    envelope: aseptic_slice,
+    model: *const aseptic_model,
+    statements: *const aseptic_statements,
+    update: *mut aseptic_update,
+) -> aseptic_status {
+    // SAFETY: NULL or writable memory of the type, and the rest as the caller promises.
+    unsafe { make(update, || begin(state(device)?, envelope.bytes()?, input(model)?, input(statements)?)) }
 }
 
 /// Does a bounded part of what is to be done before the next bytes or the activation: erases at most one block, or reads
@@ -100,14 +100,14 @@ pub unsafe extern "C" fn aseptic_update_step(
         *more = 0;
         // SAFETY: as the caller promises.
         let (mut device, mut update) = unsafe { (state(device)?, state(update)?) };
-        device.with(|parts| {
-            idle(parts.clinical)?;
+        device.with(|mut parts| {
+            let clinical = parts.permit(Permission::Install)?;
             let stage = match core::mem::replace(&mut *update, Stage::Over) {
                 Stage::Resuming(resume) => match resume.step(&parts.platform, &parts.suite)? {
                     Next::More(resume) => Stage::Resuming(resume),
                     Next::Done(session) => Stage::Receiving(session),
                 },
-                Stage::ReadingBack(check) => match check.step(&parts.platform, &parts.suite, parts.clinical)? {
+                Stage::ReadingBack(check) => match check.step(&parts.platform, &parts.suite, clinical)? {
                     Next::More(check) => Stage::ReadingBack(check),
                     Next::Done(staged) => Stage::Staged(staged),
                 },
@@ -163,7 +163,10 @@ pub unsafe extern "C" fn aseptic_update_feed(
         // SAFETY: as the caller promises.
         let (mut device, mut update, bytes) = unsafe { (state(device)?, state(update)?, bytes.bytes()?) };
         let session = receiving(&mut update)?;
-        device.with(|parts| session.feed(&parts.platform, &parts.suite, bytes, parts.clinical))
+        device.with(|mut parts| {
+            let clinical = parts.permit(Permission::Download)?;
+            session.feed(&parts.platform, &parts.suite, bytes, clinical)
+        })
     })
 }
 
@@ -183,21 +186,20 @@ pub unsafe extern "C" fn aseptic_update_finish(
         // SAFETY: as the caller promises.
         let (mut device, mut update) = unsafe { (state(device)?, state(update)?) };
         receiving(&mut update)?;
-        device.with(|parts| idle(parts.clinical))?;
+        let clinical = device.with(|mut parts| parts.permit(Permission::Install))?;
         let Stage::Receiving(session) = core::mem::replace(&mut *update, Stage::Over) else {
             return Err(Reason::Misuse);
         };
-        *update = Stage::ReadingBack(
-            device.with(|parts| ReadBack::new(session, &parts.platform, &parts.suite, parts.clinical))?,
-        );
+        *update =
+            Stage::ReadingBack(device.with(|parts| ReadBack::new(session, &parts.platform, &parts.suite, clinical))?);
         Ok(())
     })
 }
 
 /// Selects the staged image for one trial boot. The restart itself is the program's.
 ///
-/// Ownership: none. Errors: MISUSE unless an image is staged, CLINICAL_USE unless the device is idle, SEQUENCE_TOO_OLD. Threads: as
-/// for all calls on a device. Power loss: the old image boots, or the new one on trial.
+/// Ownership: none. Errors: MISUSE unless an image is staged, CLINICAL_USE unless the device is idle, SEQUENCE_TOO_OLD, UPDATE_HELD.
+/// Threads: as for all calls on a device. Power loss: the old image boots, or the new one on trial.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn aseptic_update_activate(
@@ -210,9 +212,9 @@ pub unsafe extern "C" fn aseptic_update_activate(
         if !matches!(*update, Stage::Staged(_)) {
             return Err(Reason::Misuse);
         }
-        device.with(|parts| idle(parts.clinical))?;
+        let clinical = device.with(|mut parts| parts.permit(Permission::Activate))?;
         let Stage::Staged(staged) = core::mem::replace(&mut *update, Stage::Over) else { return Err(Reason::Misuse) };
-        device.with(|parts| staged.activate(&parts.platform, parts.clinical))
+        device.with(|parts| staged.activate(&parts.platform, clinical))
     })
 }
 
@@ -239,10 +241,6 @@ pub unsafe extern "C" fn aseptic_update_abandon(device: *mut aseptic_device) -> 
         let mut device = unsafe { state(device)? };
         device.with(|parts| Session::abandon(&parts.platform, &parts.suite))
     })
-}
-
-fn idle(clinical: Use) -> Result<()> {
-    if clinical.allows_disruption() { Ok(()) } else { Err(Reason::ClinicalUse) }
 }
 
 fn receiving(update: &mut Stage) -> Result<&mut Session> {

@@ -65,11 +65,14 @@ extern crate std;
 
 pub mod boot;
 pub mod downgrade;
+pub mod freshness;
 pub mod hold;
+pub mod interlock;
 pub mod journal;
 pub mod plan;
 pub mod policy;
 pub mod statement;
+pub mod text;
 
 mod digest;
 mod envelope;
@@ -80,6 +83,8 @@ mod session;
 pub use digest::Digest;
 pub use downgrade::Downgrade;
 pub use envelope::{Authentic, Envelope};
+pub use freshness::{Freshness, Source};
+pub use interlock::{Interlock, Permission};
 pub use plan::{Device, Plan, Target};
 pub use policy::Role;
 pub use session::{Next, ReadBack, Resume, STEP, Session, Staged};

@@ -27,6 +27,8 @@ pub(crate) struct Manifest<'a> {
     pub(crate) install: &'a [u8],
     pub(crate) validate: &'a [u8],
     pub(crate) invoke: Option<&'a [u8]>,
+    /// What it says to people, where it came along.
+    pub(crate) text: Option<&'a [u8]>,
 }
 
 impl<'a> Manifest<'a> {
@@ -47,7 +49,7 @@ impl<'a> Manifest<'a> {
         field(&mut map, &mut reader, COMMON)?;
         let (component, shared) = common(reader.bytes()?)?;
 
-        let (mut install, mut validate, mut invoke) = (None, None, None);
+        let (mut install, mut validate, mut invoke, mut text) = (None, None, None, None);
         let mut severed = [None; 2];
         while let Some(key) = map.next(&mut reader)? {
             match key {
@@ -58,8 +60,8 @@ impl<'a> Manifest<'a> {
                     Some(content) => install = Some(content),
                     None => return Err(Reason::EnvelopeMalformed),
                 },
-                // For people; it is proven if it is there, and read by nobody on the device.
-                Key::Int(TEXT) => drop(member(&mut reader, TEXT, authentic, suite, &mut severed)?),
+                // For people; it is proven if it is there, and decides nothing.
+                Key::Int(TEXT) => text = member(&mut reader, TEXT, authentic, suite, &mut severed)?,
                 Key::Int(_) | Key::Text(_) => return Err(Reason::ManifestUnsupported),
             }
         }
@@ -70,7 +72,7 @@ impl<'a> Manifest<'a> {
         }
         let (install, validate) =
             (install.ok_or(Reason::ManifestUnsupported)?, validate.ok_or(Reason::ManifestUnsupported)?);
-        Ok(Self { sequence, component, shared, install, validate, invoke })
+        Ok(Self { sequence, component, shared, install, validate, invoke, text })
     }
 }
 

@@ -4,11 +4,12 @@
 //!
 //! * Manifest version 1, a sequence number not below the floor (at the floor, [`Session::begin`](crate::Session::begin)
 //!   takes a repair alone), exactly one component, which the device must have.
-//! * The shared sequence sets parameters and checks vendor and class; both checks are obligatory.
+//! * The shared sequence sets parameters and checks vendor and class; both checks are obligatory. It may check a date once
+//!   (use before); see [`freshness`](crate::freshness) for what comes of it.
 //! * Install: one fetch from a URI or from a payload inside the envelope, then image match.
 //! * Validate: image match, of the same digest and size. Invoke: at most one invoke; the boot loader's business.
-//! * Commands: 1 vendor, 2 class, 3 image match, 5 component slot, 12 set component index (0 or all), 15 try each,
-//!   20 override parameters, 21 fetch, 23 invoke, 32 run sequence. Parameters: 1 vendor, 2 class, 3 digest, 5 slot,
+//! * Commands: 1 vendor, 2 class, 3 image match, 4 use before, 5 component slot, 12 set component index (0 or all), 15 try each,
+//!   20 override parameters, 21 fetch, 23 invoke, 32 run sequence. Parameters: 1 vendor, 2 class, 3 digest, 4 use before, 5 slot,
 //!   14 size, 21 URI. Any other refuses the manifest with [`Reason::ManifestUnsupported`], also where it would not run.
 //! * A branch of try-each holds conditions that can be judged now (vendor, class, slot) and parameters, no more; one that
 //!   fails leaves no parameter behind.
@@ -16,10 +17,14 @@
 use crate::digest::Digest;
 use crate::downgrade::Downgrade;
 use crate::envelope::Authentic;
+use crate::freshness::{Freshness, Policy, Source};
 use crate::manifest::Manifest;
+use crate::policy::Role;
+use crate::text::Text;
 use aseptic_core::cbor::{Key, Reader, Rules, Type};
 use aseptic_core::crypto::Suite;
 use aseptic_core::platform::{Geometry, ImageSlot, Platform};
+use aseptic_core::time::Time;
 use aseptic_core::trust::VerifiedPeer;
 use aseptic_core::{Reason, Result, limits};
 
@@ -63,6 +68,9 @@ pub struct Plan<'a> {
     payload: Option<&'a [u8]>,
     target: Target,
     downgrade: Option<u64>,
+    use_before: Option<u64>,
+    role: Role,
+    text: Option<Text<'a>>,
     signer: VerifiedPeer,
 }
 
@@ -119,6 +127,30 @@ impl<'a> Plan<'a> {
     #[must_use]
     pub const fn downgrade(&self) -> Option<u64> {
         self.downgrade
+    }
+
+    /// What it says to people, where that came along.
+    #[must_use]
+    pub const fn text(&self) -> Option<Text<'a>> {
+        self.text
+    }
+
+    /// The date before which its author wants it installed (seconds since 1970), if it has one.
+    #[must_use]
+    pub const fn use_before(&self) -> Option<u64> {
+        self.use_before
+    }
+
+    /// How recent the manifest is by this time.
+    #[must_use]
+    pub fn freshness(&self, now: Time) -> Freshness {
+        Freshness::of(now, self.use_before)
+    }
+
+    /// The plan, if `policy` accepts it from this source at this time: [`Reason::UpdateStale`] or
+    /// [`Reason::FreshnessUnknown`] if not.
+    pub fn fresh_enough(self, policy: &Policy, source: Source, now: Time) -> Result<Self> {
+        policy.check(source, self.freshness(now), self.role).map(|()| self)
     }
 
     /// Who signed the manifest.
@@ -188,6 +220,9 @@ pub(crate) fn make<'a>(
         payload,
         target,
         downgrade,
+        use_before: shared.use_before,
+        role: authentic.role(),
+        text: manifest.text.map(Text),
         signer: authentic.signer().clone(),
     })
 }
@@ -225,6 +260,7 @@ fn is_component(encoded: &[u8], parts: &[&[u8]]) -> Result<bool> {
 const VENDOR: i64 = 1;
 const CLASS: i64 = 2;
 const IMAGE_MATCH: i64 = 3;
+const USE_BEFORE: i64 = 4;
 const COMPONENT_SLOT: i64 = 5;
 const SET_COMPONENT_INDEX: i64 = 12;
 const TRY_EACH: i64 = 15;
@@ -236,6 +272,7 @@ const RUN_SEQUENCE: i64 = 32;
 const PARAMETER_VENDOR: i64 = 1;
 const PARAMETER_CLASS: i64 = 2;
 const PARAMETER_DIGEST: i64 = 3;
+const PARAMETER_USE_BEFORE: i64 = 4;
 const PARAMETER_SLOT: i64 = 5;
 const PARAMETER_SIZE: i64 = 14;
 const PARAMETER_URI: i64 = 21;
@@ -259,6 +296,7 @@ impl Section {
             VENDOR | CLASS | COMPONENT_SLOT | TRY_EACH | OVERRIDE_PARAMETERS | RUN_SEQUENCE => {
                 !matches!(self, Self::Invoke)
             }
+            USE_BEFORE => !trying && matches!(self, Self::Shared),
             IMAGE_MATCH => !trying && matches!(self, Self::Install | Self::Validate),
             FETCH => !trying && matches!(self, Self::Install),
             INVOKE => !trying && matches!(self, Self::Invoke),
@@ -272,6 +310,7 @@ struct Parameters<'a> {
     vendor: Option<&'a [u8; 16]>,
     class: Option<&'a [u8; 16]>,
     digest: Option<Digest>,
+    use_before: Option<u64>,
     slot: Option<u64>,
     size: Option<u64>,
     uri: Option<&'a str>,
@@ -286,6 +325,8 @@ struct Machine<'a, 'd> {
     budget: u32,
     vendor_checked: bool,
     class_checked: bool,
+    /// What freshness is judged by; no refusal yet, as that is a matter of the source.
+    use_before: Option<u64>,
     fetched: Option<&'a str>,
     matched: Option<(Digest, u64)>,
     invoked: bool,
@@ -300,6 +341,7 @@ impl<'a, 'd> Machine<'a, 'd> {
             budget: limits::COMMANDS,
             vendor_checked: false,
             class_checked: false,
+            use_before: None,
             fetched: None,
             matched: None,
             invoked: false,
@@ -355,6 +397,10 @@ impl<'a, 'd> Machine<'a, 'd> {
             CLASS => {
                 self.class_checked = true;
                 Ok(unless(parameters.class == Some(&self.device.class), Reason::WrongClass))
+            }
+            USE_BEFORE if self.use_before.is_none() => {
+                self.use_before = Some(parameters.use_before.ok_or(Reason::ManifestUnsupported)?);
+                Ok(None)
             }
             COMPONENT_SLOT => {
                 let slot = u64::from(self.slot as u8);
@@ -424,6 +470,7 @@ impl<'a, 'd> Machine<'a, 'd> {
                 Key::Int(PARAMETER_VENDOR) => self.parameters.vendor = Some(reader.array_of()?),
                 Key::Int(PARAMETER_CLASS) => self.parameters.class = Some(reader.array_of()?),
                 Key::Int(PARAMETER_DIGEST) => self.parameters.digest = Some(Digest::parse(reader.bytes()?)?),
+                Key::Int(PARAMETER_USE_BEFORE) => self.parameters.use_before = Some(reader.uint()?),
                 Key::Int(PARAMETER_SLOT) => self.parameters.slot = Some(reader.uint()?),
                 Key::Int(PARAMETER_SIZE) => self.parameters.size = Some(reader.uint()?),
                 Key::Int(PARAMETER_URI) => {

@@ -7,6 +7,7 @@ mod common;
 use aseptic_core::Reason;
 use aseptic_core::cbor::Writer;
 use aseptic_core::crypto::soft;
+use aseptic_update::text::{About, AboutComponent};
 use aseptic_update::{Device, Envelope};
 use common::*;
 
@@ -189,7 +190,7 @@ fn every_command_outside_the_profile_is_refused_everywhere() {
 
 #[test]
 fn every_parameter_outside_the_profile_is_refused() {
-    let known = [1, 2, 3, 5, 14, 21];
+    let known = [1, 2, 3, 4, 5, 14, 21];
     for parameter in (-3..300).filter(|parameter| !known.contains(parameter)) {
         let spec = base().shared(&[all(), parameters(&[(parameter, uint(0))]), vendor(), class()]);
         assert_eq!(refusal(&spec), Some(Reason::ManifestUnsupported), "{parameter}");
@@ -329,6 +330,60 @@ fn a_severed_member_is_what_the_manifest_says_or_nothing_is_installed() {
     assert_eq!(refusal_with(&spec, &[member(23, &words)]), None);
     assert_eq!(refusal_with(&spec, &[]), None);
     assert_eq!(refusal_with(&spec, &[member(23, b"\xa1")]), Some(Reason::ManifestDigest));
+}
+
+// Text is shown once it is authentic, and decides nothing.
+#[test]
+fn text_comes_out_of_a_plan_alone_and_any_other_shape_is_refused_when_it_is_read() {
+    let author = Author::new(1);
+    let component = encoded(|w| {
+        w.array(1).bytes(b"main");
+    });
+    let words = encoded(|w| {
+        w.map(2).text("en").map(2).int(2).text("Closes a hole.").raw(&component).map(1).int(6).text("2.1");
+        w.text("de").map(1).int(2).text("Schliesst eine Luecke.");
+    });
+    let read = |words: &[u8], severed: bool| {
+        let (spec, members) = match severed {
+            true => (base().member(23, suit_digest(&wrap(words))), vec![member(23, words)]),
+            false => (base().member(23, wrap(words)), vec![]),
+        };
+        let bytes = author.envelope(&spec.encode(), &members);
+        let text = plan(&author, &bytes).unwrap().text().unwrap();
+        let version = text.component("en", &component, AboutComponent::Version);
+        let own = |text: Option<&str>| text.map(str::to_owned);
+        (
+            text.languages().map(str::to_owned).collect::<Vec<_>>(),
+            text.get("de", About::Update).map(own),
+            version.map(own),
+        )
+    };
+    for severed in [true, false] {
+        let (languages, german, version) = read(&words, severed);
+        assert_eq!(languages, ["en", "de"]);
+        assert_eq!(german, Ok(Some("Schliesst eine Luecke.".to_owned())));
+        assert_eq!(version, Ok(Some("2.1".to_owned())));
+    }
+    let bytes = author.envelope(&base().member(23, wrap(&words)).encode(), &[]);
+    let text = plan(&author, &bytes).unwrap().text().unwrap();
+    assert_eq!(text.get("fr", About::Update), Ok(None));
+    assert_eq!(text.get("en", About::Manifest), Ok(None));
+    assert_eq!(text.component("en", b"\x81\x41x", AboutComponent::Version), Ok(None));
+    assert_eq!(text.component("de", &component, AboutComponent::Version), Ok(None));
+    // Signed nonsense is an error to whoever reads it, and never a panic.
+    for length in 0..words.len() {
+        assert!(read(&words[..length], true).1.is_err(), "{length}");
+    }
+    for at in 0..words.len() {
+        for flip in [0x01, 0x20, 0x40, 0x80, 0xFF] {
+            let mut changed = words.clone();
+            changed[at] ^= flip;
+            let _ = read(&changed, true);
+        }
+    }
+    // Without text there is none.
+    let bytes = author.envelope(&base().encode(), &[]);
+    assert_eq!(plan(&author, &bytes).unwrap().text(), None);
 }
 
 // Mender MEN-1412, U-Boot CVE-2026-46728: whatever travels along is covered by the signature, or refused.

@@ -78,11 +78,13 @@ impl Cast {
                 denied: &[],
                 overrides: &[],
                 quorums,
+                epoch: 1,
+                minimums: &[],
             };
             let object = signed(&content, &[&charge]);
             let present = PhysicalPresence::confirmed_at_the_device();
             let mut buffer = [0; limits::TRUST_STORE];
-            trust::install(&bench.platform(), &soft::suite(), authority, &object, present, &mut buffer).unwrap();
+            trust::install(&bench.platform(), &soft::suite(), None, authority, &object, present, &mut buffer).unwrap();
         }
         let image = program(700, 9);
         bench.edit(|medium| medium.flash[0].program(&image));

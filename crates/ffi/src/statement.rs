@@ -1,0 +1,177 @@
+//! What the owner and the manufacturer say about one update, and what the bedside says to it.
+
+use crate::abi::{Held, aseptic_slice, aseptic_status, call, output, state};
+use crate::device::aseptic_device;
+use crate::time;
+use crate::trust::ASEPTIC_PRESENCE_CONFIRMED;
+use crate::update::{Stage, aseptic_model};
+use ::aseptic_update::freshness::{Policy, Source};
+use ::aseptic_update::{Device, Downgrade, Envelope, Permission, Resume, Session, Target, Waiver, boot, hold};
+use aseptic_core::trust::PhysicalPresence;
+use aseptic_core::{Reason, Result};
+
+/// Bytes into the slot that does not run.
+pub const ASEPTIC_PERMISSION_DOWNLOAD: u8 = 1;
+/// Erasing that slot, and staging what came.
+pub const ASEPTIC_PERMISSION_INSTALL: u8 = 2;
+/// The selection of the new image.
+pub const ASEPTIC_PERMISSION_ACTIVATE: u8 = 3;
+
+/// The update was fetched from a server.
+pub const ASEPTIC_SOURCE_NETWORK: u8 = 1;
+/// The update was brought on a medium by a person.
+pub const ASEPTIC_SOURCE_MEDIUM: u8 = 2;
+
+/// What came beside an envelope. What is not there is an empty slice.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct aseptic_statements {
+    /// The name of this device, as statements call it; empty only if there is neither a token nor a waiver.
+    pub serial: aseptic_slice,
+    /// A signature under the manifest that travelled apart, such as the owner's approval.
+    pub approval: aseptic_slice,
+    /// A token that lets this device go back to the release.
+    pub downgrade: aseptic_slice,
+    /// The manufacturer's waiver of an approval that nobody can give any more; it takes a person at the device.
+    pub waiver: aseptic_slice,
+    /// `ASEPTIC_PRESENCE_CONFIRMED` if a person stands at the device, else 0.
+    pub presence: u32,
+    /// Where the update came from: `ASEPTIC_SOURCE_...`.
+    pub source: u8,
+}
+
+impl aseptic_statements {
+    pub(crate) const NONE: Self = {
+        let none = aseptic_slice { ptr: core::ptr::null(), len: 0 };
+        let source = ASEPTIC_SOURCE_NETWORK;
+        Self { serial: none, approval: none, downgrade: none, waiver: none, presence: 0, source }
+    };
+}
+
+/// From the envelope to the session, or back into the one that a power loss interrupted.
+///
+/// # Safety
+/// The slices must be readable.
+#[inline(never)]
+pub(crate) unsafe fn begin(
+    mut device: Held<'_, aseptic_device>,
+    envelope: &[u8],
+    model: &aseptic_model,
+    statements: &aseptic_statements,
+) -> Result<Stage> {
+    // SAFETY: as the caller promises.
+    let (component, [serial, approval, downgrade, waiver]) = unsafe {
+        let aseptic_statements { serial, approval, downgrade, waiver, .. } = statements;
+        let statements = [serial.bytes()?, approval.bytes()?, downgrade.bytes()?, waiver.bytes()?];
+        ([model.component.bytes()?], statements)
+    };
+    let ours = Device { vendor: model.vendor, class: model.device_class, component: &component };
+    let present = || {
+        let there = statements.presence == ASEPTIC_PRESENCE_CONFIRMED;
+        there.then(PhysicalPresence::confirmed_at_the_device)
+    };
+    let source = match statements.source {
+        ASEPTIC_SOURCE_NETWORK => Source::Network,
+        ASEPTIC_SOURCE_MEDIUM => Source::Medium,
+        _ => return Err(Reason::Misuse),
+    };
+    device.with(|mut parts| {
+        let permit = parts.permit(Permission::Install);
+        let (platform, suite, trust) = parts.load_trust()?;
+        let now = time::now(&platform)?;
+        let mut parsed = Envelope::parse(envelope)?;
+        if !approval.is_empty() {
+            parsed = parsed.with_block(approval)?;
+        }
+        let authentic = if waiver.is_empty() {
+            parsed.authenticate(&trust, &suite)?
+        } else {
+            let presence = present().ok_or(Reason::ApprovalMissing)?;
+            let waiver = Waiver::verify(&suite, &trust, serial, waiver, now, presence)?;
+            parsed.authenticate_waived(&trust, &suite, &waiver)?
+        };
+        let (floor, target) = (boot::floor(&platform)?, Target::of(&platform)?);
+        let plan = if downgrade.is_empty() {
+            authentic.plan(&suite, &ours, floor, target)?
+        } else {
+            let token = Downgrade::verify(&platform, &suite, &trust, serial, downgrade, now, present())?;
+            authentic.plan_downgrade(&suite, &ours, floor, target, &token)?
+        };
+        let plan = plan.fresh_enough(&Policy::DEFAULT, source, now)?;
+        let clinical = permit?;
+        match Resume::new(&platform, &suite, &plan) {
+            Err(Reason::NoUpdate) => Session::begin(&platform, &suite, &plan, clinical).map(Stage::Receiving),
+            resume => resume.map(Stage::Resuming),
+        }
+    })
+}
+
+/// Takes the owner's signed word that an update is put off or vetoed, or that it may go on, for this device, called `serial`, or
+/// for all. The update then neither begins nor is activated; an image that runs is not touched.
+///
+/// Ownership: the slices are read during the call. Errors: UNKNOWN_SIGNER, SIGNATURE_INVALID, STATEMENT_OTHER, STATEMENT_USED,
+/// PLATFORM_FULL; nothing is stored then. Threads: as for all calls on a device. Power loss: taken or not.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_update_hold(
+    device: *mut aseptic_device,
+    serial: aseptic_slice,
+    statement: aseptic_slice,
+) -> aseptic_status {
+    call(|| {
+        // SAFETY: as the caller promises.
+        let (mut device, serial, statement) = unsafe { (state(device)?, serial.bytes()?, statement.bytes()?) };
+        device.with(|parts| {
+            let (platform, suite, trust) = parts.load_trust()?;
+            hold::take(&platform, &suite, &trust, serial, statement)
+        })
+    })
+}
+
+/// Gives (`granted` 1) or takes away (0) one permission (`ASEPTIC_PERMISSION_...`), such as outside of a maintenance window. All
+/// are given after `aseptic_device_init`. None counts unless the device is idle.
+///
+/// Ownership: none. Errors: MISUSE for another number. Threads: as for all calls on a device. Power loss: not stored.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_update_grant(
+    device: *mut aseptic_device,
+    permission: u8,
+    granted: u8,
+) -> aseptic_status {
+    call(|| {
+        let permission = match permission {
+            ASEPTIC_PERMISSION_DOWNLOAD => Permission::Download,
+            ASEPTIC_PERMISSION_INSTALL => Permission::Install,
+            ASEPTIC_PERMISSION_ACTIVATE => Permission::Activate,
+            _ => return Err(Reason::Misuse),
+        };
+        // SAFETY: as the caller promises.
+        unsafe { state(device)? }.interlock.grant(permission, granted == 1);
+        Ok(())
+    })
+}
+
+/// Writes how often an update has asked in vain since it was first put off, and for how many milliseconds it has waited; both
+/// are 0 if none is put off.
+///
+/// Ownership: the outputs are the caller's. Errors: MISUSE. Threads: as for all calls on a device. Power loss: not stored; the
+/// count starts over.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_update_deferral(
+    device: *mut aseptic_device,
+    count: *mut u32,
+    waited: *mut u64,
+) -> aseptic_status {
+    call(|| {
+        // SAFETY: as the caller promises.
+        let (count, waited) = unsafe { (output(count)?, output(waited)?) };
+        (*count, *waited) = (0, 0);
+        // SAFETY: as the caller promises.
+        if let Some(deferral) = unsafe { state(device)? }.interlock.deferral() {
+            (*count, *waited) = (deferral.count, deferral.waited);
+        }
+        Ok(())
+    })
+}
