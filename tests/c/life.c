@@ -298,9 +298,17 @@ static void software(void)
     uint8_t state;
     uint64_t offset, missing;
     aseptic_slice envelope = hear(0), image = hear(1);
+    uint32_t count;
+    uint64_t waited;
     CHECK(aseptic_update_begin(&device, envelope, &MODEL, &update) == ASEPTIC_CLINICAL_USE);
     CHECK(aseptic_device_set_use(&device, ASEPTIC_USE_IDLE) == ASEPTIC_OK);
+    CHECK(aseptic_update_grant(&device, ASEPTIC_PERMISSION_INSTALL, 0) == ASEPTIC_OK);
+    CHECK(aseptic_update_begin(&device, envelope, &MODEL, &update) == ASEPTIC_PERMISSION_WITHHELD);
+    CHECK(aseptic_update_deferral(&device, &count, &waited) == ASEPTIC_OK && count == 2);
+    CHECK(aseptic_update_grant(&device, ASEPTIC_PERMISSION_INSTALL, 1) == ASEPTIC_OK);
+    CHECK(aseptic_update_hold(&device, envelope, envelope) != ASEPTIC_OK);
     CHECK(aseptic_update_begin(&device, envelope, &MODEL, &update) == ASEPTIC_OK);
+    CHECK(aseptic_update_deferral(&device, &count, &waited) == ASEPTIC_OK && count == 0 && waited == 0);
     steps();
     CHECK(aseptic_update_offset(&update, &offset, &missing) == ASEPTIC_OK && offset == 0 && missing == image.len);
     CHECK(aseptic_update_feed(&device, &update, image) == ASEPTIC_OK);
