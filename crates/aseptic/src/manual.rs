@@ -43,4 +43,6 @@ pub mod decisions {
     pub mod p256_in_assembler {}
     #[doc = include_str!("../manual/decisions/2026-11-24-trust-epoch.md")]
     pub mod trust_epoch {}
+    #[doc = include_str!("../manual/decisions/2026-11-24-quorums-in-stores.md")]
+    pub mod quorums_in_stores {}
 }
