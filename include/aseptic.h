@@ -83,21 +83,50 @@
  * INTERRUPTS. Platform functions may be interrupted at any instruction. An interrupt that fires while the library runs finds
  * no lock of the library's, for it has none; it may touch nothing that the platform functions touch.
  *
- * TIME OF A CALL. The longest ones, counted in instructions on an emulated Cortex-M4 with the built-in cryptography, a message of
- * 1 KiB, an image of 60 KiB and a flash that takes no time; in milliseconds with 1.2 cycles an instruction. Engines of the
- * chip shorten what computes, its flash lengthens what stores. aseptic_device_init, aseptic_device_set_use, aseptic_update_offset,
- * aseptic_update_feed of 1 KiB and aseptic_update_finish take less than 2 ms; functions that are not named here have not been
- * measured yet. No instruction of the library masks interrupts.
- *                                instructions   at 64 MHz   at 120 MHz
- *   aseptic_message_seal            55,000,000     1030 ms       550 ms
- *   aseptic_identity_load           39,000,000      730 ms       390 ms
- *   aseptic_update_begin            26,000,000      480 ms       260 ms
- *   aseptic_boot_confirm             9,300,000      175 ms        93 ms
- *   aseptic_boot_verify              9,800,000      180 ms        98 ms   most of it the hash of the image
- *   aseptic_update_activate          4,800,000       90 ms        48 ms
- *   aseptic_boot_state               2,200,000       41 ms        22 ms
- *   aseptic_sender_init              1,500,000       29 ms        15 ms
- *   aseptic_update_step              1,400,000       26 ms        14 ms
+ * TIME OF A CALL. The most that each function took in a whole life (birth, enrolment, messages of some bytes, an image of 20 KB),
+ * and the deepest stack below its call, on an emulated Cortex-M4 with the built-in cryptography and a flash that takes no time;
+ * in milliseconds with 1.2 cycles an instruction. Engines of the chip shorten what computes, its flash lengthens what stores. A
+ * KiB more of a message or an image is some 65,000 instructions more wherever it is hashed. What is not in the table takes less
+ * than 1 ms, a hosted function what its network takes. Images, and revocation lists, are read in steps.
+ * No instruction of the library masks interrupts.
+ *                                instructions   at 64 MHz   at 120 MHz   stack
+ *   aseptic_enroller_begin        64,000,000     1200 ms       640 ms   15500
+ *   aseptic_message_seal          57,000,000     1069 ms       570 ms   15600
+ *   aseptic_birth_request         56,000,000     1050 ms       560 ms    7500
+ *   aseptic_agreement_renew       43,000,000      807 ms       430 ms    4800
+ *   aseptic_identity_load         43,000,000      807 ms       430 ms    6300
+ *   aseptic_enroller_step         35,000,000      657 ms       350 ms   19100
+ *   aseptic_update_begin          35,000,000      657 ms       350 ms   19500
+ *   aseptic_update_begin_with     34,000,000      638 ms       340 ms   19500
+ *   aseptic_message_open          33,000,000      619 ms       330 ms   16500
+ *   aseptic_inventory_next        32,000,000      600 ms       320 ms   15600
+ *   aseptic_inventory_warn        32,000,000      600 ms       320 ms   15800
+ *   aseptic_birth_install         31,000,000      582 ms       310 ms   18200
+ *   aseptic_identity_certificate  28,000,000      525 ms       280 ms    5900
+ *   aseptic_identity_stage        28,000,000      525 ms       280 ms    5400
+ *   aseptic_identity_sign         25,000,000      469 ms       250 ms    6400
+ *   aseptic_identity_tidy         24,000,000      450 ms       240 ms    2400
+ *   aseptic_agreement_public      23,000,000      432 ms       230 ms    4500
+ *   aseptic_trust_update          23,000,000      432 ms       230 ms   14200
+ *   aseptic_boot_confirm          17,000,000      319 ms       170 ms    5100
+ *   aseptic_peer_verify           17,000,000      319 ms       170 ms   18500
+ *   aseptic_trust_install         17,000,000      319 ms       170 ms   12300
+ *   aseptic_boot_verify           11,000,000      207 ms       110 ms    5600
+ *   aseptic_update_activate        7,700,000      145 ms        77 ms    6200
+ *   aseptic_update_abandon         6,400,000      120 ms        64 ms    4800
+ *   aseptic_identity_confirm       5,700,000      107 ms        57 ms    4100
+ *   aseptic_trust_version          4,400,000       83 ms        44 ms   15000
+ *   aseptic_update_hold            4,400,000       83 ms        44 ms   16200
+ *   aseptic_boot_state             3,600,000       68 ms        36 ms    4900
+ *   aseptic_trust_epoch            3,100,000       59 ms        31 ms   15000
+ *   aseptic_boot_provision         3,000,000       57 ms        30 ms    5200
+ *   aseptic_opener_init            2,800,000       53 ms        28 ms   17600
+ *   aseptic_update_step            2,300,000       44 ms        23 ms    7600
+ *   aseptic_sender_init            1,900,000       36 ms        19 ms    4300
+ *   aseptic_opener_forget          1,500,000       29 ms        15 ms    7000
+ *   aseptic_update_feed            1,500,000       29 ms        15 ms    1200
+ *   aseptic_message_commit         1,400,000       27 ms        14 ms    9400
+ *   aseptic_time_now                 380,000        8 ms         4 ms    1700
  *
  * POWER LOSS. At any moment. Each function says what holds afterwards; the next start finishes what was interrupted.
  */

@@ -64,7 +64,8 @@ static void factory(void)
     CHECK(aseptic_udi_check(name.udi, &out) == ASEPTIC_OK);
     CHECK(out.len == 44 && memcmp(room, "https://id.gs1.org/01/09521234543213/21/0001", 44) == 0);
     CHECK(aseptic_trust_version(&device, ASEPTIC_MANUFACTURER, &version) == ASEPTIC_TRUST_MISSING);
-    CHECK(aseptic_trust_install(&device, ASEPTIC_MANUFACTURER, hear(0), ASEPTIC_PRESENCE_CONFIRMED) == ASEPTIC_OK);
+    aseptic_slice store = hear(0);
+    CHECK(aseptic_trust_install(&device, ASEPTIC_MANUFACTURER, store, ASEPTIC_PRESENCE_CONFIRMED) == ASEPTIC_OK);
     CHECK(aseptic_trust_version(&device, ASEPTIC_MANUFACTURER, &version) == ASEPTIC_OK && version == 1);
     CHECK(aseptic_time_now(&device, &seconds, &trust) == ASEPTIC_OK);
     CHECK(seconds > 1767225600u && trust == ASEPTIC_TIME_AT_LEAST);
@@ -147,7 +148,8 @@ static void enrolment(void)
     aseptic_buf out = { room, ROOM, 0 };
 
     CHECK(aseptic_enroller_begin(&device, &work, &enroller) == ASEPTIC_OWNER_ROOT_MISSING);
-    CHECK(aseptic_trust_install(&device, ASEPTIC_OWNER, hear(0), ASEPTIC_PRESENCE_CONFIRMED) == ASEPTIC_OK);
+    aseptic_slice store = hear(0);
+    CHECK(aseptic_trust_install(&device, ASEPTIC_OWNER, store, ASEPTIC_PRESENCE_CONFIRMED) == ASEPTIC_OK);
     CHECK(aseptic_identity_load(&device, ASEPTIC_IDENTITY_LOCAL, &local) == ASEPTIC_KEY_WRONG_USE);
     CHECK(aseptic_identity_load(&device, ASEPTIC_IDENTITY_BIRTH, &birth) == ASEPTIC_OK);
 
@@ -204,6 +206,7 @@ static void enrolment(void)
     CHECK(stage(ASEPTIC_IDENTITY_LOCAL) == ASEPTIC_STAGE_PROBATION);
     CHECK(aseptic_identity_load(&device, ASEPTIC_IDENTITY_FALLBACK, &local) == ASEPTIC_KEY_WRONG_USE);
     CHECK(aseptic_identity_load(&device, ASEPTIC_IDENTITY_LOCAL, &local) == ASEPTIC_OK);
+    CHECK(aseptic_identity_name(&local, &out) == ASEPTIC_OK && out.len == 9 && memcmp(room, "PUMP-0001", 9) == 0);
     prove(&local, &server);
     CHECK(aseptic_identity_confirm(&device, &work, &birth, &server) == ASEPTIC_KEY_WRONG_USE);
     CHECK(stage(ASEPTIC_IDENTITY_LOCAL) == ASEPTIC_STAGE_PROBATION);
@@ -293,6 +296,16 @@ static void steps(void)
     }
 }
 
+/* The owner signs the next version of its store. */
+static void trust(void)
+{
+    uint64_t version;
+    aseptic_slice store = hear(0);
+    CHECK(aseptic_trust_update(&device, ASEPTIC_OWNER, store) == ASEPTIC_OK);
+    CHECK(aseptic_trust_update(&device, ASEPTIC_OWNER, store) == ASEPTIC_TRUST_ROLLBACK);
+    CHECK(aseptic_trust_version(&device, ASEPTIC_OWNER, &version) == ASEPTIC_OK && version == 2);
+}
+
 static void software(void)
 {
     uint8_t state;
@@ -307,6 +320,12 @@ static void software(void)
     CHECK(aseptic_update_deferral(&device, &count, &waited) == ASEPTIC_OK && count == 2);
     CHECK(aseptic_update_grant(&device, ASEPTIC_PERMISSION_INSTALL, 1) == ASEPTIC_OK);
     CHECK(aseptic_update_hold(&device, envelope, envelope) != ASEPTIC_OK);
+    aseptic_statements brought;
+    (void)memset(&brought, 0, sizeof brought);
+    brought.source = ASEPTIC_SOURCE_MEDIUM;
+    CHECK(aseptic_update_begin_with(&device, envelope, &MODEL, &brought, &update) == ASEPTIC_OK);
+    aseptic_update_wipe(&update);
+    CHECK(aseptic_update_abandon(&device) == ASEPTIC_OK);
     CHECK(aseptic_update_begin(&device, envelope, &MODEL, &update) == ASEPTIC_OK);
     CHECK(aseptic_update_deferral(&device, &count, &waited) == ASEPTIC_OK && count == 0 && waited == 0);
     steps();
@@ -336,6 +355,7 @@ int main(int count, char **words)
     factory();
     enrolment();
     messages();
+    trust();
     software();
     aseptic_identity_wipe(&birth);
     aseptic_identity_wipe(&local);

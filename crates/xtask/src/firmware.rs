@@ -2,6 +2,7 @@
 
 use crate::{setup, shell};
 use anyhow::{Context, Result, bail};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -84,10 +85,24 @@ pub(crate) fn run(every_cut: bool) -> Result<()> {
     ];
     compile("therapy", &therapy, &device, &[])?;
     let masked = compile("therapy-masked", &therapy, &device, &["-DMASKED"])?;
+    life(&device)?;
     never_masks(&[&boot, &device], &masked)?;
     let versions = compile("versions", &["cortex_m/versions.c"], &device, &[])?;
     print!("firmware: {}", said(emulate(&versions, &[]).args(["-serial", "none"]))?);
     drive(if every_cut { "1" } else { "20" })
+}
+
+/// The instructions and the bytes of stack of each function, most and deepest over the whole life of a device on the board.
+pub(crate) fn calls(library: &Path) -> Result<BTreeMap<String, [u64; 2]>> {
+    life(library)?;
+    let arguments = ["test", "--quiet", "-p", "aseptic-testbed", "--test", "firmware", "--", "--nocapture", "calls::"];
+    let printed = shell::output(shell::cargo().env("ASEPTIC_FIRMWARE", programs()).args(arguments))?;
+    let row = |line: &str| {
+        let mut words = line.strip_prefix("call ")?.split(' ');
+        let (name, instructions, stack) = (words.next()?, words.next()?, words.next()?);
+        Some((name.to_owned(), [instructions.parse().ok()?, stack.parse().ok()?]))
+    };
+    Ok(printed.lines().filter_map(row).collect())
 }
 
 /// The tests that play factory, author and hospital around the boards.
@@ -120,6 +135,30 @@ fn boot_loader(library: &Path) -> Result<()> {
         shell::run(shell::program("arm-none-eabi-objcopy").args(copy))?;
     }
     Ok(())
+}
+
+/// The functions of the header that answer with a status.
+pub(crate) fn fallible(header: &str) -> impl Iterator<Item = &str> {
+    header.lines().filter_map(|line| line.strip_prefix("aseptic_status ")?.split_once('(').map(|(name, _)| name))
+}
+
+/// The whole life of a device, each call measured: `timed.h` has a macro for each function that returns a status.
+pub(crate) fn life(library: &Path) -> Result<()> {
+    let root = shell::root();
+    let header = fs::read_to_string(root.join("include/aseptic.h"))?;
+    let mut timed = String::from("#include \"timing.h\"\n");
+    for name in fallible(&header) {
+        timed.push_str(&format!(
+            "#define {name}(...) (timing_begin(), timing_end(\"{name}\", ({name})(__VA_ARGS__)))\n"
+        ));
+    }
+    let generated = programs();
+    fs::create_dir_all(&generated)?;
+    fs::write(generated.join("timed.h"), timed)?;
+    let folders = [root.join("tests/firmware"), root.join("tests/c"), generated];
+    let folders = folders.each_ref().map(|folder| format!("-I{}", folder.display()));
+    let sources = ["../../tests/firmware/life.c", "../../tests/firmware/timing.c", "cortex_m/timer.c"];
+    compile("life", &[&FLASH[..], &sources].concat(), library, &folders.each_ref().map(String::as_str)).map(drop)
 }
 
 /// No instruction of the libraries masks interrupts, so that no call can hold up an interrupt. The program that does is found.

@@ -3,6 +3,7 @@
 
 mod abi;
 mod c;
+mod calls;
 mod cross;
 mod dependencies;
 mod dist;

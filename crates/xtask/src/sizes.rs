@@ -3,6 +3,7 @@
 //!
 //! `tests/abi/sizes.toml` has the figures of the last review; one that grows by more than 2 % fails.
 
+use crate::calls;
 use crate::firmware::{Shape, TARGET, compile, emulate, ready, said};
 use crate::panics::{PILLARS, kept, link, of, shape_prefixes, symbols};
 use crate::shell;
@@ -50,7 +51,8 @@ pub(crate) fn run(accept: bool) -> Result<()> {
         }
     }
     print(&figures);
-    compare(&figures, accept)
+    compare(&figures, accept)?;
+    calls::run(&kept(Shape::Device.features(), Shape::Device.name())?, accept)
 }
 
 /// Bytes of flash (code, constants, initial values) and of static RAM that the functions bring into an image.

@@ -28,7 +28,7 @@ fn a_device_of_files_enrols_and_connects_by_c_functions() {
     let scene = Scene::new(Life::Blank);
     let folder = tempfile::tempdir().unwrap();
     let mut child = spawn("hosted", &folder.path().join("device"));
-    let mut line = Line::new(&mut child);
+    let mut line = Line::new(child.stdin.take().unwrap(), child.stdout.take().unwrap());
 
     let makers = scene.maker_store();
     line.tell(&makers);

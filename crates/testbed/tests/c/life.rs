@@ -1,13 +1,11 @@
-//! The C program `tests/c/life.c`, which lives the whole life of a device, and everybody else around it.
+//! Everybody else around the C program `tests/c/life.c`, which lives the whole life of a device.
 
-use crate::program::spawn;
 use crate::registrar::bundle;
-use crate::scene::{CLASS, HARDWARE, HARDWARE_SERIAL, Life, PHARMACY, SERIAL, Scene, now, pharmacy_key};
+use crate::scene::{CLASS, HARDWARE, HARDWARE_SERIAL, PHARMACY, SERIAL, Scene, now, pharmacy_key};
 use aseptic_certs::{Certificate, base64, der};
 use aseptic_core::cose::ContentType;
 use aseptic_core::crypto::soft::{self, PrivateKey};
 use aseptic_core::crypto::{HashAlg, KeyAlg, Parts, PublicKey};
-use aseptic_core::platform::{ImageSlot, Images};
 use aseptic_core::time::Time;
 use aseptic_core::trust::{Authority, Entry, Material, Purpose, Purposes, danger};
 use aseptic_infra::AuthorityKey;
@@ -16,17 +14,19 @@ use aseptic_messaging::{Direction, Origin, Outgoing, Sender};
 use aseptic_testbed::bench::Bench;
 use aseptic_update::Digest;
 use std::io::{Read, Write};
-use std::process::{Child, ChildStdin, ChildStdout};
 
-/// The other end of the program's standard input and output.
+/// The image that the device leaves the factory with.
+pub(crate) const FIRST: [u8; 4096] = [0x5A; 4096];
+
+/// The other end of the program's input and output.
 pub(crate) struct Line {
-    to: ChildStdin,
-    from: ChildStdout,
+    to: Box<dyn Write>,
+    from: Box<dyn Read>,
 }
 
 impl Line {
-    pub(crate) fn new(child: &mut Child) -> Self {
-        Self { to: child.stdin.take().unwrap(), from: child.stdout.take().unwrap() }
+    pub(crate) fn new(to: impl Write + 'static, from: impl Read + 'static) -> Self {
+        Self { to: Box::new(to), from: Box::new(from) }
     }
 
     pub(crate) fn tell(&mut self, bytes: &[u8]) {
@@ -49,12 +49,9 @@ impl Line {
     }
 }
 
-#[test]
-fn a_device_lives_its_whole_life_in_c() {
-    let scene = Scene::new(Life::Blank);
-    let mut child = spawn("life", scene.device.path());
-    let mut line = Line::new(&mut child);
-
+/// Plays factory, hospital and author for the program, which has [`FIRST`] in its first slot; `restart` is done where the device
+/// restarts.
+pub(crate) fn accompany(line: &mut Line, scene: &Scene, restart: impl FnOnce()) {
     // The factory.
     line.tell(&scene.maker_store());
     let request = line.hear();
@@ -67,9 +64,7 @@ fn a_device_lives_its_whole_life_in_c() {
         udi: Some(uri),
     };
     line.tell_chain(&scene.maker.issue_birth(&request, &expected, now() - 100).unwrap());
-    let first = [0x5A; 4096];
-    scene.device.write(ImageSlot::A, 0, &first).unwrap();
-    line.tell(Digest::of(&soft::suite(), HashAlg::Sha256, &[&first]).unwrap().as_bytes());
+    line.tell(Digest::of(&soft::suite(), HashAlg::Sha256, &[&FIRST]).unwrap().as_bytes());
 
     // The hospital.
     line.tell(&scene.owner);
@@ -77,7 +72,7 @@ fn a_device_lives_its_whole_life_in_c() {
     let days = Validity::days(now() - 300, 365).unwrap();
     let est = scene.hospital.issue_server("est.hospital.example", key.public().unwrap(), Server::Registrar, days);
     line.tell_chain(&est.unwrap());
-    let birth = proven(&mut line, 1);
+    let birth = proven(line, 1);
     assert_eq!(Certificate::parse(&birth[0]).unwrap().uri(), Some(uri));
     let authorities: Vec<&[u8]> = scene.hospital.certificates().collect();
     let mut paths = Vec::new();
@@ -99,12 +94,12 @@ fn a_device_lives_its_whole_life_in_c() {
         paths.push(String::from_utf8(path).unwrap());
     }
     assert_eq!(paths, ["/.well-known/est/cacerts", "/.well-known/est/simpleenroll"]);
-    let local = proven(&mut line, 2);
+    let local = proven(line, 2);
     assert_ne!(Certificate::parse(&local[0]).unwrap().spki, Certificate::parse(&birth[0]).unwrap().spki);
 
     // Messages out, and in.
     let sealed = line.hear();
-    let records = scene.receive(&[&sealed]);
+    let records = scene.receive_from(&local, &[&sealed]);
     let record = records.into_iter().next().unwrap().unwrap();
     assert_eq!((record.from.as_str(), record.body.as_slice()), (SERIAL, &b"flow 2.5 ml/h"[..]));
     let public = line.hear();
@@ -112,18 +107,15 @@ fn a_device_lives_its_whole_life_in_c() {
     line.tell(&pharmacy.seal(Purpose::Telemetry, b"bed 7"));
     line.tell(&pharmacy.seal(Purpose::Configuration, b"limits 4"));
 
-    // New software.
+    // What the owner trusts from now on, and new software.
+    line.tell(&scene.next_owner_store());
     let image: Vec<u8> = (0..20_001_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     line.tell(&scene.envelope(CLASS, 2, &image, &scene.author));
     line.tell(&image);
     assert_eq!(line.hear(), b"restart");
-    scene.device.restart().unwrap();
+    restart();
     line.tell(&[]);
     assert_eq!(line.hear(), b"lived");
-    drop(line);
-    assert_eq!(child.wait().unwrap().code(), Some(0));
-    assert_eq!(scene.device.restart(), Ok(ImageSlot::B), "the new image is the one that boots");
-    println!("life: factory, owner, enrolment, messages both ways and an update, by C functions alone");
 }
 
 /// What the device shows in a handshake: its chain, whose leaf made the signature.

@@ -57,7 +57,7 @@ impl Scene {
         let author = AuthorityKey::generate(KeyAlg::P256).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let adapter = PrivateKey::from_bytes(KeyAlg::P256, &[3; 32]).unwrap();
-        let owner = owner_store(&hospital, &author, &adapter);
+        let owner = owner_store(&hospital, &author, &adapter, None);
         let scene = Self {
             device: Folder::new(folder.path()),
             desk: tempfile::tempdir().unwrap(),
@@ -100,6 +100,11 @@ impl Scene {
 
     /// What the record adapter makes of each sealed message, replay windows kept from one to the next.
     pub(crate) fn receive(&self, sealed: &[&[u8]]) -> Vec<aseptic_infra::Result<Record>> {
+        self.receive_from(&self.chain(), sealed)
+    }
+
+    /// The same for a device with this chain.
+    pub(crate) fn receive_from(&self, chain: &[Vec<u8>], sealed: &[&[u8]]) -> Vec<aseptic_infra::Result<Record>> {
         let trust = ServerTrust::new(soft::suite(), &[(Authority::Owner, &self.owner)]).unwrap();
         let received = trust.with(|trust| {
             let setup = Setup {
@@ -112,7 +117,6 @@ impl Scene {
             };
             let mut adapter = RecordAdapter::open(setup).unwrap();
             let time = Time::trusted(now());
-            let chain = self.chain();
             let links: Vec<&[u8]> = chain.iter().map(Vec::as_slice).collect();
             assert_eq!(adapter.register(&links, time).unwrap(), SERIAL);
             Ok(sealed.iter().map(|message| adapter.receive(message, time, &mut Vec::new())).collect())
@@ -144,6 +148,11 @@ impl Scene {
             .pin("author", &[Purpose::UpdateInstall], self.author.public().unwrap())
             .sign(&soft::suite(), &[(self.author.public().unwrap(), &self.author)])
             .unwrap()
+    }
+
+    /// The owner's trust store after the first.
+    pub(crate) fn next_owner_store(&self) -> Vec<u8> {
+        owner_store(&self.hospital, &self.author, &self.adapter, Some(&self.owner))
     }
 
     fn give_birth(&self) {
@@ -195,13 +204,18 @@ pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
-fn owner_store(hospital: &Ca, signer: &AuthorityKey, adapter: &PrivateKey) -> Vec<u8> {
+/// Version 1 of the owner's store, or the one after `installed`.
+fn owner_store(hospital: &Ca, signer: &AuthorityKey, adapter: &PrivateKey, installed: Option<&[u8]>) -> Vec<u8> {
     let mut public = [0; 65];
     adapter.public(&mut public).unwrap();
     let mut pharmacy = [0; 65];
     pharmacy_key().public(&mut pharmacy).unwrap();
     let devices = [Purpose::Enrolment, Purpose::Network, Purpose::Telemetry, Purpose::Alarm, Purpose::Audit];
-    Store::new(Authority::Owner, now())
+    let mut store = Store::new(Authority::Owner, now());
+    if let Some(installed) = installed {
+        store = store.after(installed);
+    }
+    store
         .signer(signer.public().unwrap())
         .anchor("hospital", &devices, hospital.anchor())
         .pin(ADAPTER, &[Purpose::Receive], PublicKey::new(KeyAlg::P256, &public).unwrap())

@@ -5,6 +5,9 @@
 
 mod board;
 mod bootloader;
+mod calls;
+#[path = "../c/life.rs"]
+mod life;
 mod line;
 mod pump;
 #[path = "../common/registrar.rs"]
