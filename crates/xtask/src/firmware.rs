@@ -226,9 +226,17 @@ pub(crate) fn library(target: &str, shape: Shape) -> Result<PathBuf> {
 /// Builds the static library for bare metal with these features, in the profile `firmware`, and gives its path below the
 /// target folder; the next build with other features writes over it.
 pub(crate) fn archive(target: &str, features: &str) -> Result<PathBuf> {
-    // SHA-2 unrolled takes 38 instructions a byte instead of 62, and 6.7 KB more flash for each hash.
-    let compact =
-        format!("target.{target}.rustflags=['--cfg=sha2_backend=\"soft\"', '--cfg=sha2_backend_soft=\"compact\"']");
+    // SHA-2 unrolled takes 38 instructions a byte instead of 62, and 6.7 KB more flash for each hash. Panics of other crates name
+    // their file: without the folders of this machine the library is the same on the next one.
+    let registry = std::env::var("CARGO_HOME").or_else(|_| std::env::var("HOME").map(|home| home + "/.cargo"));
+    let hide = |folder: &str, name: &str| format!("'--remap-path-prefix={folder}={name}'");
+    let flags = [
+        "'--cfg=sha2_backend=\"soft\"'".to_owned(),
+        "'--cfg=sha2_backend_soft=\"compact\"'".to_owned(),
+        hide(&shell::root().display().to_string(), "."),
+        hide(&registry.unwrap_or_default(), "cargo"),
+    ];
+    let compact = format!("target.{target}.rustflags=[{}]", flags.join(", "));
     shell::run(
         shell::cargo()
             // Flags of the host's build are not meant for the firmware, and would replace those given here.
