@@ -56,8 +56,8 @@ pub(crate) fn verify_by(
     signature: &[u8],
 ) -> Result<()> {
     let (kind, key) = subject_key(spki)?;
-    let fitting = suite.verifiers.iter().find(|verifier| identifiers(**verifier) == [algorithm, kind]);
-    check(*fitting.ok_or(Reason::AlgorithmUnsupported)?, key, message, signature)
+    let fitting = of_certificates(suite).find(|verifier| identifiers(*verifier) == [algorithm, kind]);
+    check(fitting.ok_or(Reason::AlgorithmUnsupported)?, key, message, signature)
 }
 
 /// As [`verify_by`], of a message of which only the digest is left: the first bytes of `digest`, as many as the hash has.
@@ -69,7 +69,7 @@ pub(crate) fn verify_digest_by(
     signature: &[u8],
 ) -> Result<()> {
     let (kind, key) = subject_key(spki)?;
-    let fitting = suite.verifiers.iter().find(|verifier| identifiers(**verifier) == [algorithm, kind]);
+    let fitting = of_certificates(suite).find(|verifier| identifiers(*verifier) == [algorithm, kind]);
     let verifier = fitting.ok_or(Reason::AlgorithmUnsupported)?;
     let length = verifier.hash().ok_or(Reason::AlgorithmUnsupported)?.digest_len();
     let fixed = match verifier.alg() {
@@ -82,7 +82,7 @@ pub(crate) fn verify_digest_by(
 /// The hash under signatures of this AlgorithmIdentifier, none if they have none; [`Reason::AlgorithmUnsupported`] if the
 /// suite does not know it.
 pub(crate) fn hash_of(suite: &Suite<'_>, algorithm: &[u8]) -> Result<Option<HashAlg>> {
-    let known = suite.verifiers.iter().find(|verifier| identifiers(**verifier)[0] == algorithm);
+    let known = of_certificates(suite).find(|verifier| identifiers(*verifier)[0] == algorithm);
     known.map(|verifier| verifier.hash()).ok_or(Reason::AlgorithmUnsupported)
 }
 
@@ -91,8 +91,8 @@ pub(crate) fn hash_of(suite: &Suite<'_>, algorithm: &[u8]) -> Result<Option<Hash
 /// [`Reason::AlgorithmUnsupported`] if it has no algorithm for it, [`Reason::KeyInvalid`] for one that is broken or too short.
 pub(crate) fn check_key(suite: &Suite<'_>, spki: &[u8]) -> Result<()> {
     let (kind, key) = subject_key(spki)?;
-    let Some(verifier) = suite.verifiers.iter().find(|verifier| identifiers(**verifier)[1] == kind) else {
-        return PublicKey::from_spki(spki).map(drop);
+    let Some(verifier) = of_certificates(suite).find(|verifier| identifiers(*verifier)[1] == kind) else {
+        return own_key(spki).map(drop);
     };
     // A verifier looks at the key first, whatever the signature is.
     match verifier.verify(key, &mut Parts(&[]), &[]) {
@@ -104,15 +104,20 @@ pub(crate) fn check_key(suite: &Suite<'_>, spki: &[u8]) -> Result<()> {
 /// The verifiers of a suite as webpki wants them, handed to `body`.
 pub(crate) fn with_verifiers(suite: &Suite<'_>, body: &mut dyn FnMut(&[&dyn SignatureVerificationAlgorithm])) {
     // Firmware has one or two, and a small stack.
-    if suite.verifiers.len() <= FEW { some::<FEW>(suite, body) } else { some::<ALGORITHMS>(suite, body) }
+    if of_certificates(suite).count() <= FEW { some::<FEW>(suite, body) } else { some::<ALGORITHMS>(suite, body) }
 }
 
 fn some<const N: usize>(suite: &Suite<'_>, body: &mut dyn FnMut(&[&dyn SignatureVerificationAlgorithm])) {
-    let verifiers = suite.verifiers.get(..N).unwrap_or(suite.verifiers);
-    let all: [Algorithm<'_>; N] = array::from_fn(|index| Algorithm(verifiers.get(index).copied()));
+    let mut verifiers = of_certificates(suite);
+    let all: [Algorithm<'_>; N] = array::from_fn(|_| Algorithm(verifiers.next()));
     let none = Algorithm(None);
     let all: [&dyn SignatureVerificationAlgorithm; N] = array::from_fn(|index| all.get(index).unwrap_or(&none) as _);
-    body(all.get(..verifiers.len()).unwrap_or_default());
+    body(all.get(..of_certificates(suite).count().min(N)).unwrap_or_default());
+}
+
+/// What a suite verifies certificates with: an algorithm without identifiers is for other uses alone.
+fn of_certificates<'a>(suite: &Suite<'a>) -> impl Iterator<Item = &'a dyn Verifier> + use<'a> {
+    suite.verifiers.iter().copied().filter(|verifier| identifiers(*verifier).iter().all(|id| !id.is_empty()))
 }
 
 /// A verifier of a suite, for webpki.
@@ -162,6 +167,12 @@ fn identifiers(verifier: &dyn Verifier) -> [&'static [u8]; 2] {
         alg @ SigAlg::Ed25519 => [identifier(alg); 2],
         _ => verifier.identifiers(),
     }
+}
+
+/// The public key in a SubjectPublicKeyInfo, if it is of a curve: what devices have in certificates and sign messages with.
+pub(crate) fn own_key(spki: &[u8]) -> Result<PublicKey<'_>> {
+    let key = PublicKey::from_spki(spki)?;
+    if key.alg().is_post_quantum() { Err(Reason::AlgorithmUnsupported) } else { Ok(key) }
 }
 
 /// The content of the AlgorithmIdentifier in a SubjectPublicKeyInfo.

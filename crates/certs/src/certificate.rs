@@ -108,7 +108,7 @@ impl<'a> Certificate<'a> {
 
     /// The key, or [`Reason::AlgorithmUnsupported`] if it is none of ours.
     pub fn public_key(&self) -> Result<PublicKey<'a>> {
-        PublicKey::from_spki(self.spki)
+        algorithm::own_key(self.spki)
     }
 
     /// The device's serial number: the subject's one serialNumber attribute (2.5.4.5), not the certificate's number.

@@ -130,7 +130,7 @@ impl<'a> Csr<'a> {
 
     /// The key, or [`Reason::AlgorithmUnsupported`] if it is none of ours.
     pub fn public_key(&self) -> Result<PublicKey<'a>> {
-        PublicKey::from_spki(self.spki)
+        algorithm::own_key(self.spki)
     }
 
     /// The subject's one serialNumber.

@@ -20,7 +20,7 @@ pub const KDF_CONTEXT: usize = 512;
 pub const KID: usize = 64;
 /// Bytes in the name of a device, an adapter or an anchor.
 pub const NAME: usize = 64;
-/// Bytes in a public key held by value (P-256, SEC 1 uncompressed).
+/// Bytes in a public key held by value (P-256, SEC 1 uncompressed; HSS/LMS takes 60). ML-DSA keys are known by thumbprint.
 pub const PUBLIC_KEY: usize = 65;
 /// Bytes in a signature held by value (ES256, Ed25519).
 pub const SIGNATURE: usize = 64;
@@ -38,6 +38,8 @@ pub const SECRET_SLOTS: u16 = 0x100;
 pub const SOFT_KEYS: u32 = 16;
 /// Responses that one owner changes.
 pub const OVERRIDES: usize = 8;
+/// Algorithms that one trust store retires: both classical ones, and as many parameter sets that turn out too weak.
+pub const RETIREMENTS: usize = 4;
 /// Keys that may sign a trust store.
 pub const TRUST_SIGNERS: usize = 8;
 /// Certificates in a chain, leaf included; the budget of signature checks on a Cortex-M4 is counted in seconds.

@@ -119,6 +119,8 @@ reasons! {
     PublishedTestKey = 313, Peer, "The key is a published test key.", "Use a key of your own.";
     TrustConstraint = 314, Peer, "A constraint of an anchor cannot be honoured here.", "Use only constraints that the manual lists.";
     TrustEpoch = 315, Peer, "The trust epoch does not fit what the store withdraws.", "Name the version that last withdrew trust.";
+    AlgorithmRetired = 316, Peer, "Too few of the signatures are by algorithms that still count.", "Sign with keys whose algorithm is not retired.";
+    FamilyMissing = 317, Peer, "A classical or a post-quantum signature is missing.", "Collect one of each: both must verify.";
 
     // 4xx  certificates
     DerMalformed = 401, Peer, "The DER is malformed.", "Encode after X.690.";

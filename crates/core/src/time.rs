@@ -9,10 +9,11 @@ use crate::record::{self, Kind};
 use crate::{Result, limits};
 
 /// How far [`Time::seconds`] can be trusted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Trust {
     /// The seconds mean nothing.
+    #[default]
     Unknown = 0,
     /// It is this late or later.
     AtLeast = 1,
@@ -21,7 +22,7 @@ pub enum Trust {
 }
 
 /// A point in time: seconds since 1970-01-01T00:00:00Z without leap seconds, and what they are worth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Time {
     /// Seconds since 1970-01-01T00:00:00Z.
     pub seconds: u64,

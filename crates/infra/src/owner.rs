@@ -27,10 +27,10 @@ use crate::{Error, Result};
 use aseptic_certs::{Certificate, Engine};
 use aseptic_core::clinical::{Failure, Override, Path, Response};
 use aseptic_core::cose::{self, Headers, Signer};
-use aseptic_core::crypto::{PublicKey, Suite};
+use aseptic_core::crypto::{KeyAlg, PublicKey, Suite};
 use aseptic_core::trust::{
-    self, Anchor, Authority, Entry, ListMinimum, Material, PhysicalPresence, Purpose, Purposes, Quorum, StoreContent,
-    TrustStore,
+    self, Anchor, Authority, Entry, ListMinimum, Material, PhysicalPresence, Purpose, Purposes, Quorum, Retirement,
+    StoreContent, TrustStore,
 };
 use aseptic_core::{Reason, limits};
 
@@ -46,6 +46,7 @@ pub struct Store<'a> {
     denied: Vec<[u8; 32]>,
     overrides: Vec<Override<'a>>,
     quorums: Vec<Quorum>,
+    retirements: Vec<Retirement>,
     minimums: Vec<ListMinimum<'a>>,
     installed: Option<&'a [u8]>,
 }
@@ -64,6 +65,7 @@ impl<'a> Store<'a> {
             denied: Vec::new(),
             overrides: Vec::new(),
             quorums: Vec::new(),
+            retirements: Vec::new(),
             minimums: Vec::new(),
             installed: None,
         }
@@ -123,6 +125,12 @@ impl<'a> Store<'a> {
         self.entry(name, purposes, Material::Key(key))
     }
 
+    /// Trusts the key of this algorithm and thumbprint; for keys too long to be held by value, as those of ML-DSA.
+    #[must_use]
+    pub fn pin_thumbprint(self, name: &'a str, purposes: &[Purpose], alg: KeyAlg, thumbprint: &'a [u8; 32]) -> Self {
+        self.entry(name, purposes, Material::Thumbprint(alg, thumbprint))
+    }
+
     /// Refuses the key with this thumbprint, whatever vouches for it.
     #[must_use]
     pub fn deny(mut self, thumbprint: [u8; 32]) -> Self {
@@ -143,7 +151,22 @@ impl<'a> Store<'a> {
     /// [`Purpose::UpdateApprove`].
     #[must_use]
     pub fn quorum(mut self, purpose: Purpose, keys: u8) -> Self {
-        self.quorums.push(Quorum { purpose, keys });
+        self.quorums.push(Quorum { purpose, keys, both_families: false });
+        self
+    }
+
+    /// As [`Store::quorum`]; one of the keys must be of a classical and one of a post-quantum algorithm.
+    #[must_use]
+    pub fn quorum_of_both_families(mut self, purpose: Purpose, keys: u8) -> Self {
+        self.quorums.push(Quorum { purpose, keys, both_families: true });
+        self
+    }
+
+    /// From `at` on (seconds since 1970), signatures of `alg` by keys of this store no longer count under software. The other
+    /// keys must be able to meet each quorum alone.
+    #[must_use]
+    pub fn retire(mut self, alg: KeyAlg, at: u64) -> Self {
+        self.retirements.push(Retirement { alg, at });
         self
     }
 
@@ -198,6 +221,7 @@ impl<'a> Store<'a> {
             denied: &self.denied,
             overrides: &self.overrides,
             quorums: &self.quorums,
+            retirements: &self.retirements,
         };
         let mut payload = [0; limits::TRUST_STORE];
         let length = content.encode(&mut payload).map_err(too_large)?;

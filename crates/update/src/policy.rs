@@ -7,13 +7,16 @@
 //! | approver | owner, [`Purpose::UpdateApprove`] | the owner's quorum for the purpose of the author, none if it has none |
 //!
 //! * What counts are distinct keys, by thumbprint. One that signed twice, or is pinned under two names, is one.
+//! * Where a store wants both families, one classical and one post-quantum signature must verify; signatures of an
+//!   algorithm that it has retired do not count ([`Quorum`](aseptic_core::trust::Quorum),
+//!   [`Retirement`](aseptic_core::trust::Retirement)).
 //! * A key counts in one role, the first of the table that it has: who authors does not approve as well.
 //! * An approver never authors: approvals alone are signatures of nobody.
 //! * Every block is a COSE_Sign1 over the same bytes, so signatures are collected by passing a file.
 
 use aseptic_core::cbor::{Reader, Rules};
 use aseptic_core::cose::Sign1;
-use aseptic_core::crypto::Suite;
+use aseptic_core::crypto::{KeyAlg, Suite};
 use aseptic_core::trust::{Authority, Purpose, Trust, VerifiedPeer};
 use aseptic_core::{Reason, Result, limits};
 
@@ -39,7 +42,7 @@ impl Role {
 
 /// Whose keys have signed, each counted once and in one role.
 pub(crate) struct Tally {
-    keys: [Option<(Purpose, [u8; 32])>; limits::AUTH_BLOCKS],
+    keys: [Option<(Purpose, KeyAlg, [u8; 32])>; limits::AUTH_BLOCKS],
     /// The first author, for whom the update is named.
     signer: Option<VerifiedPeer>,
     /// Why nobody counts, if nobody does.
@@ -75,25 +78,31 @@ impl Tally {
 
     /// How many distinct keys have signed in the role.
     pub(crate) fn count(&self, purpose: Purpose) -> usize {
-        self.keys.iter().flatten().filter(|(role, _)| *role == purpose).count()
+        self.keys.iter().flatten().filter(|(role, ..)| *role == purpose).count()
     }
 
     /// The role in which enough of the manufacturer's keys have signed, with the first of them.
     ///
-    /// [`Reason::TrustThreshold`] if some have and not enough.
+    /// [`Reason::TrustThreshold`] if some have and not enough, or as [`Trust::agreed`] says.
     pub(crate) fn author(&self, trust: &Trust<'_>, roles: &[Role]) -> Result<(Role, &VerifiedPeer)> {
         let signer = self.signer.as_ref().ok_or(self.refusal)?;
-        let enough = |role: &&Role| self.count(role.purpose()) >= trust.quorum(Authority::Manufacturer, role.purpose());
-        let role = roles.iter().find(enough).ok_or(Reason::TrustThreshold)?;
-        Ok((*role, signer))
+        let mut refusal = Reason::TrustThreshold;
+        for role in roles {
+            match self.enough(trust, role.purpose()) {
+                Ok(()) => return Ok((*role, signer)),
+                // Of a role in which nobody has signed there is nothing to tell.
+                Err(reason) if self.count(role.purpose()) > 0 => refusal = reason,
+                Err(_) => {}
+            }
+        }
+        Err(refusal)
     }
 
-    /// [`Reason::TrustThreshold`] unless enough of the manufacturer's keys have signed in the role.
+    /// As [`Trust::agreed`] says of the manufacturer's keys that have signed in the role.
     pub(crate) fn enough(&self, trust: &Trust<'_>, purpose: Purpose) -> Result<()> {
         match self.count(purpose) {
             0 => Err(self.refusal),
-            count if count < trust.quorum(Authority::Manufacturer, purpose) => Err(Reason::TrustThreshold),
-            _ => Ok(()),
+            _ => trust.agreed(Authority::Manufacturer, purpose, self.algs(purpose)),
         }
     }
 
@@ -104,17 +113,20 @@ impl Tally {
 
     /// [`Reason::ApprovalMissing`] unless the owner has agreed, as far as its store wants to be asked.
     pub(crate) fn approved(&self, trust: &Trust<'_>, purpose: Purpose) -> Result<()> {
-        let demanded = trust.quorum(Authority::Owner, purpose);
-        if self.count(Purpose::UpdateApprove) >= demanded { Ok(()) } else { Err(Reason::ApprovalMissing) }
+        trust.agreed(Authority::Owner, purpose, self.algs(Purpose::UpdateApprove)).map_err(|_| Reason::ApprovalMissing)
+    }
+
+    fn algs(&self, purpose: Purpose) -> impl Iterator<Item = KeyAlg> + Clone {
+        self.keys.iter().flatten().filter(move |(role, ..)| *role == purpose).map(|(_, alg, _)| *alg)
     }
 
     fn count_in(&mut self, suite: &Suite<'_>, peer: VerifiedPeer) -> Result<()> {
-        let thumbprint = peer.key()?.thumbprint(suite)?;
-        if self.keys.iter().flatten().any(|(_, counted)| *counted == thumbprint) {
+        let (alg, thumbprint) = (peer.alg().ok_or(Reason::Internal)?, peer.thumbprint(suite)?);
+        if self.keys.iter().flatten().any(|(.., counted)| *counted == thumbprint) {
             return Ok(());
         }
         let place = self.keys.iter_mut().find(|place| place.is_none()).ok_or(Reason::TooLarge)?;
-        *place = Some((peer.purpose(), thumbprint));
+        *place = Some((peer.purpose(), alg, thumbprint));
         match peer.purpose() {
             // Whoever only approves is nobody as an author.
             Purpose::UpdateApprove => self.refusal = Reason::UnknownSigner,

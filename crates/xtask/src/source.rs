@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 
 /// Lines of code that `crates/core` stays below: it holds what pillars share and must not become the drawer for everything.
 const CORE: usize = 4000;
-/// The same for `crypto::soft`, one optional filling of the traits that the rest of `core` defines.
-const SOFT: usize = 600;
+/// The same for `crypto::soft` and `crypto::lms`, optional fillings of the traits that the rest of `core` defines.
+const SOFT: usize = 900;
+/// Where those lie.
+const FILLINGS: [&str; 2] = ["soft", "lms.rs"];
 /// Lines of a source file, with all that is in it.
 const FILE: usize = 800;
 /// Packages that a device links. Lints deny these words there too; this also sees what an attribute allows.
@@ -36,7 +38,8 @@ pub(crate) fn run() -> Result<()> {
             if path.file_name().is_some_and(|name| name == "tests.rs") {
                 continue;
             }
-            let counted = if path.components().any(|part| part.as_os_str() == "soft") { &mut soft } else { &mut lines };
+            let filling = path.components().any(|part| FILLINGS.iter().any(|name| part.as_os_str() == *name));
+            let counted = if filling { &mut soft } else { &mut lines };
             for line in code(&text) {
                 *counted += usize::from(package == core);
                 broken.extend(
@@ -52,13 +55,13 @@ pub(crate) fn run() -> Result<()> {
         broken.push(format!("crates/core has {lines} lines of code, not below {CORE}"));
     }
     if soft >= SOFT {
-        broken.push(format!("crates/core/src/crypto/soft has {soft} lines of code, not below {SOFT}"));
+        broken.push(format!("crates/core/src/crypto/soft and lms.rs have {soft} lines of code, not below {SOFT}"));
     }
     if !broken.is_empty() {
         bail!("rules of the source broken:\n  {}", broken.join("\n  "));
     }
     println!(
-        "source: {files} files below {FILE} lines, {lines} lines of code in core and {soft} in its soft suite, no panic in device packages"
+        "source: {files} files below {FILE} lines, {lines} lines of code in core and {soft} in its engines, no panic in device packages"
     );
     Ok(())
 }

@@ -3,6 +3,7 @@
 use super::x509::{self, key_kind};
 use crate::tree::{Node, hex};
 use aseptic_core::cbor::{Key, Reader, Rules};
+use aseptic_core::crypto::KeyAlg;
 use aseptic_core::trust::{Purpose, Purposes};
 use aseptic_core::{Reason, Result};
 
@@ -10,7 +11,7 @@ use aseptic_core::{Reason, Result};
 pub(crate) fn is_one(bytes: &[u8]) -> bool {
     let mut reader = Reader::new(bytes, Rules::Received);
     let Ok(map) = reader.map() else { return false };
-    (8..=12).contains(&map.left())
+    (8..=13).contains(&map.left())
         && reader.int() == Ok(1)
         && reader.uint().is_ok()
         && reader.int() == Ok(2)
@@ -22,7 +23,7 @@ pub(crate) fn node(payload: &[u8]) -> Result<Node> {
     let mut reader = Reader::new(payload, Rules::Deterministic);
     let mut map = reader.map()?;
     let mut children = Vec::new();
-    if !(8..=12).contains(&map.left()) {
+    if !(8..=13).contains(&map.left()) {
         return Err(Reason::TrustMalformed);
     }
     while let Some(Key::Int(label)) = map.next(&mut reader)? {
@@ -40,6 +41,7 @@ pub(crate) fn node(payload: &[u8]) -> Result<Node> {
             10 => list(&mut reader, "lowest numbers of revocation lists", minimum)?,
             11 => Node::leaf("epoch", reader.uint()?.to_string()).meaning("the version that last withdrew trust"),
             12 => list(&mut reader, "quorums", quorum)?,
+            13 => list(&mut reader, "retired algorithms", retirement)?,
             _ => return Err(Reason::TrustMalformed),
         });
     }
@@ -87,10 +89,21 @@ fn entry(reader: &mut Reader<'_>) -> Result<Node> {
 }
 
 fn quorum(reader: &mut Reader<'_>) -> Result<Node> {
-    reader.array_exact(2)?;
+    let length = reader.array()?;
     let number = u8::try_from(reader.uint()?).map_err(|_| Reason::TrustMalformed)?;
     let keys = Node::leaf(format!("{:?}", Purpose::from_u8(number)?), reader.uint()?.to_string());
-    Ok(keys.meaning("distinct keys of this authority that must agree"))
+    Ok(keys.meaning(match length {
+        2 => "distinct keys of this authority that must agree",
+        3 if reader.bool()? => "distinct keys of this authority that must agree, of both algorithm families",
+        _ => return Err(Reason::TrustMalformed),
+    }))
+}
+
+fn retirement(reader: &mut Reader<'_>) -> Result<Node> {
+    reader.array_exact(2)?;
+    let number = u8::try_from(reader.uint()?).map_err(|_| Reason::TrustMalformed)?;
+    let at = Node::leaf(format!("{:?}", KeyAlg::from_u8(number)?), reader.uint()?.to_string());
+    Ok(at.meaning("seconds since 1970, from when on its signatures under software no longer count"))
 }
 
 fn minimum(reader: &mut Reader<'_>) -> Result<Node> {

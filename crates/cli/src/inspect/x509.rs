@@ -38,6 +38,11 @@ pub(crate) const fn key_kind(number: u64) -> &'static str {
         1 => "P-256",
         2 => "Ed25519",
         3 => "X25519",
+        4 => "HSS/LMS with SHA-256",
+        5 => "HSS/LMS with SHA-256/192",
+        6 => "thumbprint, ML-DSA-44",
+        7 => "thumbprint, ML-DSA-65",
+        8 => "thumbprint, ML-DSA-87",
         _ => "unknown kind",
     }
 }

@@ -60,18 +60,29 @@ fn entry(entry: &Entry<'_>) -> Node {
     let name = String::from_utf8_lossy(entry.name).into_owned();
     let children = match entry.material {
         Material::Key(pinned) => vec![key("key", pinned)],
+        Material::Thumbprint(alg, thumbprint) => vec![Node::leaf("key", hex(thumbprint)).meaning(kind(alg))],
         Material::Certificate(anchor) => certificate(&anchor),
     };
     Node::new(name, words(entry.purposes), children)
 }
 
 fn key(label: &str, key: PublicKey<'_>) -> Node {
-    let kind = match key.alg() {
+    Node::leaf(label, key.thumbprint(&soft::suite()).map(|name| hex(&name)).unwrap_or_default())
+        .meaning(kind(key.alg()))
+}
+
+const fn kind(alg: KeyAlg) -> &'static str {
+    match alg {
         KeyAlg::P256 => "P-256",
         KeyAlg::Ed25519 => "Ed25519",
-        _ => "X25519",
-    };
-    Node::leaf(label, key.thumbprint(&soft::suite()).map(|name| hex(&name)).unwrap_or_default()).meaning(kind)
+        KeyAlg::X25519 => "X25519",
+        KeyAlg::HssLms256 => "HSS/LMS with SHA-256",
+        KeyAlg::HssLms192 => "HSS/LMS with SHA-256/192",
+        KeyAlg::MlDsa44 => "ML-DSA-44",
+        KeyAlg::MlDsa65 => "ML-DSA-65",
+        KeyAlg::MlDsa87 => "ML-DSA-87",
+        _ => "of another algorithm",
+    }
 }
 
 fn certificate(anchor: &Anchor<'_>) -> Vec<Node> {

@@ -77,7 +77,7 @@ fn of_store(store: &TrustStore<'_>) -> Vec<Bar> {
         successor,
     };
     let of_entry = |entry: &aseptic_core::trust::Entry<'_>| match entry.material {
-        Material::Key(_) => Some(bar(entry.name, entry.purposes, None, false)),
+        Material::Key(_) | Material::Thumbprint(..) => Some(bar(entry.name, entry.purposes, None, false)),
         Material::Certificate(anchor) => {
             let certificate = Certificate::parse(anchor.certificate).ok()?;
             let span = (certificate.not_before, certificate.not_after);

@@ -17,6 +17,14 @@ impl CoseAlg {
     pub const ED25519: Self = Self(-19);
     /// EdDSA, the older polymorphic number. Read for an Ed25519 key.
     pub const EDDSA: Self = Self(-8);
+    /// HSS/LMS (RFC 8778).
+    pub const HSS_LMS: Self = Self(-46);
+    /// ML-DSA-44 (RFC 9964).
+    pub const ML_DSA_44: Self = Self(-48);
+    /// ML-DSA-65.
+    pub const ML_DSA_65: Self = Self(-49);
+    /// ML-DSA-87.
+    pub const ML_DSA_87: Self = Self(-50);
     /// HMAC-SHA-256.
     pub const HMAC_256: Self = Self(5);
     /// HMAC-SHA-384.
@@ -60,6 +68,10 @@ impl CoseAlg {
         match alg {
             SigAlg::Es256 => Self::ESP256,
             SigAlg::Ed25519 => Self::ED25519,
+            SigAlg::HssLms => Self::HSS_LMS,
+            SigAlg::MlDsa44 => Self::ML_DSA_44,
+            SigAlg::MlDsa65 => Self::ML_DSA_65,
+            SigAlg::MlDsa87 => Self::ML_DSA_87,
             // Reserved: no message names it.
             SigAlg::Certificates => Self(0),
         }
@@ -72,6 +84,7 @@ impl CoseAlg {
             SigAlg::Es256 => self == Self::ESP256 || self == Self::ES256,
             SigAlg::Ed25519 => self == Self::ED25519 || self == Self::EDDSA,
             SigAlg::Certificates => false,
+            _ => self == Self::for_signature(alg),
         }
     }
 

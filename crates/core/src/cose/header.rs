@@ -13,6 +13,8 @@ const IV: i64 = 5;
 const PARTIAL_IV: i64 = 6;
 const CWT_CLAIMS: i64 = 15;
 const TYP: i64 = 16;
+/// Of the private range.
+const KEY: i64 = -65_537;
 
 /// What a payload is: a number of the CoAP registry or a media type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +46,8 @@ pub struct Header<'a> {
     pub typ: Option<ContentType<'a>>,
     /// The ephemeral COSE_Key of an ECDH-ES recipient, encoded.
     pub ephemeral: Option<&'a [u8]>,
+    /// The public key of the signer, where the receiver knows its thumbprint alone. Label -65537, in either map.
+    pub key: Option<&'a [u8]>,
     /// HKDF salt.
     pub salt: Option<&'a [u8]>,
     /// PartyU identity, nonce, other.
@@ -105,6 +109,7 @@ impl<'a> Header<'a> {
                 Key::Int(TYP) if protected => self.typ = Some(content_type(reader)?),
                 Key::Int(CRIT | CWT_CLAIMS | TYP) => return Err(Reason::CoseHeader),
                 Key::Int(-1) => self.ephemeral = Some(reader.raw()?),
+                Key::Int(KEY) => self.key = Some(reader.bytes()?),
                 Key::Int(-20) => self.salt = Some(reader.bytes()?),
                 Key::Int(label @ -23..=-21) => put(&mut self.party_u, -21, label, reader)?,
                 Key::Int(label @ -26..=-24) => put(&mut self.party_v, -24, label, reader)?,

@@ -1,14 +1,15 @@
-//! COSE_Key (RFC 9052 section 7, RFC 9053 section 7): public keys of our curves.
+//! COSE_Key (RFC 9052 section 7, RFC 9053 section 7, RFC 8778 section 3): public keys that are held by value.
 
-use crate::Result;
 use crate::cbor::{Key, Reader, Rules, Type, Writer};
 use crate::crypto::{KeyAlg, PublicKey, Suite};
 use crate::reason::Reason;
+use crate::{Result, bytes};
 
 /// Bytes of the longest public COSE_Key that [`write_key`] writes.
 pub const COSE_KEY: usize = 75;
 
 const KTY: i64 = 1;
+const HSS_LMS: i64 = 5;
 const CRV: i64 = -1;
 const X: i64 = -2;
 const Y: i64 = -3;
@@ -24,6 +25,8 @@ pub fn read_key<'o>(encoded: &[u8], suite: &Suite<'_>, out: &'o mut [u8; 65]) ->
     while let Some(key) = map.next(&mut reader)? {
         match key {
             Key::Int(KTY) => kind = Some(reader.int()?),
+            // The one label that all key types share: of hash-based keys it holds the key itself (RFC 8778 section 3).
+            Key::Int(CRV) if reader.peek()? == Type::Bytes => x = Some(reader.bytes()?),
             Key::Int(CRV) => curve = Some(reader.int()?),
             Key::Int(X) => x = Some(reader.bytes()?),
             Key::Int(Y) if reader.peek()? == Type::Bytes => y = Some(Ordinate::Whole(reader.bytes()?)),
@@ -32,6 +35,11 @@ pub fn read_key<'o>(encoded: &[u8], suite: &Suite<'_>, out: &'o mut [u8; 65]) ->
         }
     }
     reader.end()?;
+    if kind == Some(HSS_LMS) {
+        let key = x.ok_or(Reason::KeyInvalid)?;
+        let alg = if key.len() == KeyAlg::HssLms192.public_len() { KeyAlg::HssLms192 } else { KeyAlg::HssLms256 };
+        return PublicKey::new(alg, bytes::copy(key, out).ok_or(Reason::KeyInvalid)?);
+    }
     // Leading zeros stand (RFC 9053 section 7.1.1), so a coordinate has 32 bytes, always.
     let x: &[u8; 32] = x.and_then(|x| x.try_into().ok()).ok_or(Reason::KeyInvalid)?;
     let alg = match (kind, curve) {
@@ -59,7 +67,8 @@ pub fn read_key<'o>(encoded: &[u8], suite: &Suite<'_>, out: &'o mut [u8; 65]) ->
     PublicKey::new(alg, out.get(..alg.public_len()).ok_or(Reason::Internal)?)
 }
 
-/// Writes a public key as COSE_Key, P-256 uncompressed; gives the length, at most [`COSE_KEY`].
+/// Writes a public key as COSE_Key, P-256 uncompressed; gives the length, at most [`COSE_KEY`]. [`Reason::KeyInvalid`]
+/// for one that is not held by value.
 pub fn write_key(key: PublicKey<'_>, out: &mut [u8]) -> Result<usize> {
     let mut writer = Writer::new(out);
     match (key.alg(), key.bytes()) {
@@ -69,7 +78,8 @@ pub fn write_key(key: PublicKey<'_>, out: &mut [u8]) -> Result<usize> {
         }
         (KeyAlg::X25519, x) => drop(writer.map(3).int(KTY).int(1).int(CRV).int(4).int(X).bytes(x)),
         (KeyAlg::Ed25519, x) => drop(writer.map(3).int(KTY).int(1).int(CRV).int(6).int(X).bytes(x)),
-        (KeyAlg::P256, []) => return Err(Reason::KeyInvalid),
+        (KeyAlg::HssLms256 | KeyAlg::HssLms192, key) => drop(writer.map(2).int(KTY).int(HSS_LMS).int(CRV).bytes(key)),
+        _ => return Err(Reason::KeyInvalid),
     }
     writer.finish().map(|bytes| bytes.len())
 }

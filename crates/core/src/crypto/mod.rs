@@ -9,6 +9,8 @@ pub mod soft;
 
 mod key;
 
+pub mod lms;
+
 pub use key::{KeyAlg, PublicKey, SigAlg};
 
 use crate::platform::Entropy;

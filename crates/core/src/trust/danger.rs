@@ -3,6 +3,7 @@
 use super::Trust;
 use super::store::{Authority, Entry, TrustStore};
 use crate::Result;
+use crate::time::Time;
 
 /// The admission of a [`super::PathEngine`] that its answers decide whom a device believes.
 #[derive(Clone, Copy, Debug)]
@@ -19,5 +20,5 @@ impl EngineLicence {
 /// Trust from a bare list of entries that nobody signed, published test keys allowed. For conformance suites and tools
 /// on a desk; a device loads its trust with [`Trust::load`].
 pub fn unsigned<'a>(authority: Authority, entries: &[Entry<'a>]) -> Result<Trust<'a>> {
-    Ok(Trust { stores: [Some(TrustStore::unsigned(authority, entries)?), None] })
+    Ok(Trust { stores: [Some(TrustStore::unsigned(authority, entries)?), None], now: Time::UNKNOWN })
 }

@@ -139,6 +139,7 @@ fn check<'a>(
     for entry in offered.entries() {
         match (entry.material, engine) {
             (Material::Key(key), _) => acceptable(&key.thumbprint(suite)?)?,
+            (Material::Thumbprint(_, thumbprint), _) => acceptable(thumbprint)?,
             (Material::Certificate(anchor), Some(engine)) => {
                 engine.check_anchor(&anchor)?;
                 acceptable(&suite.sha256(&[engine.public_key_info(anchor.certificate)?])?)?;

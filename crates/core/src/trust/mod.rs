@@ -12,7 +12,7 @@ mod store;
 
 pub use anchor::{Anchor, Grounds, ListMinimum};
 pub use install::{PhysicalPresence, install, update};
-pub use quorum::Quorum;
+pub use quorum::{Quorum, Retirement};
 pub use store::{Authority, Entry, Material, StoreContent, TrustStore};
 
 use crate::clinical::{self, Failure, Path, Response};
@@ -20,7 +20,7 @@ use crate::cose::Sign1;
 use crate::crypto::{KeyAlg, PublicKey, Suite};
 use crate::platform::Platform;
 use crate::reason::Reason;
-use crate::time::Time;
+use crate::time::{Floor, Time};
 use crate::{Result, bytes, limits};
 
 /// What a key, an anchor, a message class or an operation may do.
@@ -265,11 +265,25 @@ impl VerifiedPeer {
         if self.purpose == purpose { Ok(()) } else { Err(Reason::NoPurpose) }
     }
 
-    /// The peer's key. [`Reason::AlgorithmUnsupported`] if it is of an algorithm for certificates alone: such a peer shows
-    /// itself in a handshake and signs no messages.
+    /// The peer's key. [`Reason::AlgorithmUnsupported`] if it is not held by value: of an algorithm for certificates alone,
+    /// whose peer shows itself in a handshake and signs no messages, or too long ([`KeyAlg::by_value`]).
     pub fn key(&self) -> Result<PublicKey<'_>> {
-        let alg = self.alg.ok_or(Reason::AlgorithmUnsupported)?;
+        let alg = self.alg.filter(|alg| alg.by_value()).ok_or(Reason::AlgorithmUnsupported)?;
         PublicKey::new(alg, self.key.get(..alg.public_len()).ok_or(Reason::Internal)?)
+    }
+
+    /// The algorithm of the key; none for certificates alone.
+    #[must_use]
+    pub const fn alg(&self) -> Option<KeyAlg> {
+        self.alg
+    }
+
+    /// The thumbprint of the peer's key, of whatever length.
+    pub fn thumbprint(&self, suite: &Suite<'_>) -> Result<[u8; 32]> {
+        match self.key() {
+            Ok(key) => key.thumbprint(suite),
+            Err(_) => self.key.first_chunk().copied().ok_or(Reason::Internal),
+        }
     }
 
     /// The peer's name: of the trust store's entry, or of the certificate.
@@ -317,19 +331,23 @@ impl Default for TrustBuffers {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Trust<'a> {
     stores: [Option<TrustStore<'a>>; 2],
+    /// When retirements are judged.
+    now: Time,
 }
 
 impl<'a> Trust<'a> {
     /// Loads what is installed. [`Reason::TrustRollback`] if a store is older than its counter, which means that the
     /// flash was put back.
+    ///
+    /// Where a store retires algorithms, it is judged by the time floor and the clock as they are now: load it anew for
+    /// each update.
     pub fn load(platform: &Platform<'_>, buffers: &'a mut TrustBuffers) -> Result<Self> {
         let [first, second] = &mut buffers.0;
-        Ok(Self {
-            stores: [
-                TrustStore::load(platform, Authority::Manufacturer, first)?,
-                TrustStore::load(platform, Authority::Owner, second)?,
-            ],
-        })
+        let manufacturer = TrustStore::load(platform, Authority::Manufacturer, first)?;
+        let stores = [manufacturer, TrustStore::load(platform, Authority::Owner, second)?];
+        let retires = stores.iter().flatten().any(|store| store.retirements.iter().any(Option::is_some));
+        let now = if retires { Floor::load(platform, 0)?.now(platform) } else { Time::UNKNOWN };
+        Ok(Self { stores, now })
     }
 
     /// The installed store of one authority, or [`Reason::TrustMissing`].
@@ -352,14 +370,25 @@ impl<'a> Trust<'a> {
     ) -> Result<VerifiedPeer> {
         let mut failure = Reason::UnknownSigner;
         for entry in self.granted(purpose) {
-            let Material::Key(key) = entry.material else { continue };
-            let thumbprint = key.thumbprint(suite)?;
+            let (key, thumbprint) = match entry.material {
+                Material::Key(key) => (Some(key), key.thumbprint(suite)?),
+                Material::Thumbprint(alg, pinned) => {
+                    let key = message.header.key.and_then(|key| PublicKey::new(alg, key).ok());
+                    let travelled = key.map_or(Ok(None), |key| key.thumbprint(suite).map(Some))?;
+                    (key.filter(|_| travelled.as_ref() == Some(pinned)), *pinned)
+                }
+                Material::Certificate(_) => continue,
+            };
             if message.header.kid.is_some_and(|kid| kid != thumbprint && kid != entry.name) {
                 continue;
             }
-            match message.verify(suite, key, aad, detached) {
-                Ok(()) if self.denies(&thumbprint) => return Err(Reason::Denied),
-                Ok(()) => return VerifiedPeer::mint(purpose, Some(key.alg()), key.bytes(), entry.name, None),
+            let verified = key.ok_or(Reason::KeyInvalid);
+            match verified.and_then(|key| message.verify(suite, key, aad, detached).map(|()| key)) {
+                Ok(_) if self.denies(&thumbprint) => return Err(Reason::Denied),
+                Ok(key) => {
+                    let held = if key.alg().by_value() { key.bytes() } else { &thumbprint };
+                    return VerifiedPeer::mint(purpose, Some(key.alg()), held, entry.name, None);
+                }
                 Err(reason) if message.header.kid.is_some() => failure = reason,
                 Err(_) => {}
             }
@@ -426,14 +455,22 @@ impl<'a> Trust<'a> {
         VerifiedPeer::mint(purpose, alg, key, path.name, degraded)
     }
 
-    /// How many distinct keys of `authority` must agree to software of the role `purpose`: of the manufacturer keys that
-    /// have this purpose, at least one; of the owner keys with [`Purpose::UpdateApprove`], none unless its store demands it.
-    #[must_use]
-    pub fn quorum(&self, authority: Authority, purpose: Purpose) -> usize {
-        let demanded = self.store(authority).map_or(0, |store| quorum::of(&store.quorums, purpose));
-        match authority {
-            Authority::Manufacturer => demanded.max(1),
-            Authority::Owner => demanded,
+    /// Whether enough keys of `authority` agree to software of the role `purpose`: of the manufacturer keys that have this
+    /// purpose, at least one; of the owner keys with [`Purpose::UpdateApprove`], none unless its store demands it. `signed`
+    /// are the algorithms of the distinct keys that have signed. See [`Quorum`] and [`Retirement`].
+    ///
+    /// [`Reason::TrustThreshold`] for too few, [`Reason::AlgorithmRetired`] if too few of them still count,
+    /// [`Reason::FamilyMissing`] if a classical or a post-quantum signature is missing.
+    pub fn agreed<S: Iterator<Item = KeyAlg> + Clone>(
+        &self,
+        authority: Authority,
+        purpose: Purpose,
+        signed: S,
+    ) -> Result<()> {
+        match (self.store(authority), authority) {
+            (Ok(store), _) => quorum::agreed(store, purpose, signed, self.now),
+            (Err(_), Authority::Manufacturer) => Err(Reason::TrustThreshold),
+            (Err(_), Authority::Owner) => Ok(()),
         }
     }
 

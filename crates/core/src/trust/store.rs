@@ -3,18 +3,19 @@
 //! ```text
 //! { 1: format (1), 2: authority, 3: version, 4: issued (seconds since 1970), 5: threshold,
 //!   6: [ + [key algorithm, key bytes] ],                     who may sign the next version
-//!   7: [ * [purposes, name, key algorithm or 0, key bytes or DER certificate,
+//!   7: [ * [purposes, name, key algorithm or 0, key bytes, thumbprint of a long key, or DER certificate,
 //!           ? constraints (DER, empty if a successor alone follows), ? thumbprint of the successor] ],
 //!   8: [ * thumbprint ],                                      denied keys
 //!   ? 9: [ + [path failure response, justification] ],        responses that the owner changes
 //!   ? 10: [ + [thumbprint of the issuer, cRLNumber] ],        revocation lists below are not believed
 //!   ? 11: version that last withdrew trust,                   this one, if absent
-//!   ? 12: [ + [purpose, keys] ] }                             how many keys software takes
+//!   ? 12: [ + [purpose, keys, ? true] ],                      how many keys software takes; true: of both families
+//!   ? 13: [ + [key algorithm, seconds] ] }                    from when on signatures under software no longer count
 //! ```
 //!
 //! Devices before release 0.2 refuse a store with fields or elements that are optional here.
 
-use super::quorum::{self, Quorum};
+use super::quorum::{self, Quorum, Retirement};
 use super::{Anchor, ListMinimum, Purpose, Purposes};
 use crate::cbor::{Key, Reader, Rules, Writer};
 use crate::clinical::Override;
@@ -79,6 +80,9 @@ impl Authority {
 pub enum Material<'a> {
     /// This very key.
     Key(PublicKey<'a>),
+    /// The key of this algorithm and thumbprint, too long to be held by value ([`KeyAlg::by_value`]): it travels in the header
+    /// of what it signs.
+    Thumbprint(KeyAlg, &'a [u8; 32]),
     /// All that this CA certificate leads to.
     Certificate(Anchor<'a>),
 }
@@ -88,6 +92,16 @@ impl<'a> Material<'a> {
     #[must_use]
     pub const fn certificate(der: &'a [u8]) -> Self {
         Self::Certificate(Anchor::of(der))
+    }
+
+    /// The algorithm of a pinned key that signs, and what tells it from others.
+    pub(super) fn signer(self) -> Option<(KeyAlg, &'a [u8])> {
+        let (alg, bytes) = match self {
+            Self::Key(key) => (key.alg(), key.bytes()),
+            Self::Thumbprint(alg, thumbprint) => (alg, &thumbprint[..]),
+            Self::Certificate(_) => return None,
+        };
+        alg.signs().map(|_| (alg, bytes))
     }
 }
 
@@ -111,9 +125,10 @@ impl Entry<'_> {
         match self.material {
             Material::Key(key) => match key.alg() {
                 KeyAlg::P256 => self.purposes,
-                KeyAlg::Ed25519 => Purposes(purposes & !RECEIVE.bits()),
                 KeyAlg::X25519 => Purposes(purposes & RECEIVE.bits()),
+                _ => Purposes(purposes & !RECEIVE.bits()),
             },
+            Material::Thumbprint(..) => Purposes(purposes & !RECEIVE.bits()),
             Material::Certificate(anchor) if is_sequence(anchor.certificate) => self.purposes,
             Material::Certificate(_) => Purposes::default(),
         }
@@ -125,6 +140,7 @@ impl Entry<'_> {
             // Messages know a pinned key by the name of its entry.
             (Material::Key(key), Material::Key(same)) => key == same && self.name == other.name,
             (Material::Certificate(anchor), Material::Certificate(same)) => anchor.within(&same),
+            (Material::Thumbprint(..), _) => self.material == other.material && self.name == other.name,
             _ => false,
         }
     }
@@ -151,6 +167,8 @@ pub struct StoreContent<'a> {
     pub overrides: &'a [Override<'a>],
     /// How many keys software takes.
     pub quorums: &'a [Quorum],
+    /// Algorithms whose signatures under software will no longer count.
+    pub retirements: &'a [Retirement],
     /// Revocation lists that are too old.
     pub minimums: &'a [ListMinimum<'a>],
     /// The version that last withdrew trust: `version` itself, or that of the store before. See [`TrustStore::withdraws`].
@@ -161,8 +179,9 @@ impl StoreContent<'_> {
     /// Writes the payload to be signed; gives its length. Reading it back checks it.
     pub fn encode(&self, out: &mut [u8]) -> Result<usize> {
         let mut writer = Writer::new(out);
-        let lists = [!self.overrides.is_empty(), !self.minimums.is_empty(), !self.quorums.is_empty()];
-        let optional = lists.into_iter().chain([self.epoch != self.version]).filter(|present| *present).count();
+        let lists = [self.overrides.len(), self.minimums.len(), self.quorums.len(), self.retirements.len()];
+        let lists = lists.into_iter().map(|length| length > 0);
+        let optional = lists.chain([self.epoch != self.version]).filter(|present| *present).count();
         writer.map(optional.saturating_add(8));
         writer.int(1).uint(FORMAT).int(2).uint(u64::from(self.authority as u8)).int(3).uint(self.version);
         writer.int(4).uint(self.issued).int(5).uint(self.threshold).int(6).array(self.signers.len());
@@ -173,6 +192,7 @@ impl StoreContent<'_> {
         for entry in self.entries {
             let (length, kind, bytes, more) = match entry.material {
                 Material::Key(key) => (4, key.alg() as u8, key.bytes(), None),
+                Material::Thumbprint(alg, thumbprint) => (4, alg as u8, &thumbprint[..], None),
                 Material::Certificate(anchor) => {
                     let length = match (anchor.constraints, anchor.successor) {
                         (_, Some(_)) => 6,
@@ -210,9 +230,7 @@ impl StoreContent<'_> {
         if self.epoch != self.version {
             writer.int(11).uint(self.epoch);
         }
-        if !self.quorums.is_empty() {
-            quorum::write(self.quorums, writer.int(12));
-        }
+        quorum::write(self.quorums, self.retirements, &mut writer);
         writer.finish().map(|bytes| bytes.len())
     }
 }
@@ -234,6 +252,7 @@ pub struct TrustStore<'a> {
     denied: [Option<&'a [u8; 32]>; limits::TRUST_DENIED],
     pub(super) overrides: [Option<Override<'a>>; limits::OVERRIDES],
     pub(super) quorums: [Option<Quorum>; quorum::ROLES.len()],
+    pub(super) retirements: [Option<Retirement>; limits::RETIREMENTS],
     minimums: [Option<ListMinimum<'a>>; limits::TRUST_MINIMUMS],
 }
 
@@ -260,7 +279,7 @@ impl<'a> TrustStore<'a> {
     }
 
     /// The grants.
-    pub fn entries(&self) -> impl Iterator<Item = &Entry<'a>> {
+    pub fn entries(&self) -> impl Iterator<Item = &Entry<'a>> + Clone {
         self.entries.iter().flatten()
     }
 
@@ -334,103 +353,81 @@ impl<'a> TrustStore<'a> {
     }
 
     pub(super) fn unsigned(authority: Authority, grants: &[Entry<'a>]) -> Result<Self> {
-        let mut entries = [None; limits::TRUST_ENTRIES];
-        for (place, entry) in entries.get_mut(..grants.len()).ok_or(Reason::TooLarge)?.iter_mut().zip(grants) {
+        let mut store = Self::empty(authority);
+        for (place, entry) in store.entries.get_mut(..grants.len()).ok_or(Reason::TooLarge)?.iter_mut().zip(grants) {
             *place = Some(*entry);
         }
-        let (signers, denied) = ([None; limits::TRUST_SIGNERS], [None; limits::TRUST_DENIED]);
-        let (overrides, quorums) = ([None; limits::OVERRIDES], [None; quorum::ROLES.len()]);
-        let threshold = u64::MAX;
-        Ok(Self {
+        Ok(store)
+    }
+
+    const fn empty(authority: Authority) -> Self {
+        Self {
             authority,
             version: 0,
             issued: 0,
             epoch: 0,
-            threshold,
-            signers,
-            entries,
-            denied,
-            overrides,
-            quorums,
+            threshold: u64::MAX,
+            signers: [None; limits::TRUST_SIGNERS],
+            entries: [None; limits::TRUST_ENTRIES],
+            denied: [None; limits::TRUST_DENIED],
+            overrides: [None; limits::OVERRIDES],
+            quorums: [None; quorum::ROLES.len()],
+            retirements: [None; limits::RETIREMENTS],
             minimums: [None; limits::TRUST_MINIMUMS],
-        })
+        }
     }
 }
 
 fn parse(payload: &[u8]) -> Result<TrustStore<'_>> {
     let mut reader = Reader::new(payload, Rules::Deterministic);
     let mut map = reader.map()?;
-    let mut field = |reader: &mut Reader<'_>, label| match map.next(reader)? {
-        Some(Key::Int(key)) if key == label => Ok(()),
-        _ => Err(Reason::TrustMalformed),
-    };
-    field(&mut reader, 1)?;
-    if reader.uint()? != FORMAT {
-        return Err(Reason::TrustMalformed);
-    }
-    field(&mut reader, 2)?;
-    let authority = match reader.uint()? {
-        1 => Authority::Manufacturer,
-        2 => Authority::Owner,
-        _ => return Err(Reason::TrustMalformed),
-    };
-    field(&mut reader, 3)?;
-    let version = reader.uint()?;
-    field(&mut reader, 4)?;
-    let issued = reader.uint()?;
-    field(&mut reader, 5)?;
-    let threshold = reader.uint()?;
-    field(&mut reader, 6)?;
-    let signers = list(&mut reader, |reader| {
-        reader.array_exact(2)?;
-        key(reader.uint()?, reader.bytes()?)
-    })?;
-    field(&mut reader, 7)?;
-    let entries = list(&mut reader, |reader| entry(reader, authority))?;
-    field(&mut reader, 8)?;
-    let denied = list(&mut reader, |reader| reader.array_of::<32>())?;
-    let (mut overrides, mut minimums) = ([None; limits::OVERRIDES], [None; limits::TRUST_MINIMUMS]);
-    let (mut quorums, mut epoch) = ([None; quorum::ROLES.len()], version);
-    while let Some(label) = map.next(&mut reader)? {
-        match (label, authority) {
-            (Key::Int(9), Authority::Owner) => {
-                overrides = some(&mut reader, |reader| {
+    let mut store = TrustStore::empty(Authority::Manufacturer);
+    // Keys rise, so these are the first eight if all are there.
+    let mut mandatory = 0_u8;
+    while let Some(key) = map.next(&mut reader)? {
+        let Key::Int(label) = key else { return Err(Reason::TrustMalformed) };
+        mandatory = mandatory.saturating_add(u8::from(label <= 8));
+        match (label, store.authority) {
+            (1, _) if reader.uint()? == FORMAT => {}
+            (2, _) => {
+                store.authority = match reader.uint()? {
+                    1 => Authority::Manufacturer,
+                    2 => Authority::Owner,
+                    _ => return Err(Reason::TrustMalformed),
+                }
+            }
+            (3, _) => (store.version, store.epoch) = reader.uint().map(|version| (version, version))?,
+            (4, _) => store.issued = reader.uint()?,
+            (5, _) => store.threshold = reader.uint()?,
+            (6, _) => {
+                store.signers = list(&mut reader, |reader| {
+                    reader.array_exact(2)?;
+                    PublicKey::new(alg(reader.uint()?)?, reader.bytes()?)
+                })?;
+            }
+            (7, authority) => store.entries = list(&mut reader, |reader| entry(reader, authority))?,
+            (8, _) => store.denied = list(&mut reader, |reader| reader.array_of::<32>())?,
+            (9, Authority::Owner) => {
+                store.overrides = some(&mut reader, |reader| {
                     reader.array_exact(2)?;
                     let change = Override { cell: *reader.array_of::<3>()?, justification: reader.text()? };
                     change.check().map(|()| change)
                 })?;
             }
-            (Key::Int(10), _) => minimums = some(&mut reader, minimum)?,
-            (Key::Int(11), _) => {
-                epoch = reader.uint()?;
-                // The version itself is said by leaving the field out.
-                if epoch == 0 || epoch >= version {
-                    return Err(Reason::TrustMalformed);
-                }
-            }
-            (Key::Int(12), _) => quorums = some(&mut reader, Quorum::read)?,
+            (10, _) => store.minimums = some(&mut reader, minimum)?,
+            // The version itself is said by leaving the field out.
+            (11, _) => store.epoch = reader.uint().map(|epoch| if epoch == store.version { 0 } else { epoch })?,
+            (12, _) => store.quorums = some(&mut reader, Quorum::read)?,
+            (13, _) => store.retirements = some(&mut reader, Retirement::read)?,
             _ => return Err(Reason::TrustMalformed),
         }
     }
     reader.end()?;
-
-    let store = TrustStore {
-        authority,
-        version,
-        issued,
-        epoch,
-        threshold,
-        signers,
-        entries,
-        denied,
-        overrides,
-        quorums,
-        minimums,
-    };
     let count = store.signers().count();
     let doubled = store.signers().enumerate().any(|(at, key)| store.signers().take(at).any(|other| other == key));
-    let reachable = u64::try_from(count).is_ok_and(|count| (1..=count).contains(&threshold));
-    if version == 0 || doubled || !reachable || !quorum::reachable(&store) {
+    let reachable = u64::try_from(count).is_ok_and(|count| (1..=count).contains(&store.threshold));
+    let dated = (1..=store.version).contains(&store.epoch);
+    if mandatory != 8 || !dated || doubled || !reachable || !quorum::reachable(&store) {
         return Err(Reason::TrustMalformed);
     }
     Ok(store)
@@ -471,7 +468,10 @@ fn entry<'a>(reader: &mut Reader<'a>, authority: Authority) -> Result<Entry<'a>>
             }
             Material::Certificate(anchor)
         }
-        (alg, 4) => Material::Key(key(alg, reader.bytes()?)?),
+        (number, 4) => match alg(number)? {
+            alg if alg.by_value() => Material::Key(PublicKey::new(alg, reader.bytes()?)?),
+            alg => Material::Thumbprint(alg, reader.array_of::<32>()?),
+        },
         _ => return Err(Reason::TrustMalformed),
     };
     Ok(Entry { purposes, name, material })
@@ -484,9 +484,8 @@ fn minimum<'a>(reader: &mut Reader<'a>) -> Result<ListMinimum<'a>> {
     if shortest && minimum.number.len() <= 20 { Ok(minimum) } else { Err(Reason::TrustMalformed) }
 }
 
-fn key(alg: u64, bytes: &[u8]) -> Result<PublicKey<'_>> {
-    let alg = u8::try_from(alg).map_err(|_| Reason::TrustMalformed)?;
-    PublicKey::new(KeyAlg::from_u8(alg)?, bytes)
+pub(super) fn alg(number: u64) -> Result<KeyAlg> {
+    KeyAlg::from_u8(u8::try_from(number).map_err(|_| Reason::TrustMalformed)?)
 }
 
 /// A list with something in it.

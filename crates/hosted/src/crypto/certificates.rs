@@ -1,4 +1,5 @@
-//! Signatures of certificates and revocation lists that no device makes itself: P-384, P-521, RSA, ML-DSA.
+//! Signatures that no device makes itself: of certificates and revocation lists (P-384, P-521, RSA, ML-DSA), and of software
+//! (HSS/LMS, ML-DSA).
 //!
 //! | algorithm | keys | clause |
 //! | --- | --- | --- |
@@ -12,7 +13,8 @@
 
 use super::Es256;
 use aseptic_certs::der::{self, Reader};
-use aseptic_core::crypto::{HashAlg, Message, SigAlg, Verifier, soft};
+use aseptic_core::crypto::lms::HssLms;
+use aseptic_core::crypto::{HashAlg, KeyAlg, Message, SigAlg, Verifier, soft};
 use aseptic_core::{Reason, Result};
 use aws_lc_rs::digest::{self, Digest, SHA256, SHA384, SHA512};
 use aws_lc_rs::signature::{self, ParsedPublicKey, VerificationAlgorithm};
@@ -23,6 +25,10 @@ use rustls::pki_types::{AlgorithmIdentifier, alg_id};
 pub(super) const VERIFIERS: &[&dyn Verifier] = &[
     &Es256,
     &soft::Ed25519,
+    &HssLms(&soft::Sha256),
+    &MlDsa(KeyAlg::MlDsa44, &alg_id::ML_DSA_44, &signature::ML_DSA_44),
+    &MlDsa(KeyAlg::MlDsa65, &alg_id::ML_DSA_65, &signature::ML_DSA_65),
+    &MlDsa(KeyAlg::MlDsa87, &alg_id::ML_DSA_87, &signature::ML_DSA_87),
     &Foreign { kind: Kind::Ec(97), hash: &SHA384, ids: [&alg_id::ECDSA_SHA384, &alg_id::ECDSA_P384], engine: &signature::ECDSA_P384_SHA384_ASN1 },
     &Foreign { kind: Kind::Ec(97), hash: &SHA256, ids: [&alg_id::ECDSA_SHA256, &alg_id::ECDSA_P384], engine: &signature::ECDSA_P384_SHA256_ASN1 },
     &Foreign { kind: Kind::Ec(65), hash: &SHA384, ids: [&alg_id::ECDSA_SHA384, &alg_id::ECDSA_P256], engine: &signature::ECDSA_P256_SHA384_ASN1 },
@@ -36,10 +42,35 @@ pub(super) const VERIFIERS: &[&dyn Verifier] = &[
     &Foreign { kind: Kind::Rsa, hash: &SHA256, ids: [&alg_id::RSA_PSS_SHA256, &alg_id::RSA_ENCRYPTION], engine: &signature::RSA_PSS_2048_8192_SHA256 },
     &Foreign { kind: Kind::Rsa, hash: &SHA384, ids: [&alg_id::RSA_PSS_SHA384, &alg_id::RSA_ENCRYPTION], engine: &signature::RSA_PSS_2048_8192_SHA384 },
     &Foreign { kind: Kind::Rsa, hash: &SHA512, ids: [&alg_id::RSA_PSS_SHA512, &alg_id::RSA_ENCRYPTION], engine: &signature::RSA_PSS_2048_8192_SHA512 },
-    &Foreign { kind: Kind::MlDsa(1312), hash: &SHA512, ids: [&alg_id::ML_DSA_44, &alg_id::ML_DSA_44], engine: &signature::ML_DSA_44 },
-    &Foreign { kind: Kind::MlDsa(1952), hash: &SHA512, ids: [&alg_id::ML_DSA_65, &alg_id::ML_DSA_65], engine: &signature::ML_DSA_65 },
-    &Foreign { kind: Kind::MlDsa(2592), hash: &SHA512, ids: [&alg_id::ML_DSA_87, &alg_id::ML_DSA_87], engine: &signature::ML_DSA_87 },
 ];
+
+/// ML-DSA, pure and with an empty context: under software (RFC 9964) and in certificates (RFC 9881).
+struct MlDsa(KeyAlg, &'static AlgorithmIdentifier, &'static dyn VerificationAlgorithm);
+
+impl Verifier for MlDsa {
+    fn alg(&self) -> SigAlg {
+        self.0.signs().unwrap_or(SigAlg::Certificates)
+    }
+
+    fn verify(&self, key: &[u8], message: &mut dyn Message, signature: &[u8]) -> Result<()> {
+        // AWS-LC alone would take a SubjectPublicKeyInfo as well.
+        if key.len() != self.0.public_len() {
+            return Err(Reason::KeyInvalid);
+        }
+        let key = ParsedPublicKey::new(self.2, key).map_err(|_| Reason::KeyInvalid)?;
+        // What is signed is the message itself, not its hash.
+        let mut whole = Vec::new();
+        message.read(&mut |part| {
+            whole.extend_from_slice(part);
+            Ok(())
+        })?;
+        key.verify_sig(&whole, signature).map_err(|_| Reason::SignatureInvalid)
+    }
+
+    fn identifiers(&self) -> [&'static [u8]; 2] {
+        [self.1, self.1]
+    }
+}
 
 /// An algorithm of certificates alone.
 struct Foreign {
@@ -57,8 +88,6 @@ enum Kind {
     Ec(usize),
     /// RSAPublicKey (RFC 8017 appendix A.1.1).
     Rsa,
-    /// So many bytes; the message is signed itself, not its hash.
-    MlDsa(usize),
 }
 
 impl Kind {
@@ -69,7 +98,6 @@ impl Kind {
             Self::Rsa => modulus(key).is_ok_and(|modulus| {
                 modulus.first().is_some_and(|first| first & 0x80 != 0) && (256..=1024).contains(&modulus.len())
             }),
-            Self::MlDsa(length) => key.len() == length,
         }
     }
 }
@@ -84,37 +112,21 @@ impl Verifier for Foreign {
             return Err(Reason::KeyInvalid);
         }
         let key = ParsedPublicKey::new(self.engine, key).map_err(|_| Reason::KeyInvalid)?;
-        let verified = if let Kind::MlDsa(_) = self.kind {
-            let mut whole = Vec::new();
-            message.read(&mut |part| {
-                whole.extend_from_slice(part);
-                Ok(())
-            })?;
-            key.verify_sig(&whole, signature)
-        } else {
-            let mut hash = digest::Context::new(self.hash);
-            message.read(&mut |part| {
-                hash.update(part);
-                Ok(())
-            })?;
-            key.verify_digest_sig(&hash.finish(), signature)
-        };
-        verified.map_err(|_| Reason::SignatureInvalid)
+        let mut hash = digest::Context::new(self.hash);
+        message.read(&mut |part| {
+            hash.update(part);
+            Ok(())
+        })?;
+        key.verify_digest_sig(&hash.finish(), signature).map_err(|_| Reason::SignatureInvalid)
     }
 
     fn hash(&self) -> Option<HashAlg> {
-        match self.kind {
-            Kind::MlDsa(_) => None,
-            _ => [(&SHA256, HashAlg::Sha256), (&SHA384, HashAlg::Sha384), (&SHA512, HashAlg::Sha512)]
-                .into_iter()
-                .find_map(|(hash, alg)| (hash == self.hash).then_some(alg)),
-        }
+        [(&SHA256, HashAlg::Sha256), (&SHA384, HashAlg::Sha384), (&SHA512, HashAlg::Sha512)]
+            .into_iter()
+            .find_map(|(hash, alg)| (hash == self.hash).then_some(alg))
     }
 
     fn verify_digest(&self, key: &[u8], digest: &[u8], signature: &[u8]) -> Result<()> {
-        if self.hash().is_none() {
-            return Err(Reason::AlgorithmUnsupported);
-        }
         if !self.kind.fits(key) {
             return Err(Reason::KeyInvalid);
         }

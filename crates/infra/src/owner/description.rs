@@ -6,7 +6,7 @@ use crate::{Error, Result};
 use aseptic_certs::Certificate;
 use aseptic_certs::constraints::Wanted;
 use aseptic_core::clinical::{Failure, Path as Row, Response};
-use aseptic_core::crypto::{PublicKey, Suite};
+use aseptic_core::crypto::{KeyAlg, PublicKey, Suite};
 use aseptic_core::trust::{Anchor, Authority, Purpose};
 use aseptic_core::{Reason, limits};
 use serde::Deserialize;
@@ -51,7 +51,14 @@ use std::path::{Path, PathBuf};
 /// [[quorum]]
 /// purpose = "update-install"
 /// keys = 2
+/// both-families = true                      # optional: one classical and one post-quantum signature among them
+///
+/// [[retire]]                                # from then on, signatures of this algorithm under software do not count
+/// algorithm = "p256"                        # p256, ed25519, hss-lms256, hss-lms192, ml-dsa44, ml-dsa65, ml-dsa87
+/// at = 1_893_456_000                        # seconds since 1970
 /// ```
+///
+/// Keys of ML-DSA are pinned by their thumbprint, which keeps the store small; they travel with what they sign.
 ///
 /// Unknown fields are refused.
 #[derive(Clone, Debug)]
@@ -59,7 +66,7 @@ pub struct Description {
     raw: Raw,
     signers: Vec<Vec<u8>>,
     anchors: Vec<Read>,
-    keys: Vec<Vec<u8>>,
+    keys: Vec<(Vec<u8>, [u8; 32])>,
     denied: Vec<[u8; 32]>,
     minimums: Vec<([u8; 32], [u8; 8])>,
 }
@@ -85,7 +92,7 @@ impl Description {
         Ok(Self {
             signers: raw.signers.iter().map(|path| files.public(path)).collect::<Result<_>>()?,
             anchors: anchors.collect::<Result<_>>()?,
-            keys: raw.key.iter().map(|entry| files.public(&entry.public)).collect::<Result<_>>()?,
+            keys: raw.key.iter().map(|entry| files.pinned(&entry.public)).collect::<Result<_>>()?,
             denied: raw.deny.iter().map(|text| files.thumbprint(text)).collect::<Result<_>>()?,
             minimums: raw
                 .minimum
@@ -115,8 +122,12 @@ impl Description {
             let anchor = Anchor { certificate, constraints, successor: successor.as_ref() };
             store = store.believe(&entry.name, &purposes(&entry.purposes)?, anchor);
         }
-        for (entry, spki) in self.raw.key.iter().zip(&self.keys) {
-            store = store.pin(&entry.name, &purposes(&entry.purposes)?, key(spki)?);
+        for (entry, (spki, thumbprint)) in self.raw.key.iter().zip(&self.keys) {
+            let (purposes, key) = (purposes(&entry.purposes)?, key(spki)?);
+            store = match key.alg() {
+                alg if alg.by_value() => store.pin(&entry.name, &purposes, key),
+                alg => store.pin_thumbprint(&entry.name, &purposes, alg, thumbprint),
+            };
         }
         for thumbprint in &self.denied {
             store = store.deny(*thumbprint);
@@ -132,7 +143,14 @@ impl Description {
             store = store.respond(row, failure, response, &change.justification);
         }
         for quorum in &self.raw.quorum {
-            store = store.quorum(word("purpose", &quorum.purpose, &Purpose::ALL)?, quorum.keys);
+            let purpose = word("purpose", &quorum.purpose, &Purpose::ALL)?;
+            store = match quorum.both_families {
+                true => store.quorum_of_both_families(purpose, quorum.keys),
+                false => store.quorum(purpose, quorum.keys),
+            };
+        }
+        for retirement in &self.raw.retire {
+            store = store.retire(word("algorithm", &retirement.algorithm, &KeyAlg::ALL)?, retirement.at);
         }
         Ok(store)
     }
@@ -164,6 +182,8 @@ struct Raw {
     response: Vec<RawResponse>,
     #[serde(default)]
     quorum: Vec<RawQuorum>,
+    #[serde(default)]
+    retire: Vec<RawRetirement>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -211,10 +231,19 @@ struct RawResponse {
 }
 
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct RawQuorum {
     purpose: String,
     keys: u8,
+    #[serde(default)]
+    both_families: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRetirement {
+    algorithm: String,
+    at: u64,
 }
 
 impl RawAnchor {
@@ -274,6 +303,13 @@ impl Files<'_> {
         }
         let certificate = Certificate::parse(&der).map_err(|reason| Error::new(reason, path.display().to_string()))?;
         Ok(certificate.spki.to_vec())
+    }
+
+    /// The same with its thumbprint.
+    fn pinned(&self, path: &Path) -> Result<(Vec<u8>, [u8; 32])> {
+        let spki = self.public(path)?;
+        let thumbprint = self.suite.sha256(&[&spki]).during("hashing a public key")?;
+        Ok((spki, thumbprint))
     }
 
     fn thumbprint(&self, text: &str) -> Result<[u8; 32]> {

@@ -34,6 +34,7 @@ pub use private_key::PrivateKey;
 pub(crate) use hash::Running;
 
 use super::Suite;
+use super::lms::HssLms;
 
 /// Every algorithm of this module.
 #[must_use]
@@ -42,7 +43,7 @@ pub const fn suite() -> Suite<'static> {
         hashes: &[&Sha256, &Sha384, &Sha512],
         macs: &[&HmacSha256, &HmacSha384, &HmacSha512],
         kdfs: &[&HkdfSha256, &HkdfSha384, &HkdfSha512],
-        verifiers: &[&Es256, &Ed25519],
+        verifiers: &[&Es256, &Ed25519, &HssLms(&Sha256)],
         aeads: &[&Aes128Gcm, &Aes256Gcm, &ChaCha20Poly1305],
         agreements: &[&EcdhP256, &X25519],
         wrap: Some(&AesKw),

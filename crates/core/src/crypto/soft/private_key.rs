@@ -19,14 +19,15 @@ pub struct PrivateKey {
 }
 
 impl PrivateKey {
-    /// A fresh key.
+    /// A fresh key of one of the curves; [`Reason::AlgorithmUnsupported`] for another algorithm.
     pub fn generate(alg: KeyAlg, entropy: &dyn Entropy) -> Result<Self> {
         // A random scalar is out of range once in 2^32 draws; twice in a row means a broken source.
         for _ in 0..2 {
             let mut secret = Secret::zeroed();
             random(entropy, secret.expose_mut())?;
-            if let Ok(key) = Self::from_secret(alg, secret) {
-                return Ok(key);
+            match Self::from_secret(alg, secret) {
+                Err(Reason::KeyInvalid) => {}
+                made => return made,
             }
         }
         Err(Reason::EntropyFailed)
@@ -38,10 +39,10 @@ impl PrivateKey {
     }
 
     fn from_secret(alg: KeyAlg, secret: Secret<32>) -> Result<Self> {
-        if alg != KeyAlg::P256 || p256::valid(secret.expose()) {
-            Ok(Self { alg, secret })
-        } else {
-            Err(Reason::KeyInvalid)
+        match alg {
+            KeyAlg::P256 if !p256::valid(secret.expose()) => Err(Reason::KeyInvalid),
+            KeyAlg::P256 | KeyAlg::Ed25519 | KeyAlg::X25519 => Ok(Self { alg, secret }),
+            _ => Err(Reason::AlgorithmUnsupported),
         }
     }
 
@@ -63,6 +64,7 @@ impl PrivateKey {
             KeyAlg::P256 => return p256::public(self.secret.expose(), out),
             KeyAlg::Ed25519 => curve25519::ed25519_public(self.secret.expose()),
             KeyAlg::X25519 => curve25519::x25519_public(self.secret.expose()),
+            _ => return Err(Reason::AlgorithmUnsupported),
         };
         out.get_mut(..32).ok_or(Reason::BufferTooSmall)?.copy_from_slice(&bytes);
         Ok(32)
@@ -73,7 +75,7 @@ impl PrivateKey {
         match self.alg {
             KeyAlg::P256 => p256::sign_digest(self.secret.expose(), &p256::digest(message)?, out),
             KeyAlg::Ed25519 => curve25519::sign(self.secret.expose(), message, out),
-            KeyAlg::X25519 => Err(Reason::KeyWrongUse),
+            _ => Err(Reason::KeyWrongUse),
         }
     }
 
@@ -81,7 +83,7 @@ impl PrivateKey {
     pub fn sign_digest(&self, digest: &[u8; 32], out: &mut [u8]) -> Result<usize> {
         match self.alg {
             KeyAlg::P256 => p256::sign_digest(self.secret.expose(), digest, out),
-            KeyAlg::Ed25519 | KeyAlg::X25519 => Err(Reason::KeyWrongUse),
+            _ => Err(Reason::KeyWrongUse),
         }
     }
 
@@ -91,7 +93,7 @@ impl PrivateKey {
         match self.alg {
             KeyAlg::P256 => p256::agree(self.secret.expose(), peer, out),
             KeyAlg::X25519 => curve25519::agree(self.secret.expose(), peer, out),
-            KeyAlg::Ed25519 => Err(Reason::KeyWrongUse),
+            _ => Err(Reason::KeyWrongUse),
         }
     }
 }
