@@ -249,6 +249,7 @@ fn store(key: &KeyPair, version: u64, epoch: u64, anchor: Anchor<'_>, minimums: 
         denied: &[],
         overrides: &[],
         quorums: &[],
+        retirements: &[],
         minimums,
         epoch,
     };

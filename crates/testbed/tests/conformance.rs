@@ -41,6 +41,19 @@ fn wycheproof() {
 }
 
 #[test]
+fn hash_based_signatures() {
+    suite("lms", "crypto/pq/lms", None, 28);
+    suite("lms", "crypto/pq/cose", None, 2);
+}
+
+#[test]
+fn lattice_signatures() {
+    suite("mldsa", "crypto/pq/ml-dsa", None, 550);
+    suite("mldsa", "crypto/pq/cose", None, 18);
+    suite("mldsa", "cose/mldsa-rfc9964", None, 18);
+}
+
+#[test]
 fn what_is_not_there_is_an_error_and_no_success() {
     let here = |path: PathBuf| Source { path, keys: None };
     assert!(matches!(run("no such suite", &here("/".into())), Err(Error::UnknownSuite(_))));

@@ -61,6 +61,7 @@ impl Cast {
             denied: &[],
             overrides: &[],
             quorums: &[],
+            retirements: &[],
             minimums: &[],
             epoch: version,
         };

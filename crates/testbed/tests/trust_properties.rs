@@ -81,6 +81,7 @@ fn object(plan: &Plan, charge: &KeyPair, stranger: &KeyPair) -> Vec<u8> {
         denied: &denied,
         overrides: &[],
         quorums: &[],
+        retirements: &[],
         minimums: &minimums,
         epoch: plan.epoch,
     };

@@ -85,7 +85,7 @@ fn install(bench: &Bench, authority: Authority, object: &[u8]) -> aseptic_core::
 }
 
 fn quorum(purpose: Purpose, keys: u8) -> Quorum {
-    Quorum { purpose, keys }
+    Quorum { purpose, keys, both_families: false }
 }
 
 /// What the device says to an envelope with these signatures.

@@ -63,8 +63,8 @@ impl Cast {
             pin(keep(3), b"back", Purpose::Downgrade),
         ];
         let owner = [pin(keep(4), b"approver", Purpose::UpdateApprove)];
-        let two = [Quorum { purpose: Purpose::UpdateInstall, keys: 2 }];
-        let one = [Quorum { purpose: Purpose::UpdateInstall, keys: 1 }];
+        let two = [Quorum { purpose: Purpose::UpdateInstall, keys: 2, both_families: false }];
+        let one = [Quorum { purpose: Purpose::UpdateInstall, keys: 1, both_families: false }];
         let stores: [(_, &[Entry<'_>], &[Quorum]); 2] =
             [(Authority::Manufacturer, &maker, &two), (Authority::Owner, &owner, if asked { &one } else { &[] })];
         for (authority, entries, quorums) in stores {

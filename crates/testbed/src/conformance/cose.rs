@@ -29,27 +29,31 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 pub(super) fn run(source: &Source, report: &mut Report) -> Result<(), Error> {
     let expectations = Expectations::find(&source.path)?;
     for path in files(&source.path, |name| name.ends_with(".json") && name != EXPECTATIONS)? {
-        let case = json(&path)?;
-        let id = id(&path);
-        let Some(case) = Case::of(&case) else {
-            report.case(&id, &[], Outcome::Skip("the file holds no message".into()));
-            continue;
-        };
-        let accept = expectations.accepts(&path).unwrap_or(!case.says_fail());
-        let classes = case.classes();
-        let outcome = match (accept, classes.is_empty()) {
-            (true, _) => Outcome::gives(case.open().as_deref(), &case.plaintext()),
-            (false, true) => match case.open() {
-                // A case that could not be read has proven nothing.
-                Err(refusal @ (Refusal::Unsupported(_) | Refusal::Shape(_))) => Outcome::Fail(refusal.to_string()),
-                opened => Outcome::refused(opened),
-            },
-            // It would be refused without its fault too, so its refusal proves nothing.
-            (false, false) => Outcome::Fail("cannot be judged: it uses what the library does not have".into()),
-        };
-        report.case(&id, &classes.iter().map(String::as_str).collect::<Vec<_>>(), outcome);
+        run_file(&path, &json(&path)?, expectations.accepts(&path), report);
     }
     Ok(())
+}
+
+/// Runs the case in `file`, which lies at `path`; whether it must be accepted it may say itself.
+pub(super) fn run_file(path: &Path, file: &Value, accept: Option<bool>, report: &mut Report) {
+    let id = id(path);
+    let Some(case) = Case::of(file) else {
+        report.case(&id, &[], Outcome::Skip("the file holds no message".into()));
+        return;
+    };
+    let accept = accept.unwrap_or(!case.says_fail());
+    let classes = case.classes();
+    let outcome = match (accept, classes.is_empty()) {
+        (true, _) => Outcome::gives(case.open().as_deref(), &case.plaintext()),
+        (false, true) => match case.open() {
+            // A case that could not be read has proven nothing.
+            Err(refusal @ (Refusal::Unsupported(_) | Refusal::Shape(_))) => Outcome::Fail(refusal.to_string()),
+            opened => Outcome::refused(opened),
+        },
+        // It would be refused without its fault too, so its refusal proves nothing.
+        (false, false) => Outcome::Fail("cannot be judged: it uses what the library does not have".into()),
+    };
+    report.case(&id, &classes.iter().map(String::as_str).collect::<Vec<_>>(), outcome);
 }
 
 /// Whether a file's message must be accepted, by the name of its folder and its own.
@@ -359,6 +363,11 @@ impl Public {
 }
 
 fn public(key: &Value) -> Result<Public, Refusal> {
+    if key["kty"] == "HSS-LMS" {
+        let bytes = key["public"].as_str().and_then(|key| hex::decode(key).ok()).ok_or(Refusal::shape("public"))?;
+        let alg = if bytes.len() == KeyAlg::HssLms192.public_len() { KeyAlg::HssLms192 } else { KeyAlg::HssLms256 };
+        return Ok(Public { alg, bytes });
+    }
     let alg = curve(key["crv"].as_str().unwrap_or_default())?;
     let x: [u8; 32] = padded(key, "x").ok_or(Refusal::shape("x"))?;
     if alg != KeyAlg::P256 {
@@ -421,7 +430,8 @@ fn aead(name: &str) -> Result<AeadAlg, Refusal> {
 
 /// The class of an algorithm that the library does not have; none if it has it.
 fn lacking(alg: &str) -> Option<&str> {
-    const HAVE: [&str; 19] = [
+    const HAVE: [&str; 20] = [
+        "HSS-LMS",
         "ES256",
         "EdDSA",
         "HS256",

@@ -11,6 +11,11 @@ mod exceptions;
 #[cfg(feature = "hosted")]
 mod limbo;
 
+mod lms;
+
+#[cfg(feature = "hosted")]
+mod mldsa;
+
 #[cfg(feature = "hosted")]
 mod pkits;
 
@@ -24,6 +29,7 @@ pub use exceptions::Exceptions;
 
 pub use report::{Outcome, Report};
 
+use base64::Engine;
 use serde_json::Value;
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read};
@@ -48,6 +54,9 @@ pub const SUITES: &[(&str, Suite)] = &[
     ("limbo", limbo::run),
     #[cfg(feature = "hosted")]
     ("limbo-compat", limbo::run_compat),
+    ("lms", lms::run),
+    #[cfg(feature = "hosted")]
+    ("mldsa", mldsa::run),
     #[cfg(feature = "hosted")]
     ("pkits", pkits::run),
     ("suit", suit::run),
@@ -134,6 +143,14 @@ pub fn json(path: &Path) -> Result<Value, Error> {
     let packed = path.extension().is_some_and(|extension| extension == "gz");
     let reader: Box<dyn Read> = if packed { Box::new(flate2::read::GzDecoder::new(file)) } else { Box::new(file) };
     serde_json::from_reader(BufReader::new(reader)).map_err(|cause| Error::Shape(path.to_owned(), cause.to_string()))
+}
+
+/// The DER of the one PEM block in a file (RFC 7468).
+fn pem(text: &[u8]) -> Option<Vec<u8>> {
+    let text = std::str::from_utf8(text).ok()?;
+    let (_, rest) = text.split_once("-----BEGIN ")?;
+    let (body, _) = rest.split_once("-----\n")?.1.split_once("-----END ")?;
+    base64::engine::general_purpose::STANDARD.decode(body.split_whitespace().collect::<String>()).ok()
 }
 
 fn names() -> String {

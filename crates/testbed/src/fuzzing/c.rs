@@ -121,6 +121,7 @@ fn store(author: &KeyPair, version: u64) -> Vec<u8> {
         denied: &[],
         overrides: &[],
         quorums: &[],
+        retirements: &[],
         minimums: &[],
         epoch: version,
     };

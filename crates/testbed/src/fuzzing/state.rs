@@ -129,6 +129,7 @@ fn store(signers: &[KeyPair; 3], adapter: &KeyPair, version: u64, threshold: u64
         denied,
         overrides: &[],
         quorums: &[],
+        retirements: &[],
         minimums: &[],
         epoch: version,
     };
