@@ -203,6 +203,7 @@ reasons! {
     UpdateResumed = 729, Later, "An update that was put off goes on.", "Nothing; the number says how many milliseconds it waited.";
     UpdateStale = 730, Peer, "The manifest is past its date.", "Get the newest release, or bring it on a medium.";
     FreshnessUnknown = 731, Later, "No clock can tell whether the manifest is in date.", "Set the clock, or bring it on a medium.";
+    ReportMalformed = 740, Peer, "The update report is malformed.", "Let the device make it anew, with this library.";
 
     // 8xx  hosted
     FileMissing = 801, Device, "A file is missing.", "Check the path.";

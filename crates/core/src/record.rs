@@ -58,15 +58,18 @@ pub enum Kind {
     UpdateDowngrade = 12,
     /// Updates that the owner has put off or vetoed.
     UpdateHolds = 13,
+    /// The account of attempts to update, with the last report.
+    UpdateReport = 14,
 }
 
 impl Kind {
     /// Every kind of record, in the order of the numbers.
     #[rustfmt::skip]
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::TimeFloor, Self::TrustManufacturer, Self::TrustOwner, Self::BirthIdentity, Self::LocalIdentity,
         Self::UpdateJournal, Self::UpdateConfirmed, Self::SenderSequence, Self::ReplayWindows, Self::AgreementKey,
         Self::RevocationNumbers, Self::UpdateDowngrade, Self::UpdateHolds,
+        Self::UpdateReport,
     ];
 
     /// The format version that this release writes and reads.

@@ -61,6 +61,8 @@ pub struct Interlock {
     deferral: Option<(Deferral, u64)>,
     /// Of all deferrals that have ended.
     total: u32,
+    /// Those of them that no report has counted yet, and how long they lasted.
+    unreported: (u32, u64),
 }
 
 impl Interlock {
@@ -69,7 +71,7 @@ impl Interlock {
     #[must_use]
     pub const fn new(bound: u64) -> Self {
         let all = Permission::Download.bit() | Permission::Install.bit() | Permission::Activate.bit();
-        Self { granted: all, bound, deferral: None, total: 0 }
+        Self { granted: all, bound, deferral: None, total: 0, unreported: (0, 0) }
     }
 
     /// Gives or takes away one permission, for as long as the device is idle.
@@ -87,6 +89,8 @@ impl Interlock {
         if clinical.allows_disruption() && granted {
             if let Some((deferral, _)) = self.deferral.take() {
                 self.total = self.total.saturating_add(1);
+                let (count, waited) = self.unreported;
+                self.unreported = (count.saturating_add(1), waited.saturating_add(deferral.waited));
                 platform.event(Reason::UpdateResumed, deferral.waited);
             }
             return Ok(clinical);
@@ -116,5 +120,13 @@ impl Interlock {
     #[must_use]
     pub const fn ended(&self) -> u32 {
         self.total
+    }
+
+    pub(crate) const fn unreported(&self) -> (u32, u64) {
+        self.unreported
+    }
+
+    pub(crate) const fn reported(&mut self) {
+        self.unreported = (0, 0);
     }
 }

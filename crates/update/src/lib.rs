@@ -71,6 +71,7 @@ pub mod interlock;
 pub mod journal;
 pub mod plan;
 pub mod policy;
+pub mod report;
 pub mod statement;
 pub mod text;
 
@@ -87,5 +88,6 @@ pub use freshness::{Freshness, Source};
 pub use interlock::{Interlock, Permission};
 pub use plan::{Device, Plan, Target};
 pub use policy::Role;
+pub use report::{Report, Reporter};
 pub use session::{Next, ReadBack, Resume, STEP, Session, Staged};
 pub use statement::Waiver;
