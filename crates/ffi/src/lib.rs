@@ -52,6 +52,9 @@ mod inventory;
 mod message;
 
 #[cfg(feature = "device")]
+mod report;
+
+#[cfg(feature = "device")]
 mod agreement;
 
 #[cfg(feature = "device")]

@@ -1,11 +1,11 @@
 //! One signed report for each attempt to update: what was tried, how it ended, how often the bedside came first.
 //!
 //! ```text
-//! COSE_Sign1 by the device's identity around a SUIT_Report (draft-ietf-suit-report), deterministic CBOR:
+//! COSE_Sign1 by the device's identity, which alone says whose it is, around a SUIT_Report (draft-ietf-suit-report), deterministic CBOR:
 //! { 3: [ { 0: component, 3: image digest, 14: size } ],        what runs now, if it is what was installed
 //!   4: true / { 5: number of the reason, 6: record, 7: reason of SUIT },
 //!   99: [ "", digest of the manifest ],
-//!   -65537: { 1: counter, 2: SHA-256 of the report before, 3: device, 4: [seconds, trust], 5: outcome, 6: sequence number,
+//!   -65537: { 1: counter, 2: SHA-256 of the report before, 4: [seconds, trust], 5: outcome, 6: sequence number,
 //!             7: deferrals, 8: milliseconds that they lasted, 9: reverts of this device so far, ? 10: digest of the SBOM } }
 //!
 //! UpdateReport  [ the last report, counter, reverts, [ ? attempt under way, or reverted ] ]
@@ -21,13 +21,12 @@
 use crate::boot::BootState;
 use crate::digest::Digest;
 use crate::interlock::Interlock;
-use crate::journal::{self, Image};
-use crate::plan::Plan;
+use crate::journal::{self, Image, Journal};
 use crate::session::Staged;
 use aseptic_core::cbor::{Key, Reader, Rules, Writer};
 use aseptic_core::cose::{ContentType, Headers, Signer, sign1};
 use aseptic_core::crypto::{HashAlg, Suite};
-use aseptic_core::platform::{ImageSlot, Platform};
+use aseptic_core::platform::Platform;
 use aseptic_core::record::{self, Kind};
 use aseptic_core::time::{self, Time};
 use aseptic_core::{Reason, Result, bytes, limits};
@@ -35,7 +34,7 @@ use aseptic_core::{Reason, Result, bytes, limits};
 /// The type of the message, in its protected header (RFC 9596).
 pub const TYPE: &str = "application/suit-report+cose";
 /// Bytes of the longest report, without signature.
-pub const REPORT: usize = 448;
+pub const REPORT: usize = 384;
 
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,13 +67,11 @@ pub struct Report<'a> {
     pub counter: u64,
     /// SHA-256 of the report before; zeros in the first.
     pub previous: [u8; 32],
-    /// The name of the device.
-    pub device: &'a [u8],
     /// When the attempt ended, as far as the device knew.
     pub time: Time,
     /// How it ended.
     pub outcome: Outcome,
-    /// SHA-256 of the manifest, [`Plan::identity`].
+    /// SHA-256 of the manifest, [`Plan::identity`](crate::Plan::identity).
     pub identity: [u8; 32],
     /// The sequence number of the manifest.
     pub sequence: u64,
@@ -97,28 +94,25 @@ pub struct Reporter<'a> {
     pub platform: &'a Platform<'a>,
     /// Its algorithms; SHA-256 is used.
     pub suite: &'a Suite<'a>,
-    /// Its name, at most [`limits::NAME`] bytes.
-    pub device: &'a [u8],
     /// The time now, as far as it is known.
     pub now: Time,
 }
 
 impl Reporter<'_> {
-    /// Opens the account of an attempt, before [`Session::begin`](crate::Session::begin). Of one that goes on after an
-    /// interruption it is open already, and nothing is written; one of another update ends as [`Outcome::Abandoned`].
+    /// Opens the account of the update under way, once its session has begun or been resumed. Where it is open already,
+    /// nothing is written; one of another update ends as [`Outcome::Abandoned`].
     ///
-    /// `sbom` is SHA-256 of the list of what the software is made of. [`Reason::TooLarge`] for a device or component name
-    /// over [`limits::NAME`]. After power loss the account is open or not: call it again.
-    pub fn open(&self, plan: &Plan<'_>, sbom: Option<&[u8; 32]>) -> Result<()> {
+    /// `component` is [`Plan::component`](crate::Plan::component), `sbom` SHA-256 of the list of what the software is made
+    /// of. [`Reason::NoUpdate`] if none is under way, [`Reason::TooLarge`] for a component over [`limits::NAME`]. After power
+    /// loss the account is open or not: call it again.
+    pub fn open(&self, component: &[u8], sbom: Option<&[u8; 32]>) -> Result<()> {
         let mut buffer = [0; FRAME];
         let account = Account::load(self.platform, &mut buffer)?;
+        let journal = Journal::load(self.platform)?.ok_or(Reason::NoUpdate)?;
         let attempt = Attempt {
-            identity: *plan.identity(),
-            slot: plan.target().slot,
-            sequence: plan.sequence(),
-            component: Component::of(plan.component())?,
-            image: *plan.digest(),
-            size: plan.size(),
+            identity: journal.identity,
+            image: journal.image,
+            component: Component::of(component)?,
             deferrals: 0,
             waited: 0,
             sbom: sbom.copied(),
@@ -136,7 +130,7 @@ impl Reporter<'_> {
     pub fn activating(&self, staged: &Staged, interlock: &mut Interlock) -> Result<()> {
         let mut buffer = [0; FRAME];
         let account = Account::load(self.platform, &mut buffer)?;
-        let open = account.open.filter(|open| open.is(staged.image())).ok_or(Reason::NoUpdate)?;
+        let open = account.open.filter(|open| open.image == *staged.image()).ok_or(Reason::NoUpdate)?;
         let again = Attempt { deferrals: 0, waited: 0, reverted: false, ..open };
         let mut attempt = if open.reverted { again } else { open };
         let (count, waited) = interlock.unreported();
@@ -155,7 +149,7 @@ impl Reporter<'_> {
         let account = Account::load(self.platform, &mut buffer)?;
         let Some(open) = account.open.filter(|open| !open.reverted) else { return Ok(None) };
         let outcome = match state {
-            BootState::Confirmed(Some(confirmed)) if open.is(&confirmed.image) => Outcome::Installed,
+            BootState::Confirmed(Some(confirmed)) if open.image == confirmed.image => Outcome::Installed,
             BootState::Reverted(journal) if journal.identity == open.identity => Outcome::Reverted,
             _ => return Ok(None),
         };
@@ -186,20 +180,16 @@ impl Reporter<'_> {
     }
 
     fn end(&self, account: &Account<'_>, open: &Attempt, outcome: Outcome, next: Option<Attempt>) -> Result<()> {
-        if self.device.len() > limits::NAME {
-            return Err(Reason::TooLarge);
-        }
         let reverts = account.reverts.saturating_add(u64::from(outcome == Outcome::Reverted));
         let previous = if account.last.is_empty() { [0; 32] } else { self.suite.sha256(&[account.last])? };
-        let installed = Installed { component: open.component.get(), image: open.image, size: open.size };
+        let installed = Installed { component: open.component.get(), image: open.image.digest, size: open.image.size };
         let report = Report {
             counter: account.counter.checked_add(1).ok_or(Reason::SequenceExhausted)?,
             previous,
-            device: self.device,
             time: self.now,
             outcome,
             identity: open.identity,
-            sequence: open.sequence,
+            sequence: open.image.sequence,
             installed: (outcome == Outcome::Installed).then_some(installed),
             deferrals: open.deferrals,
             waited: open.waited,
@@ -232,8 +222,8 @@ impl<'a> Report<'a> {
         }
         writer.int(REFERENCE).array(2).text("");
         Digest::new(HashAlg::Sha256, &self.identity)?.write(&mut writer);
-        writer.int(OWN).map(if self.sbom.is_some() { 10 } else { 9 }).int(1).uint(self.counter);
-        writer.int(2).bytes(&self.previous).int(3).bytes(self.device);
+        writer.int(OWN).map(if self.sbom.is_some() { 9 } else { 8 }).int(1).uint(self.counter);
+        writer.int(2).bytes(&self.previous);
         writer.int(4).array(2).uint(self.time.seconds).uint(u64::from(self.time.trust as u8));
         writer.int(5).uint(self.outcome.number()).int(6).uint(self.sequence).int(7).uint(self.deferrals);
         writer.int(8).uint(self.waited).int(9).uint(self.reverts);
@@ -291,7 +281,6 @@ impl<'a> Report<'a> {
         let mut report = Self {
             counter: 0,
             previous: [0; 32],
-            device: &[],
             time: Time::UNKNOWN,
             outcome: Outcome::Installed,
             identity: *manifest.as_bytes().first_chunk().ok_or(Reason::CborMalformed)?,
@@ -306,7 +295,6 @@ impl<'a> Report<'a> {
             match key {
                 Key::Int(1) => report.counter = reader.uint()?,
                 Key::Int(2) => report.previous = *reader.array_of()?,
-                Key::Int(3) => report.device = reader.bytes()?,
                 Key::Int(4) => {
                     reader.array_exact(2)?;
                     let seconds = reader.uint()?;
@@ -328,9 +316,8 @@ impl<'a> Report<'a> {
             }
         }
         reader.end()?;
-        let named = report.counter > 0 && report.device.len() <= limits::NAME;
         let fits = (report.outcome == Outcome::Installed) == report.installed.is_some();
-        if named && fits { Ok(report) } else { Err(Reason::CborMalformed) }
+        if report.counter > 0 && fits { Ok(report) } else { Err(Reason::CborMalformed) }
     }
 }
 
@@ -371,11 +358,8 @@ impl Outcome {
 #[derive(Clone, Copy)]
 struct Attempt {
     identity: [u8; 32],
-    slot: ImageSlot,
-    sequence: u64,
+    image: Image,
     component: Component,
-    image: Digest,
-    size: u64,
     deferrals: u64,
     waited: u64,
     sbom: Option<[u8; 32]>,
@@ -384,15 +368,11 @@ struct Attempt {
 }
 
 impl Attempt {
-    /// Whether this is what the device has come to run.
-    fn is(&self, image: &Image) -> bool {
-        (self.slot, self.image, self.size, self.sequence) == (image.slot, image.digest, image.size, image.sequence)
-    }
-
     fn read(reader: &mut Reader<'_>) -> Result<Self> {
         let identity = *reader.array_of()?;
-        let (slot, sequence, component) = (journal::slot(reader)?, reader.uint()?, Component::of(reader.bytes()?)?);
-        let (image, size) = (Digest::read(reader)?, reader.uint()?);
+        let (slot, digest, size) = (journal::slot(reader)?, Digest::read(reader)?, reader.uint()?);
+        let image = Image { slot, digest, size, sequence: reader.uint()? };
+        let component = Component::of(reader.bytes()?)?;
         let (deferrals, waited, sbom) = (reader.uint()?, reader.uint()?, reader.bytes()?);
         let sbom = match sbom.first_chunk() {
             Some(digest) if sbom.len() == 32 => Some(*digest),
@@ -400,13 +380,14 @@ impl Attempt {
             _ => return Err(Reason::CborMalformed),
         };
         let reverted = reader.bool()?;
-        Ok(Self { identity, slot, sequence, component, image, size, deferrals, waited, sbom, reverted })
+        Ok(Self { identity, image, component, deferrals, waited, sbom, reverted })
     }
 
     fn write(&self, writer: &mut Writer<'_>) {
-        writer.bytes(&self.identity).uint(u64::from(self.slot as u8)).uint(self.sequence).bytes(self.component.get());
-        self.image.write(writer);
-        writer.uint(self.size).uint(self.deferrals).uint(self.waited);
+        writer.bytes(&self.identity).uint(u64::from(self.image.slot as u8));
+        self.image.digest.write(writer);
+        writer.uint(self.image.size).uint(self.image.sequence).bytes(self.component.get());
+        writer.uint(self.deferrals).uint(self.waited);
         writer.bytes(self.sbom.as_ref().map_or(&[], |digest| digest)).bool(self.reverted);
     }
 }

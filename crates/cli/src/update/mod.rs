@@ -1,7 +1,8 @@
-//! `aseptic update`: make the key of an author, make an envelope, check one.
+//! `aseptic update`: make the key of an author, make an envelope, check one, and measure how far releases have come.
 
 mod create;
 mod key;
+mod metrics;
 mod verify;
 
 use crate::error::Result;
@@ -17,6 +18,7 @@ pub(crate) enum Command {
     Key(key::Arguments),
     Create(create::Arguments),
     Verify(verify::Arguments),
+    Metrics(metrics::Arguments),
 }
 
 /// Gives what is to be printed.
@@ -25,5 +27,6 @@ pub(crate) fn run(command: &Command) -> Result<String> {
         Command::Key(arguments) => key::run(arguments),
         Command::Create(arguments) => create::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),
+        Command::Metrics(arguments) => metrics::run(arguments),
     }
 }

@@ -181,9 +181,15 @@ impl Engine {
         let own_es256 = Es256 { engine: self, hash: sha256.unwrap_or(&own_sha256) };
         let es256 = self.0.p256_verify.map(|_| &own_es256 as &dyn Verifier);
         let ed25519 = self.0.ed25519_start.map(|_| &own_ed25519 as &dyn Verifier);
-        let mut verifiers: [&dyn Verifier; 2] = [&own_es256; 2];
+        #[cfg(feature = "lms")]
+        let own_hss = aseptic_core::crypto::lms::HssLms(sha256.unwrap_or(&own_sha256));
+        #[cfg(feature = "lms")]
+        let hss = sha256.map(|_| &own_hss as &dyn Verifier);
+        #[cfg(not(feature = "lms"))]
+        let hss = None;
+        let mut verifiers: [&dyn Verifier; 3] = [&own_es256; 3];
         let chosen =
-            [es256.or(BUILT_IN.verifier(SigAlg::Es256).ok()), ed25519.or(BUILT_IN.verifier(SigAlg::Ed25519).ok())];
+            [es256.or(BUILT_IN.verifier(SigAlg::Es256).ok()), ed25519.or(BUILT_IN.verifier(SigAlg::Ed25519).ok()), hss];
         let verifiers = present(&mut verifiers, chosen.into_iter());
 
         let suite = Suite { hashes, verifiers, ..Suite::EMPTY };
