@@ -13,6 +13,7 @@ pub mod fuzzing;
 
 pub mod hostile;
 
+pub mod lms;
 pub mod nor;
 
 pub mod posix;

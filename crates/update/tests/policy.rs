@@ -62,6 +62,7 @@ impl Cast {
             denied: &[],
             overrides: &[],
             quorums,
+            retirements: &[],
             minimums: &[],
             epoch: 1,
         };

@@ -78,6 +78,7 @@ impl Cast {
                 denied: &[],
                 overrides: &[],
                 quorums,
+                retirements: &[],
                 epoch: 1,
                 minimums: &[],
             };

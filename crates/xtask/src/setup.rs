@@ -37,11 +37,13 @@ const DEBIAN: [(&str, &str, &str); 16] = [
 ];
 
 /// Independent implementations, in a virtual environment below the target folder. pycose and cwt hold cbor2 below 6.
-const PYTHON: [&str; 5] = [
+const PYTHON: [&str; 6] = [
     "pycose==1.1.0",
     "cwt==3.3.0",
     "cbor2==5.9.0",
     "cryptography==48.0.0",
+    // The one other signer of HSS/LMS.
+    "pyhsslms==2.0.0",
     // The validator of the CycloneDX project.
     "cyclonedx-python-lib[json-validation]==11.12.0",
 ];
@@ -133,7 +135,7 @@ fn interpreter() -> PathBuf {
 
 fn python_ready() -> bool {
     let mut probe = program(&interpreter().to_string_lossy());
-    probe.args(["-c", "import pycose, cwt, cbor2, cryptography, cyclonedx, jsonschema"]);
+    probe.args(["-c", "import pycose, cwt, cbor2, cryptography, pyhsslms, cyclonedx, jsonschema"]);
     probe.output().is_ok_and(|output| output.status.success())
 }
 

@@ -2,6 +2,7 @@
 //! their tests and say so, unless `CI=true` made `cargo xtask interop` refuse to start without them.
 
 mod cose;
+mod hss;
 mod messaging;
 mod suit;
 
@@ -16,9 +17,9 @@ use std::process::Command;
 /// If the script fails.
 fn python(script: &str, arguments: &[&str]) -> Option<String> {
     let interpreter = std::env::var_os("ASEPTIC_PYTHON").unwrap_or_else(|| "python3".into());
-    let probe = Command::new(&interpreter).args(["-c", "import cbor2, cryptography, cwt, pycose"]).output();
+    let probe = Command::new(&interpreter).args(["-c", "import cbor2, cryptography, cwt, pycose, pyhsslms"]).output();
     if !probe.is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: Python without cbor2, cryptography, cwt or pycose; `cargo xtask setup` installs them");
+        eprintln!("skipped: Python without cbor2, cryptography, cwt, pycose or pyhsslms; `cargo xtask setup` installs them");
         return None;
     }
     let script = repository().join("tests/interop").join(script);
