@@ -45,4 +45,12 @@ pub mod decisions {
     pub mod trust_epoch {}
     #[doc = include_str!("../manual/decisions/2026-11-24-quorums-in-stores.md")]
     pub mod quorums_in_stores {}
+    #[doc = include_str!("../manual/decisions/2026-11-30-hss-lms-beside-the-soft-suite.md")]
+    pub mod hss_lms_beside_the_soft_suite {}
+    #[doc = include_str!("../manual/decisions/2026-11-30-long-keys-by-thumbprint.md")]
+    pub mod long_keys_by_thumbprint {}
+    #[doc = include_str!("../manual/decisions/2026-11-30-both-families-and-retirement.md")]
+    pub mod both_families_and_retirement {}
+    #[doc = include_str!("../manual/decisions/2026-11-30-reports-name-no-device.md")]
+    pub mod reports_name_no_device {}
 }

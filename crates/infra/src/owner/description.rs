@@ -416,3 +416,48 @@ const FAILURES: [Failure; 7] = [
     Failure::PeerUnknown,
 ];
 const RESPONSES: [Response; 3] = [Response::Flag, Response::Hold, Response::Refuse];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::AuthorityKey;
+    use aseptic_core::crypto::soft;
+
+    #[test]
+    fn both_families_and_a_retirement_are_written_and_a_long_key_by_its_thumbprint() {
+        let suite = soft::suite();
+        let (charge, classical) =
+            (AuthorityKey::generate(KeyAlg::P256).unwrap(), AuthorityKey::generate(KeyAlg::P256).unwrap());
+        let pem = |spki: Vec<u8>| pem::encode(&pem::Pem::new("PUBLIC KEY", spki)).into_bytes();
+        let long = [7; 1952];
+        let long = PublicKey::new(KeyAlg::MlDsa65, &long).unwrap().spki().concat();
+        let hash = [0, 0, 0, 1, 0, 0, 0, 10, 0, 0, 0, 8].into_iter().chain([7; 40]).collect::<Vec<u8>>();
+        let hash = PublicKey::new(KeyAlg::HssLms192, &hash).unwrap().spki().concat();
+        let read = |path: &Path| {
+            Ok(match path.to_str() {
+                Some("charge.pub") => pem(charge.public().unwrap().spki().concat()),
+                Some("classical.pub") => pem(classical.public().unwrap().spki().concat()),
+                Some("long.pub") => pem(long.clone()),
+                _ => pem(hash.clone()),
+            })
+        };
+        let key = |file: &str| format!("[[key]]\nname = \"a\"\npurposes = [\"update-install\"]\npublic = \"{file}\"\n");
+        let text = |keys: &[&str], rest: &str| {
+            let keys: String = keys.iter().map(|file| key(file)).collect();
+            format!("authority = \"manufacturer\"\nsigners = [\"charge.pub\"]\n{keys}{rest}")
+        };
+        let quorum = "[[quorum]]\npurpose = \"update-install\"\nkeys = 2\nboth-families = true\n";
+        let retire = "[[retire]]\nalgorithm = \"p256\"\nat = 1_893_456_000\n";
+        let sign = |text: &str| {
+            let description = Description::parse(&suite, text, &read)?;
+            description.store(1)?.sign(&suite, &[(charge.public().unwrap(), &charge)])
+        };
+        let whole = text(&["classical.pub", "long.pub", "hash.pub"], &format!("{quorum}{retire}"));
+        let object = sign(&whole).unwrap();
+        assert!(object.len() < 600, "{} bytes", object.len());
+        let stranding = text(&["classical.pub", "long.pub"], &format!("{quorum}{retire}"));
+        assert_eq!(sign(&stranding).unwrap_err().reason(), Reason::TrustMalformed);
+        let unknown = whole.replace("p256", "rsa");
+        assert_eq!(sign(&unknown).unwrap_err().reason(), Reason::DescriptionInvalid);
+    }
+}

@@ -19,7 +19,9 @@ fn python(script: &str, arguments: &[&str]) -> Option<String> {
     let interpreter = std::env::var_os("ASEPTIC_PYTHON").unwrap_or_else(|| "python3".into());
     let probe = Command::new(&interpreter).args(["-c", "import cbor2, cryptography, cwt, pycose, pyhsslms"]).output();
     if !probe.is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: Python without cbor2, cryptography, cwt, pycose or pyhsslms; `cargo xtask setup` installs them");
+        eprintln!(
+            "skipped: Python without cbor2, cryptography, cwt, pycose or pyhsslms; `cargo xtask setup` installs them"
+        );
         return None;
     }
     let script = repository().join("tests/interop").join(script);
