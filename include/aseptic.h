@@ -2371,6 +2371,53 @@ aseptic_status aseptic_message_seal(aseptic_device *device,
 void aseptic_sender_wipe(aseptic_sender *sender);
 
 /**
+ * Opens the account of the update that has begun, once `aseptic_update_begin` has answered OK; where it is open already nothing
+ * is written. `sbom` is SHA-256 of the list of what the software is made of, 32 bytes, or empty.
+ *
+ * Ownership: `model` and `sbom` are read during the call. Errors: NO_UPDATE, TOO_LARGE for a component of over 60 bytes, MISUSE for
+ * an `sbom` of another length. Threads: as for all calls on a device. Power loss: open or not; call it again.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_update_account(aseptic_device *device,
+                                      const aseptic_model *model,
+                                      aseptic_slice sbom);
+
+/**
+ * Adds to the account what the update was put off, which the restart would forget. To be called just before
+ * `aseptic_update_activate`.
+ *
+ * Ownership: none. Errors: MISUSE unless an image is staged, NO_UPDATE without an account. Threads: as for all calls on a
+ * device. Power loss: added or not.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_update_account_deferrals(aseptic_device *device,
+                                                aseptic_update *update);
+
+/**
+ * Ends the account because the update was given up for `reason`, a status other than OK.
+ *
+ * Ownership: none. Errors: NO_UPDATE without an account, MISUSE for a number that is no status. Threads: as for all calls on a
+ * device. Power loss: ended or not; call it again.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_update_refused(aseptic_device *device,
+                                      aseptic_status reason);
+
+/**
+ * Writes the report of the last attempt to update that has ended, signed by `identity`: a COSE_Sign1 around a SUIT_Report. It finds
+ * out itself how an update under way has ended: call it after `aseptic_boot_state` at each start, and after
+ * `aseptic_boot_confirm`. The same report may be written as often as needed, until the next one.
+ *
+ * Ownership: `out` is the caller's. Errors: PLATFORM_NOT_FOUND before the first report, KEY_BUSY (call again), BUFFER_TOO_SMALL,
+ * those of the platform. Threads: as for all calls on a device. Power loss: there is one report of each attempt, whatever is
+ * called again.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_update_report(aseptic_device *device,
+                                     aseptic_identity *identity,
+                                     aseptic_buf *out);
+
+/**
  * Writes the public part of the key that others seal messages for (P-256, SEC 1 uncompressed, 65 bytes), and makes the key
  * if there is none. The hospital keeps it under the device's name; let it get there in a message that the device sealed.
  *
