@@ -56,7 +56,7 @@ fn tree(store: &TrustStore<'_>) -> Node {
     )
 }
 
-fn entry(entry: &Entry<'_>) -> Node {
+fn entry(entry: Entry<'_>) -> Node {
     let name = String::from_utf8_lossy(entry.name).into_owned();
     let children = match entry.material {
         Material::Key(pinned) => vec![key("key", pinned)],

@@ -76,7 +76,7 @@ fn of_store(store: &TrustStore<'_>) -> Vec<Bar> {
         to: span.map(|(_, to)| to),
         successor,
     };
-    let of_entry = |entry: &aseptic_core::trust::Entry<'_>| match entry.material {
+    let of_entry = |entry: aseptic_core::trust::Entry<'_>| match entry.material {
         Material::Key(_) | Material::Thumbprint(..) => Some(bar(entry.name, entry.purposes, None, false)),
         Material::Certificate(anchor) => {
             let certificate = Certificate::parse(anchor.certificate).ok()?;

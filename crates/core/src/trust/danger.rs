@@ -2,8 +2,9 @@
 
 use super::Trust;
 use super::store::{Authority, Entry, TrustStore};
-use crate::Result;
+use crate::reason::Reason;
 use crate::time::Time;
+use crate::{Result, limits};
 
 /// The admission of a [`super::PathEngine`] that its answers decide whom a device believes.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +20,9 @@ impl EngineLicence {
 
 /// Trust from a bare list of entries that nobody signed, published test keys allowed. For conformance suites and tools
 /// on a desk; a device loads its trust with [`Trust::load`].
-pub fn unsigned<'a>(authority: Authority, entries: &[Entry<'a>]) -> Result<Trust<'a>> {
-    Ok(Trust { stores: [Some(TrustStore::unsigned(authority, entries)?), None], now: Time::UNKNOWN })
+pub fn unsigned<'a>(authority: Authority, entries: &'a [Entry<'a>]) -> Result<Trust<'a>> {
+    if entries.len() > limits::TRUST_ENTRIES {
+        return Err(Reason::TooLarge);
+    }
+    Ok(Trust { stores: [Some(TrustStore::unsigned(authority, entries)), None], now: Time::UNKNOWN })
 }

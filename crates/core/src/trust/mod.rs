@@ -345,7 +345,7 @@ impl<'a> Trust<'a> {
         let [first, second] = &mut buffers.0;
         let manufacturer = TrustStore::load(platform, Authority::Manufacturer, first)?;
         let stores = [manufacturer, TrustStore::load(platform, Authority::Owner, second)?];
-        let retires = stores.iter().flatten().any(|store| store.retirements.iter().any(Option::is_some));
+        let retires = stores.iter().flatten().any(|store| store.retirements().next().is_some());
         let now = if retires { Floor::load(platform, 0)?.now(platform) } else { Time::UNKNOWN };
         Ok(Self { stores, now })
     }
@@ -423,7 +423,7 @@ impl<'a> Trust<'a> {
         let mut minimums = [ListMinimum { issuer: &[0; 32], number: &[] }; 2 * limits::TRUST_MINIMUMS];
         let mut known = 0_usize;
         for (place, minimum) in minimums.iter_mut().zip(self.stores.iter().flatten().flat_map(TrustStore::minimums)) {
-            *place = *minimum;
+            *place = minimum;
             known = known.saturating_add(1);
         }
         let grounds = Grounds {
@@ -477,7 +477,7 @@ impl<'a> Trust<'a> {
     /// The response to `failure` on `path`: the owner's, where its store changes it, else the default.
     #[must_use]
     pub fn response(&self, path: Path, failure: Failure) -> Response {
-        let changes = self.stores.iter().flatten().flat_map(|store| store.overrides.iter().flatten());
+        let changes = self.stores.iter().flatten().flat_map(TrustStore::overrides);
         let changed = changes.filter_map(|change| change.response(path, failure)).max();
         changed.unwrap_or_else(|| clinical::response(path, failure))
     }
@@ -497,7 +497,7 @@ impl<'a> Trust<'a> {
         VerifiedPeer::mint(purpose, Some(key.alg()), key.bytes(), entry.name, None)
     }
 
-    fn granted(&self, purpose: Purpose) -> impl Iterator<Item = &Entry<'a>> {
+    fn granted(&self, purpose: Purpose) -> impl Iterator<Item = Entry<'a>> {
         let entries = self.stores.iter().flatten().flat_map(TrustStore::entries);
         entries.filter(move |entry| entry.purposes.contains(purpose))
     }

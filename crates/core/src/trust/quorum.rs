@@ -82,14 +82,14 @@ pub(super) fn agreed<S>(store: &TrustStore<'_>, purpose: Purpose, signed: S, now
 where
     S: Iterator<Item = KeyAlg> + Clone,
 {
-    let quorum = store.quorums.iter().flatten().find(|quorum| quorum.purpose == purpose);
+    let quorum = store.quorums().find(|quorum| quorum.purpose == purpose);
     let (demanded, both) = match (quorum, store.authority) {
         (Some(quorum), _) => (usize::from(quorum.keys), quorum.both_families),
         (None, Authority::Manufacturer) => (1, false),
         (None, Authority::Owner) => return Ok(()),
     };
     let counts = |alg: &KeyAlg| {
-        let retirement = store.retirements.iter().flatten().find(|retirement| retirement.alg == *alg);
+        let retirement = store.retirements().find(|retirement| retirement.alg == *alg);
         let relation = retirement.map_or(Relation::Before, |retirement| now.relation(retirement.at));
         relation == Relation::Before || relation == Relation::CannotTell && both
     };
@@ -111,9 +111,9 @@ where
 /// Whether each quorum is of a role that has one, named once, and can be met by keys of the store itself, now and after all
 /// retirements.
 pub(super) fn reachable(store: &TrustStore<'_>) -> bool {
-    let (quorums, retired) = (|| store.quorums.iter().flatten(), || store.retirements.iter().flatten());
-    let role = |quorum: &Quorum| quorum.keys > 0 && ROLES.contains(&quorum.purpose);
-    let once = |retirement: &Retirement| retired().filter(|other| other.alg == retirement.alg).count() == 1;
+    let (quorums, retired) = (|| store.quorums(), || store.retirements());
+    let role = |quorum: Quorum| quorum.keys > 0 && ROLES.contains(&quorum.purpose);
+    let once = |retirement: Retirement| retired().filter(|other| other.alg == retirement.alg).count() == 1;
     let met = |purpose: &Purpose| {
         let quorums = quorums().filter(|quorum| quorum.purpose == *purpose).count();
         // One pinned twice, under two names, is one.

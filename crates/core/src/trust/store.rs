@@ -247,13 +247,74 @@ pub struct TrustStore<'a> {
     /// The version that last withdrew trust.
     pub epoch: u64,
     pub(super) threshold: u64,
-    pub(super) signers: [Option<PublicKey<'a>>; limits::TRUST_SIGNERS],
-    entries: [Option<Entry<'a>>; limits::TRUST_ENTRIES],
-    denied: [Option<&'a [u8; 32]>; limits::TRUST_DENIED],
-    pub(super) overrides: [Option<Override<'a>>; limits::OVERRIDES],
-    pub(super) quorums: [Option<Quorum>; quorum::ROLES.len()],
-    pub(super) retirements: [Option<Retirement>; limits::RETIREMENTS],
-    minimums: [Option<ListMinimum<'a>>; limits::TRUST_MINIMUMS],
+    pub(super) signers: List<'a>,
+    entries: List<'a>,
+    /// Entries that nobody signed, in place of encoded ones.
+    given: &'a [Entry<'a>],
+    denied: List<'a>,
+    overrides: List<'a>,
+    quorums: List<'a>,
+    retirements: List<'a>,
+    minimums: List<'a>,
+}
+
+/// A list as it stands in the object: read when it is parsed, and again whenever it is looked at. Held by value the lists
+/// would take two kilobytes of a stack that a microcontroller has not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct List<'a>(&'a [u8]);
+
+impl<'a> List<'a> {
+    /// An array without items.
+    const EMPTY: Self = Self(&[0x80]);
+
+    /// Reads an array of at most `most` items.
+    fn read<T>(
+        reader: &mut Reader<'a>,
+        most: usize,
+        mut item: impl FnMut(&mut Reader<'a>) -> Result<T>,
+    ) -> Result<Self> {
+        let list = Self(reader.raw()?);
+        let mut items = list.reader();
+        let count = items.array()?;
+        if count > most {
+            return Err(Reason::TooLarge);
+        }
+        (0..count).try_for_each(|_| item(&mut items).map(drop))?;
+        Ok(list)
+    }
+
+    /// Reads an array that is there only if it has items.
+    fn some<T>(reader: &mut Reader<'a>, most: usize, item: impl FnMut(&mut Reader<'a>) -> Result<T>) -> Result<Self> {
+        let list = Self::read(reader, most, item)?;
+        if list == Self::EMPTY { Err(Reason::TrustMalformed) } else { Ok(list) }
+    }
+
+    /// The items. That they can be read has been found before.
+    fn items<T>(self, item: fn(&mut Reader<'a>) -> Result<T>) -> Items<'a, T> {
+        let mut reader = self.reader();
+        Items { left: reader.array().unwrap_or_default(), reader, item }
+    }
+
+    const fn reader(self) -> Reader<'a> {
+        Reader::new(self.0, Rules::Deterministic)
+    }
+}
+
+/// What is left of a list.
+#[derive(Clone)]
+struct Items<'a, T> {
+    left: usize,
+    reader: Reader<'a>,
+    item: fn(&mut Reader<'a>) -> Result<T>,
+}
+
+impl<T> Iterator for Items<'_, T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.left = self.left.checked_sub(1)?;
+        (self.item)(&mut self.reader).ok()
+    }
 }
 
 impl<'a> TrustStore<'a> {
@@ -279,8 +340,8 @@ impl<'a> TrustStore<'a> {
     }
 
     /// The grants.
-    pub fn entries(&self) -> impl Iterator<Item = &Entry<'a>> + Clone {
-        self.entries.iter().flatten()
+    pub fn entries(&self) -> impl Iterator<Item = Entry<'a>> + Clone + use<'a> {
+        self.given.iter().copied().chain(self.entries.items(entry))
     }
 
     /// All purposes that some entry serves.
@@ -296,13 +357,28 @@ impl<'a> TrustStore<'a> {
     }
 
     /// Revocation lists that are too old.
-    pub fn minimums(&self) -> impl Iterator<Item = &ListMinimum<'a>> {
-        self.minimums.iter().flatten()
+    pub fn minimums(&self) -> impl Iterator<Item = ListMinimum<'a>> + use<'a> {
+        self.minimums.items(minimum)
+    }
+
+    /// Responses of the matrix that the owner changes.
+    pub(super) fn overrides(&self) -> impl Iterator<Item = Override<'a>> + use<'a> {
+        self.overrides.items(change)
+    }
+
+    /// How many keys software takes.
+    pub(super) fn quorums(&self) -> impl Iterator<Item = Quorum> + use<'a> {
+        self.quorums.items(Quorum::read)
+    }
+
+    /// Algorithms whose signatures under software will no longer count.
+    pub(super) fn retirements(&self) -> impl Iterator<Item = Retirement> + use<'a> {
+        self.retirements.items(Retirement::read)
     }
 
     /// The thumbprints of the keys that are denied.
-    pub fn denied(&self) -> impl Iterator<Item = &'a [u8; 32]> {
-        self.denied.iter().flatten().copied()
+    pub fn denied(&self) -> impl Iterator<Item = &'a [u8; 32]> + use<'a> {
+        self.denied.items(thumbprint)
     }
 
     /// Whether `next`, in place of this store, withdraws trust: a purpose of an entry is lost, its key, name, certificate,
@@ -310,23 +386,23 @@ impl<'a> TrustStore<'a> {
     /// announce a successor, withdraws nothing.
     #[must_use]
     pub fn withdraws(&self, next: &TrustStore<'_>) -> bool {
-        let kept = |entry: &Entry<'_>| {
+        let kept = |entry: Entry<'_>| {
             let still = next.entries().filter(|other| entry.within(other));
             entry.purposes.within(still.fold(Purposes::default(), |all, other| all.union(other.purposes)))
         };
-        let known = |minimum: &ListMinimum<'_>| {
-            self.minimums().any(|old| old.issuer == minimum.issuer && !minimum.is_above(old))
+        let known = |minimum: ListMinimum<'_>| {
+            self.minimums().any(|old| old.issuer == minimum.issuer && !minimum.is_above(&old))
         };
         !(self.entries().all(kept) && next.denied().all(|key| self.denies(key)) && next.minimums().all(known))
     }
 
     pub(super) fn denies(&self, thumbprint: &[u8; 32]) -> bool {
-        self.denied.iter().flatten().any(|denied| *denied == thumbprint)
+        self.denied().any(|denied| denied == thumbprint)
     }
 
     /// The keys in charge of the next version.
-    pub fn signers(&self) -> impl Iterator<Item = PublicKey<'a>> {
-        self.signers.iter().flatten().copied()
+    pub fn signers(&self) -> impl Iterator<Item = PublicKey<'a>> + use<'a> {
+        self.signers.items(signer)
     }
 
     /// Whether enough of this store's distinct keys have signed `object`.
@@ -352,28 +428,25 @@ impl<'a> TrustStore<'a> {
         })
     }
 
-    pub(super) fn unsigned(authority: Authority, grants: &[Entry<'a>]) -> Result<Self> {
-        let mut store = Self::empty(authority);
-        for (place, entry) in store.entries.get_mut(..grants.len()).ok_or(Reason::TooLarge)?.iter_mut().zip(grants) {
-            *place = Some(*entry);
-        }
-        Ok(store)
-    }
-
-    const fn empty(authority: Authority) -> Self {
+    /// What nobody has signed: these entries and nothing else.
+    pub(super) const fn unsigned(authority: Authority, given: &'a [Entry<'a>]) -> Self {
+        let threshold = u64::MAX;
+        let (signers, entries, denied, overrides) = (List::EMPTY, List::EMPTY, List::EMPTY, List::EMPTY);
+        let (quorums, retirements, minimums) = (List::EMPTY, List::EMPTY, List::EMPTY);
         Self {
             authority,
             version: 0,
             issued: 0,
             epoch: 0,
-            threshold: u64::MAX,
-            signers: [None; limits::TRUST_SIGNERS],
-            entries: [None; limits::TRUST_ENTRIES],
-            denied: [None; limits::TRUST_DENIED],
-            overrides: [None; limits::OVERRIDES],
-            quorums: [None; quorum::ROLES.len()],
-            retirements: [None; limits::RETIREMENTS],
-            minimums: [None; limits::TRUST_MINIMUMS],
+            threshold,
+            signers,
+            entries,
+            given,
+            denied,
+            overrides,
+            quorums,
+            retirements,
+            minimums,
         }
     }
 }
@@ -381,7 +454,7 @@ impl<'a> TrustStore<'a> {
 fn parse(payload: &[u8]) -> Result<TrustStore<'_>> {
     let mut reader = Reader::new(payload, Rules::Deterministic);
     let mut map = reader.map()?;
-    let mut store = TrustStore::empty(Authority::Manufacturer);
+    let mut store = TrustStore::unsigned(Authority::Manufacturer, &[]);
     // Keys rise, so these are the first eight if all are there.
     let mut mandatory = 0_u8;
     while let Some(key) = map.next(&mut reader)? {
@@ -399,26 +472,20 @@ fn parse(payload: &[u8]) -> Result<TrustStore<'_>> {
             (3, _) => (store.version, store.epoch) = reader.uint().map(|version| (version, version))?,
             (4, _) => store.issued = reader.uint()?,
             (5, _) => store.threshold = reader.uint()?,
-            (6, _) => {
-                store.signers = list(&mut reader, |reader| {
-                    reader.array_exact(2)?;
-                    PublicKey::new(alg(reader.uint()?)?, reader.bytes()?)
+            (6, _) => store.signers = List::read(&mut reader, limits::TRUST_SIGNERS, signer)?,
+            (7, authority) => {
+                store.entries = List::read(&mut reader, limits::TRUST_ENTRIES, |reader| {
+                    let granted = entry(reader)?.purposes.within(authority.grants());
+                    if granted { Ok(()) } else { Err(Reason::TrustPurpose) }
                 })?;
             }
-            (7, authority) => store.entries = list(&mut reader, |reader| entry(reader, authority))?,
-            (8, _) => store.denied = list(&mut reader, |reader| reader.array_of::<32>())?,
-            (9, Authority::Owner) => {
-                store.overrides = some(&mut reader, |reader| {
-                    reader.array_exact(2)?;
-                    let change = Override { cell: *reader.array_of::<3>()?, justification: reader.text()? };
-                    change.check().map(|()| change)
-                })?;
-            }
-            (10, _) => store.minimums = some(&mut reader, minimum)?,
+            (8, _) => store.denied = List::read(&mut reader, limits::TRUST_DENIED, thumbprint)?,
+            (9, Authority::Owner) => store.overrides = List::some(&mut reader, limits::OVERRIDES, change)?,
+            (10, _) => store.minimums = List::some(&mut reader, limits::TRUST_MINIMUMS, minimum)?,
             // The version itself is said by leaving the field out.
             (11, _) => store.epoch = reader.uint().map(|epoch| if epoch == store.version { 0 } else { epoch })?,
-            (12, _) => store.quorums = some(&mut reader, Quorum::read)?,
-            (13, _) => store.retirements = some(&mut reader, Retirement::read)?,
+            (12, _) => store.quorums = List::some(&mut reader, quorum::ROLES.len(), Quorum::read)?,
+            (13, _) => store.retirements = List::some(&mut reader, limits::RETIREMENTS, Retirement::read)?,
             _ => return Err(Reason::TrustMalformed),
         }
     }
@@ -444,13 +511,25 @@ fn is_sequence(der: &[u8]) -> bool {
     length == content.len()
 }
 
-fn entry<'a>(reader: &mut Reader<'a>, authority: Authority) -> Result<Entry<'a>> {
+fn signer<'a>(reader: &mut Reader<'a>) -> Result<PublicKey<'a>> {
+    reader.array_exact(2)?;
+    PublicKey::new(alg(reader.uint()?)?, reader.bytes()?)
+}
+
+fn thumbprint<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8; 32]> {
+    reader.array_of()
+}
+
+fn change<'a>(reader: &mut Reader<'a>) -> Result<Override<'a>> {
+    reader.array_exact(2)?;
+    let change = Override { cell: *reader.array_of::<3>()?, justification: reader.text()? };
+    change.check().map(|()| change)
+}
+
+fn entry<'a>(reader: &mut Reader<'a>) -> Result<Entry<'a>> {
     let length = reader.array()?;
     let purposes = Purposes(u32::try_from(reader.uint()?).map_err(|_| Reason::TrustPurpose)?);
     let name = reader.bytes()?;
-    if !purposes.within(authority.grants()) {
-        return Err(Reason::TrustPurpose);
-    }
     if name.len() > limits::NAME {
         return Err(Reason::TooLarge);
     }
@@ -486,25 +565,4 @@ fn minimum<'a>(reader: &mut Reader<'a>) -> Result<ListMinimum<'a>> {
 
 pub(super) fn alg(number: u64) -> Result<KeyAlg> {
     KeyAlg::from_u8(u8::try_from(number).map_err(|_| Reason::TrustMalformed)?)
-}
-
-/// A list with something in it.
-fn some<'a, T: Copy, const N: usize>(
-    reader: &mut Reader<'a>,
-    item: impl FnMut(&mut Reader<'a>) -> Result<T>,
-) -> Result<[Option<T>; N]> {
-    let items = list(reader, item)?;
-    if items.first().is_some_and(Option::is_some) { Ok(items) } else { Err(Reason::TrustMalformed) }
-}
-
-fn list<'a, T: Copy, const N: usize>(
-    reader: &mut Reader<'a>,
-    mut item: impl FnMut(&mut Reader<'a>) -> Result<T>,
-) -> Result<[Option<T>; N]> {
-    let mut items = [None; N];
-    let count = reader.array()?;
-    for place in items.get_mut(..count).ok_or(Reason::TooLarge)? {
-        *place = Some(item(reader)?);
-    }
-    Ok(items)
 }

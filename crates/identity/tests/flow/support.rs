@@ -116,7 +116,8 @@ impl CertificationAuthority {
     /// The trust in this CA for `purposes`.
     pub(crate) fn trust(&self, authority: Authority, purposes: &[Purpose]) -> Trust<'_> {
         let material = Material::certificate(self.root.der());
-        danger::unsigned(authority, &[Entry { purposes: Purposes::of(purposes), name: b"root", material }]).unwrap()
+        danger::unsigned(authority, vec![Entry { purposes: Purposes::of(purposes), name: b"root", material }].leak())
+            .unwrap()
     }
 }
 

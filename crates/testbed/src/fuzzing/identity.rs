@@ -12,6 +12,7 @@ use aseptic_core::{Result, limits};
 use aseptic_identity::{
     Action, DeviceName, Enroller, Event, Identity, Response, Stage, Workspace, birth, confirm_handshake, tidy,
 };
+use std::sync::LazyLock;
 
 const SERIAL: &str = "PUMP-0001";
 const NOW: Time = Time::trusted(1_800_000_000);
@@ -124,13 +125,13 @@ fn enrol(bench: &Bench, way: u8, bodies: [&[u8]; 2]) -> Result<bool> {
 }
 
 fn owner() -> Trust<'static> {
-    trust(Authority::Owner, &[Purpose::Enrolment, Purpose::Telemetry])
+    static ROOT: LazyLock<[Entry<'static>; 1]> = LazyLock::new(|| root(&[Purpose::Enrolment, Purpose::Telemetry]));
+    danger::unsigned(Authority::Owner, &*ROOT).expect("one entry")
 }
 
-fn trust(authority: Authority, purposes: &[Purpose]) -> Trust<'static> {
+fn root(purposes: &[Purpose]) -> [Entry<'static>; 1] {
     let material = Material::certificate(x509::anchor());
-    danger::unsigned(authority, &[Entry { purposes: Purposes::of(purposes), name: b"root", material }])
-        .expect("one entry")
+    [Entry { purposes: Purposes::of(purposes), name: b"root", material }]
 }
 
 fn name() -> DeviceName<'static> {
@@ -144,7 +145,8 @@ fn cast() -> Cast {
     let platform = born.platform();
     birth::request(&platform, &suite, &name(), &mut workspace, &mut [0; limits::CSR]).expect("a blank device");
     let leaf = certificate(&born, KeyId(1));
-    let maker = trust(Authority::Manufacturer, &[Purpose::Birth]);
+    let root = root(&[Purpose::Birth]);
+    let maker = danger::unsigned(Authority::Manufacturer, &root).expect("one entry");
     birth::install(&platform, &suite, &maker, &Engine, &[&leaf], NOW, &mut workspace).expect("a birth certificate");
     let pending = born.clone();
     Enroller::start(&pending.platform(), &suite, &owner(), &Engine, &mut workspace)

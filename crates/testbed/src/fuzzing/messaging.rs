@@ -102,11 +102,17 @@ fn open(bench: &Bench, opener: &mut Opener, message: &[u8], genuine: bool) -> Re
 }
 
 fn trust() -> Trust<'static> {
-    let entries = [
-        Entry { purposes: Purposes::of(&CLASSES), name: DEVICE, material: Material::Key(PUMP.public()) },
-        Entry { purposes: Purposes::of(&[Purpose::Receive]), name: ADAPTER, material: Material::Key(RECORD.public()) },
-    ];
-    danger::unsigned(Authority::Owner, &entries).expect("two entries")
+    static ENTRIES: LazyLock<[Entry<'static>; 2]> = LazyLock::new(|| {
+        [
+            Entry { purposes: Purposes::of(&CLASSES), name: DEVICE, material: Material::Key(PUMP.public()) },
+            Entry {
+                purposes: Purposes::of(&[Purpose::Receive]),
+                name: ADAPTER,
+                material: Material::Key(RECORD.public()),
+            },
+        ]
+    });
+    danger::unsigned(Authority::Owner, &*ENTRIES).expect("two entries")
 }
 
 /// One message of each class.

@@ -119,9 +119,11 @@ fn target(bench: &Bench) -> Target {
 }
 
 fn trust() -> Trust<'static> {
-    let material = Material::Key(AUTHOR.public());
-    let entry = Entry { purposes: Purposes::of(&[Purpose::UpdateInstall]), name: b"author", material };
-    danger::unsigned(Authority::Manufacturer, &[entry]).expect("one entry")
+    static ENTRIES: LazyLock<[Entry<'static>; 1]> = LazyLock::new(|| {
+        let material = Material::Key(AUTHOR.public());
+        [Entry { purposes: Purposes::of(&[Purpose::UpdateInstall]), name: b"author", material }]
+    });
+    danger::unsigned(Authority::Manufacturer, &*ENTRIES).expect("one entry")
 }
 
 pub(super) fn envelope_seeds() -> Vec<Vec<u8>> {

@@ -66,7 +66,7 @@ impl Author {
 
     pub fn trust_for(&self, purposes: &[Purpose]) -> Trust<'_> {
         let entry = Entry { purposes: Purposes::of(purposes), name: b"author", material: Material::Key(self.public()) };
-        danger::unsigned(Authority::Manufacturer, &[entry]).unwrap()
+        danger::unsigned(Authority::Manufacturer, vec![entry].leak()).unwrap()
     }
 
     /// A COSE_Sign1 over the encoded digest.
