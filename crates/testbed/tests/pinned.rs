@@ -37,7 +37,8 @@ fn a_key_is_believed_by_its_thumbprint_and_no_other_key_is() {
         let kid = Sign1::parse(&message).unwrap().header.kid.unwrap().to_vec();
         let judge = |material: Material<'_>, message: &[u8]| {
             let purposes = Purposes::of(&[Purpose::UpdateInstall]);
-            let trust = danger::unsigned(Authority::Manufacturer, &[Entry { purposes, name: &kid, material }]).unwrap();
+            let entries = [Entry { purposes, name: &kid, material }];
+            let trust = danger::unsigned(Authority::Manufacturer, &entries).unwrap();
             let message = Sign1::parse(message).unwrap();
             trust.verify_sign1(&suite(), Purpose::UpdateInstall, &message, &[], None)
         };
