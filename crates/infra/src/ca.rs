@@ -20,6 +20,10 @@
 //! # }
 //! ```
 
+mod roll_over;
+
+pub use roll_over::RollOver;
+
 use crate::error::While;
 use crate::files::{self, Access};
 use crate::{AuthorityKey, Error, Result};
