@@ -9,6 +9,9 @@ pub mod bench;
 
 pub mod conformance;
 
+#[cfg(feature = "story")]
+pub mod est;
+
 pub mod fuzzing;
 
 pub mod hostile;

@@ -4,7 +4,7 @@ use super::attributes::{BINDING, BINDING_LABEL};
 use super::est::{self, Answer, Client};
 use super::rates::Rate;
 use super::visitors::{Entry, Visitors};
-use super::{Audit, Office, Registrar, operator, panicked, tls};
+use super::{Audit, Office, Registrar, Store, operator, panicked, tls};
 use crate::{Error, Result};
 use aseptic_core::Reason;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -40,6 +40,7 @@ const HEAD_BYTES: usize = 8 * 1024;
 #[derive(Debug)]
 pub struct Handle {
     address: SocketAddr,
+    store: Arc<Store>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -49,6 +50,12 @@ impl Handle {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What it keeps: for who looks through the queue.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
     }
 
     /// Serves until the process gets SIGTERM or SIGINT, then shuts down as [`Handle::shutdown`] does.
@@ -103,6 +110,7 @@ pub(super) fn start(registrar: Registrar, listener: TcpListener) -> Result<Handl
         let control = office.registrar.control.as_deref().map(operator::listen).transpose()?;
         (tokio::net::TcpListener::from_std(listener).map_err(failed)?, control)
     };
+    let store = Arc::clone(&office.store);
     let (stop, stopped) = oneshot::channel();
     let thread = std::thread::Builder::new()
         .name("registrar".into())
@@ -115,7 +123,7 @@ pub(super) fn start(registrar: Registrar, listener: TcpListener) -> Result<Handl
             });
         })
         .map_err(failed)?;
-    Ok(Handle { address, stop: Some(stop), thread: Some(thread) })
+    Ok(Handle { address, store, stop: Some(stop), thread: Some(thread) })
 }
 
 async fn run(
