@@ -12,6 +12,9 @@ pub mod certificates {}
 #[doc = include_str!("../manual/trust.md")]
 pub mod trust {}
 
+#[doc = include_str!("../manual/registrar.md")]
+pub mod registrar {}
+
 #[doc = include_str!("../manual/update.md")]
 pub mod update {}
 
@@ -45,4 +48,6 @@ pub mod decisions {
     pub mod trust_epoch {}
     #[doc = include_str!("../manual/decisions/2026-11-24-quorums-in-stores.md")]
     pub mod quorums_in_stores {}
+    #[doc = include_str!("../manual/decisions/2026-11-30-registrar-store.md")]
+    pub mod registrar_store {}
 }

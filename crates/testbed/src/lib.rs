@@ -7,6 +7,9 @@
 
 pub mod bench;
 
+#[cfg(feature = "benchmark")]
+pub mod benchmark;
+
 pub mod conformance;
 
 #[cfg(feature = "story")]

@@ -54,6 +54,13 @@ impl RollOver {
         std::iter::once(&self.old).chain(&self.crossed).map(Vec::as_slice)
     }
 
+    /// The new root, certified by the old one: by it whoever knows the old root alone follows to what is below the new.
+    #[must_use]
+    pub fn new_with_old(&self) -> &[u8] {
+        let [_, new_with_old] = &self.crossed;
+        new_with_old
+    }
+
     /// Writes `roll_over.pem` into an existing folder; [`Reason::FileExists`] if it is there.
     pub fn save(&self, folder: &Path) -> Result<()> {
         let pem: String = self.certificates().map(|der| pem::encode(&pem::Pem::new("CERTIFICATE", der))).collect();

@@ -107,9 +107,16 @@ impl<'c> Case<'c> {
         if csr.device_serial() != Some(device.peer.name()) {
             return Err((403, Reason::IdentityNameMismatch));
         }
-        // A birth key is for enrolling alone; a local certificate for it would outlive every change of owner.
-        if device.shown == Shown::Birth && device.peer.key().is_ok_and(|birth| birth == key) {
-            return Err((403, Reason::KeyWrongUse));
+        if device.shown == Shown::Birth {
+            // A birth key is for enrolling alone; a local certificate for it would outlive every change of owner.
+            if device.peer.key().is_ok_and(|birth| birth == key) {
+                return Err((403, Reason::KeyWrongUse));
+            }
+            let birth = Certificate::parse(&device.leaf).map_err(malformed)?;
+            let uri = csr.alternative_names().and_then(|names| names.uri());
+            if uri.is_some() && uri != birth.uri() {
+                return Err((403, Reason::IdentityNameMismatch));
+            }
         }
         let request = suite.sha256(&[der]).map_err(|reason| (500, reason))?;
         let standing = office.store.read(|reading| Standing::of(reading, serial, &request));
@@ -118,21 +125,18 @@ impl<'c> Case<'c> {
     }
 
     /// Whether this renews the device's local certificate, with the same subject and alternative names (RFC 7030 section
-    /// 4.2.2). With a birth certificate it does once the local one has expired; before, and where there is none, it enrols,
-    /// for the names of either.
+    /// 4.2.2). With a birth certificate it does once the local one has expired; else it enrols, as by simpleenroll.
     fn renews(&self) -> std::result::Result<bool, Refusal> {
-        let unreadable = |reason| (500, reason);
-        let current = self.standing.current.as_ref().map(|(certificate, _)| Certificate::parse(certificate));
-        let current = current.transpose().map_err(unreadable)?;
-        let shown = Certificate::parse(&self.device.leaf).map_err(unreadable)?;
-        let same = |certificate: &Certificate<'_>| same_names(&self.csr, certificate);
-        match self.device.shown {
-            Shown::Local if same(&shown) => Ok(true),
-            Shown::Birth if current.as_ref().is_some_and(same) => {
-                Ok(current.is_some_and(|current| current.not_after < self.now))
-            }
-            Shown::Birth if same(&shown) => Ok(false),
-            _ => Err((403, Reason::EstNamesChanged)),
+        let before: &[u8] = match (self.device.shown, &self.standing.current) {
+            (Shown::Local, _) => &self.device.leaf,
+            (Shown::Birth, Some((certificate, _))) => certificate,
+            (Shown::Birth, None) => return Ok(false),
+        };
+        let before = Certificate::parse(before).map_err(|reason| (500, reason))?;
+        match (self.device.shown, same_names(&self.csr, &before)) {
+            (Shown::Local, true) => Ok(true),
+            (Shown::Local, false) => Err((403, Reason::EstNamesChanged)),
+            (Shown::Birth, same) => Ok(same && before.not_after < self.now),
         }
     }
 

@@ -18,6 +18,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use time::OffsetDateTime;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixListener;
 use tokio::task::spawn_blocking;
@@ -46,7 +47,7 @@ pub enum Control {
 
 /// Does what an operator wants: through the running server behind `socket`, or in the store `file` if there is none.
 ///
-/// Times are seconds since 1970. The name of the operator in the audit log is the user of this process.
+/// The name of the operator in the audit log is the user of this process.
 pub fn control(socket: &Path, file: &Path, command: &Control) -> Result<String> {
     match UnixStream::connect(socket) {
         Ok(stream) => ask(stream, command),
@@ -137,14 +138,14 @@ fn run(store: &Store, command: &Control, by: &str) -> Result<String> {
                     State::Rejected => "rejected",
                 };
                 let key: String = hex(&one.thumbprint).chars().take(16).collect();
-                let _ = writeln!(out, "{} {state} {} {key} {} {}", one.id, one.since, one.device, one.issuer);
+                let _ = writeln!(out, "{} {state} {} {key} {} {}", one.id, date(one.since), one.device, one.issuer);
             }
         }
         Control::Issued => {
             for one in store.issued()? {
                 let until = Certificate::parse(&one.certificate).during("reading an issued certificate")?.not_after;
                 let newest = if one.newest { "newest" } else { "former" };
-                let _ = writeln!(out, "{} {until} {} {newest} {}", one.at, hex(&one.serial), one.device);
+                let _ = writeln!(out, "{} {} {} {newest} {}", date(one.at), date(until), hex(&one.serial), one.device);
             }
         }
         Control::Approve(id) => {
@@ -162,6 +163,24 @@ fn run(store: &Store, command: &Control, by: &str) -> Result<String> {
         }
     }
     Ok(out)
+}
+
+/// A time as people write it (RFC 3339), in UTC.
+fn date(seconds: u64) -> String {
+    let time = i64::try_from(seconds).ok().and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
+    time.map_or_else(
+        || seconds.to_string(),
+        |time| {
+            let (month, day) = (u8::from(time.month()), time.day());
+            format!(
+                "{:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
+                time.year(),
+                time.hour(),
+                time.minute(),
+                time.second()
+            )
+        },
+    )
 }
 
 impl std::fmt::Display for Control {

@@ -23,7 +23,9 @@ pub(super) fn server(office: &Arc<Office>) -> Result<Arc<ServerConfig>> {
     let registrar = &office.registrar;
     let provider = Arc::new(if registrar.tls12 { channel::danger_legacy_provider() } else { channel::provider() });
     let verifier = Arc::new(Devices { office: Arc::clone(office), provider: Arc::clone(&provider) });
-    let certificates = registrar.chain.iter().map(|der| CertificateDer::from(der.clone())).collect();
+    let cross = registrar.roll_over.as_ref().map(RollOver::new_with_old);
+    let chain = registrar.chain.iter().map(Vec::as_slice).chain(cross);
+    let certificates = chain.map(|der| CertificateDer::from(der.to_vec())).collect();
     let key = PrivatePkcs8KeyDer::from(registrar.key.expose_pkcs8().to_vec());
     let versions = [&rustls::version::TLS13, &rustls::version::TLS12];
     let mut config = ServerConfig::builder_with_provider(provider)
@@ -66,7 +68,7 @@ pub(super) fn device(office: &Office, shown: &[CertificateDer<'_>]) -> aseptic_c
     let chain: Vec<&[u8]> = shown.iter().map(|der| &**der).collect();
     let leaf = Certificate::parse(chain.first().ok_or(Reason::PeerAnonymous)?)?;
     let now = office.registrar.clock.now();
-    let (peer, shown) = if ours(office, &leaf)? {
+    let (peer, shown) = if ours(office, &chain)? {
         (local(office, &chain, now)?, Shown::Local)
     } else {
         let trust = &office.registrar.trust;
@@ -78,10 +80,18 @@ pub(super) fn device(office: &Office, shown: &[CertificateDer<'_>]) -> aseptic_c
     Ok(Device { peer, shown, leaf: leaf.der.to_vec() })
 }
 
-/// Whether a certificate names us, or our root before, as its issuer: which rules it is judged by.
-fn ours(office: &Office, leaf: &Certificate<'_>) -> aseptic_core::Result<bool> {
-    let mut issuers = office.registrar.ca.certificates().chain(office.registrar.roll_over.as_ref().map(RollOver::old));
-    issuers.try_fold(false, |found, issuer| Ok(found || Certificate::parse(issuer)?.subject == leaf.issuer))
+/// Whether a chain names us, or our root before, among its issuers: which rules it is judged by.
+fn ours(office: &Office, chain: &[&[u8]]) -> aseptic_core::Result<bool> {
+    let issuers = office.registrar.ca.certificates().chain(office.registrar.roll_over.as_ref().map(RollOver::old));
+    for issuer in issuers {
+        let issuer = Certificate::parse(issuer)?;
+        for link in chain {
+            if Certificate::parse(link)?.issuer == issuer.subject {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }
 
 /// The verdict on a local certificate: telemetry is what each of them is for.

@@ -2,6 +2,7 @@
 //! their tests and say so, unless `CI=true` made `cargo xtask interop` refuse to start without them.
 
 mod cose;
+mod est;
 mod messaging;
 mod suit;
 
