@@ -103,6 +103,7 @@ impl Settings {
             per_address: set.per_address.unwrap_or(usual.per_address),
             handshakes: set.handshakes.unwrap_or(usual.handshakes),
             requests: set.requests.unwrap_or(usual.requests),
+            ..usual
         }
     }
 

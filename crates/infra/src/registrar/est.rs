@@ -9,6 +9,7 @@ use crate::error::While;
 use aseptic_certs::{base64, cms};
 use aseptic_core::{Reason, limits};
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicBool;
 
 /// Bytes of a request body: a certification request in base64, with room for any way of breaking lines.
 pub(super) const BODY: usize = 2 * limits::CERTIFICATE;
@@ -30,6 +31,8 @@ pub(super) struct Client {
     pub(super) device: Option<Device>,
     /// What binds a request to the channel; none in TLS 1.2.
     pub(super) binding: Option<[u8; BINDING]>,
+    /// Whether a request of it came whole.
+    pub(super) answered: AtomicBool,
 }
 
 /// A request, read whole.
@@ -87,9 +90,9 @@ impl Answer {
     }
 }
 
-/// Tells the audit log that an authenticated client sent what is no HTTP request.
-pub(super) fn malformed(office: &Office, client: &Client) {
-    let audit = Audit { reason: Some(Reason::HttpMalformed), ..audit(office, client, "request".into()) };
+/// Tells the audit log why what an authenticated client sent is no HTTP request.
+pub(super) fn broken(office: &Office, client: &Client, reason: Reason) {
+    let audit = Audit { reason: Some(reason), ..audit(office, client, "request".into()) };
     // There is nobody to tell that it cannot be written.
     let _ = office.tell(&audit);
 }

@@ -18,11 +18,14 @@ pub struct Limits {
     pub handshakes: u32,
     /// New requests for certificates an hour from one device; as many at once. The same request again is not counted.
     pub requests: u32,
+    /// How long a handshake, or the head of a request, may take; a whole connection six times as long, enough for two
+    /// requests on the slowest ward network.
+    pub patience: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 64, per_address: 8, handshakes: 120, requests: 30 }
+        Self { connections: 64, per_address: 8, handshakes: 120, requests: 30, patience: Duration::from_secs(10) }
     }
 }
 

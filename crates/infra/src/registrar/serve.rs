@@ -16,6 +16,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use std::net::{SocketAddr, TcpListener};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -25,12 +26,6 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-/// A handshake takes two flights.
-const HANDSHAKE: Duration = Duration::from_secs(10);
-/// A request head, or a pause between two requests.
-const HEAD: Duration = Duration::from_secs(10);
-/// A whole connection: two requests, on the slowest ward network.
-const CONNECTION: Duration = Duration::from_secs(60);
 /// Requests under way when the end is called for.
 const FAREWELL: Duration = Duration::from_secs(5);
 /// Bytes of a request head.
@@ -166,7 +161,11 @@ async fn run(
         };
         let (office, acceptor, stopping) = (Arc::clone(office), acceptor.clone(), stopping.clone());
         tokio::spawn(async move {
-            let _ = timeout(CONNECTION, connection(office, stream, from, acceptor, stopping)).await;
+            let whole = office.registrar.limits.patience.saturating_mul(6);
+            let served = connection(Arc::clone(&office), stream, from, acceptor, stopping);
+            if timeout(whole, served).await.is_err() {
+                refused(office, from, "connection", Reason::NetworkFailed).await;
+            }
             drop((permit, place));
         });
     }
@@ -184,9 +183,10 @@ async fn connection(
     acceptor: TlsAcceptor,
     mut stopping: watch::Receiver<()>,
 ) {
+    let patience = office.registrar.limits.patience;
     let handshake = tokio::select! {
         _ = stopping.changed() => return,
-        handshake = timeout(HANDSHAKE, acceptor.accept(stream)) => handshake,
+        handshake = timeout(patience, acceptor.accept(stream)) => handshake,
     };
     let stream = match handshake {
         Ok(Ok(stream)) => stream,
@@ -200,7 +200,7 @@ async fn connection(
     let (serving, asking) = (Arc::clone(&office), Arc::clone(&client));
     let service = service_fn(move |request| answer(Arc::clone(&serving), Arc::clone(&asking), request));
     let mut http = hyper::server::conn::http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_BYTES);
+    http.timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(HEAD_BYTES);
     let mut served = pin!(http.serve_connection(TokioIo::new(stream), service));
     // A connection that breaks has been answered as far as it came.
     let ended = tokio::select! {
@@ -210,9 +210,13 @@ async fn connection(
             served.await
         }
     };
-    if ended.is_err_and(|error| error.is_parse()) {
-        let _ = spawn_blocking(move || est::malformed(&office, &client)).await;
-    }
+    let reason = match ended {
+        Err(error) if error.is_parse() => Reason::HttpMalformed,
+        // Who has been answered and then says nothing has only not hung up.
+        Err(error) if error.is_timeout() && !client.answered.load(Ordering::Relaxed) => Reason::NetworkFailed,
+        _ => return,
+    };
+    let _ = spawn_blocking(move || est::broken(&office, &client, reason)).await;
 }
 
 /// Who has shaken hands.
@@ -224,7 +228,7 @@ fn client(office: &Office, from: SocketAddr, tls: &rustls::ServerConnection) -> 
     // RFC 9266 section 4: over TLS 1.2 only with an extended master secret, and nobody needs it there.
     let modern = tls.protocol_version() == Some(rustls::ProtocolVersion::TLSv1_3);
     let binding = tls.export_keying_material([0; BINDING], BINDING_LABEL, Some(&[])).ok().filter(|_| modern);
-    Ok(Client { from, device, binding })
+    Ok(Client { from, device, binding, answered: AtomicBool::new(false) })
 }
 
 async fn refused(office: Arc<Office>, from: SocketAddr, operation: &'static str, reason: Reason) {
@@ -242,6 +246,7 @@ async fn answer(office: Arc<Office>, client: Arc<Client>, request: Request<Incom
         Err(error) if error.is::<LengthLimitError>() => Err(Reason::TooLarge),
         Err(_) => Err(Reason::NetworkFailed),
     };
+    client.answered.store(true, Ordering::Relaxed);
     let answer = spawn_blocking(move || {
         let request = est::Request {
             method: head.method.as_str(),

@@ -27,7 +27,8 @@ fn server() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
     let folder = Path::new(&folder);
     let world = World::with(Ca::load(&folder.join("maker")).unwrap());
-    let generous = Limits { connections: 100, per_address: 100, handshakes: 1_000_000, requests: 1_000_000 };
+    let generous =
+        Limits { connections: 100, per_address: 100, handshakes: 1_000_000, requests: 1_000_000, ..Limits::default() };
     let desk = world.open(Ca::load(&folder.join("ca")).unwrap(), |registrar| {
         registrar.store(Store::open(&folder.join("store")).unwrap()).limits(generous)
     });

@@ -6,6 +6,9 @@ use aseptic_core::Reason;
 use aseptic_infra::registrar::{Attributes, Decision, Limits};
 use rcgen::{Attribute, CertificateParams, DnType, DnValue, KeyPair};
 use rustls::version::{TLS12, TLS13};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
 /// ecdsa-with-SHA256, and id-ecPublicKey with secp256r1 (RFC 8951 section 3.5).
 const LIST: &str = "302106082a8648ce3d040302301506072a8648ce3d0201310a06082a8648ce3d030107";
@@ -129,6 +132,40 @@ fn without_a_certificate_there_are_cacerts_if_allowed_and_nothing_else() {
     assert!(is_shut_out(&open.newborn(&foreign).get("cacerts")));
 }
 
+/// Three who say nothing, or too slowly: before the handshake, in the head, in the body.
+#[test]
+fn who_is_too_slow_is_given_up_and_told() {
+    let world = World::new();
+    let limits = Limits { patience: Duration::from_millis(300), ..Limits::default() };
+    let desk = world.open(World::hospital(), |registrar| registrar.limits(limits));
+    let device = world.born("PUMP-0001");
+    let client = desk.newborn(&device);
+    let _silent = TcpStream::connect(desk.handle.address()).unwrap();
+    let trickle = |bytes: &[u8]| {
+        let mut stream = client.connect().unwrap();
+        let sent = bytes.iter().try_for_each(|byte| {
+            std::thread::sleep(Duration::from_millis(30));
+            stream.write_all(&[*byte])
+        });
+        sent.is_err() || stream.read(&mut [0]).map_or(true, |length| length == 0)
+    };
+    assert!(trickle(&[b'G'; 30]));
+    let body =
+        [&b"POST /.well-known/est/simpleenroll HTTP/1.1\r\nContent-Length: 600\r\n\r\n"[..], &[b'A'; 100]].concat();
+    let mut stream = client.connect().unwrap();
+    stream.write_all(&body).unwrap();
+    assert!(stream.read(&mut [0]).map_or(true, |length| length == 0));
+    let told =
+        || -> Vec<_> { world.log.lock().unwrap().iter().map(|line| (line.operation.clone(), line.reason)).collect() };
+    let until = Instant::now() + Duration::from_secs(10);
+    while told().len() < 3 && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let failed = |operation: &str| told().contains(&(operation.to_owned(), Some(Reason::NetworkFailed)));
+    assert!(failed("handshake") && failed("request") && failed("connection"), "{:?}", told());
+    assert_eq!(client.get("cacerts").unwrap().status, 200);
+}
+
 #[test]
 fn who_asks_too_often_waits_and_the_others_do_not() {
     let world = World::new();
@@ -149,10 +186,10 @@ fn who_asks_too_often_waits_and_the_others_do_not() {
     // Then the address is through with its handshakes, and that is told once.
     let answered = (0..40).filter(|_| desk.newborn(&two).get("cacerts").is_ok()).count();
     assert!((10..=20).contains(&answered), "{answered} of 40");
-    let until = std::time::Instant::now() + std::time::Duration::from_secs(5);
+    let until = Instant::now() + Duration::from_secs(5);
     let limited = || world.log.lock().unwrap().iter().filter(|line| line.operation == "connection").count();
-    while limited() == 0 && std::time::Instant::now() < until {
-        std::thread::sleep(std::time::Duration::from_millis(5));
+    while limited() == 0 && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(5));
     }
     assert!((1..=3).contains(&limited()), "{}", limited());
 }

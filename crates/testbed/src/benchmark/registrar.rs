@@ -143,7 +143,8 @@ impl Scene {
         let root = hospital.anchor().to_vec();
         let fixed = fixed_body(&chain, &server, maker.anchor())?;
         let all = u32::MAX / 4;
-        let limits = Limits { connections: CONNECTIONS, per_address: CONNECTIONS, handshakes: all, requests: all };
+        let (connections, per_address, patience) = (CONNECTIONS, CONNECTIONS, Duration::from_secs(60));
+        let limits = Limits { connections, per_address, handshakes: all, requests: all, patience };
         let ours = Registrar::new(hospital, Arc::new(trust), chain, server).store(store).limits(limits);
         Ok(Self { ours: ours.serve(TcpListener::bind("127.0.0.1:0")?)?, fixed, root, key: device, birth })
     }
