@@ -39,20 +39,22 @@ fn server() {
 
 fn start(folder: &Path) -> (Child, SocketAddr) {
     let _ = std::fs::remove_file(folder.join("address"));
-    let server = Command::new(std::env::current_exe().unwrap())
+    let mut server = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "office::kill::server", "--ignored", "--quiet"])
         .env(FOLDER, folder)
         .stdout(std::process::Stdio::null())
         .spawn()
         .unwrap();
     let until = Instant::now() + Duration::from_secs(20);
-    loop {
+    while Instant::now() < until {
         if let Ok(address) = std::fs::read_to_string(folder.join("address")) {
             return (server, address.parse().unwrap());
         }
-        assert!(Instant::now() < until, "the server does not start");
         std::thread::sleep(Duration::from_millis(5));
     }
+    server.kill().unwrap();
+    server.wait().unwrap();
+    panic!("the server does not start");
 }
 
 /// Enrols again and again until the server is gone; gives the certificates that came, by request.
