@@ -36,7 +36,7 @@
 //!     .rules(Rules::parse(&std::fs::read_to_string("/etc/registrar/rules.toml")?)?)
 //!     .serve(TcpListener::bind("0.0.0.0:8443")?)?;
 //! println!("listening on {}", handle.address());
-//! handle.wait(); // for SIGTERM
+//! handle.wait()?; // until SIGTERM
 //! # Ok(())
 //! # }
 //! ```
