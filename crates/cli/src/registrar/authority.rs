@@ -3,7 +3,7 @@
 use super::init::make_folder;
 use super::settings::{Folder, now};
 use crate::error::{Error, Result};
-use aseptic_infra::ca::{Ca, Validity};
+use aseptic_infra::ca::{self, Ca, Validity};
 use clap::Args;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -65,7 +65,7 @@ pub(crate) fn renew(arguments: &RenewCa) -> Result<String> {
         Validity::years(now().saturating_sub(BACKDATED).max(own.not_before()), arguments.years).map_err(fail)?;
     let validity = Validity::new(wanted.not_before(), wanted.not_after().min(own.not_after())).map_err(fail)?;
     let issuing = root.intermediate(&arguments.name, validity).map_err(fail)?;
-    let aside = replace(&arguments.folder, &issuing)?;
+    let aside = replace(&arguments.folder, &issuing, None)?;
     Ok(format!("new issuing authority; the old one is in {}\nRestart the registrar.", aside.display()))
 }
 
@@ -79,8 +79,7 @@ pub(crate) fn roll_over(arguments: &RollOver) -> Result<String> {
     let issuing = root.intermediate(&name, years(arguments.years.div_ceil(2))?).map_err(fail)?;
     make_folder(&arguments.new_root)?;
     root.save(&arguments.new_root).map_err(fail)?;
-    let aside = replace(&arguments.folder, &issuing)?;
-    connection.save(&Folder(&arguments.folder).ca()).map_err(fail)?;
+    let aside = replace(&arguments.folder, &issuing, Some(&connection))?;
     Ok(format!(
         "new root in {}, new issuing authority; the old one is in {}\nPut {} into the owner's trust store, and restart the registrar.",
         arguments.new_root.display(),
@@ -89,13 +88,17 @@ pub(crate) fn roll_over(arguments: &RollOver) -> Result<String> {
     ))
 }
 
-/// Puts `issuing` in the place of the authority of the folder, which is kept under another name.
-fn replace(path: &Path, issuing: &Ca) -> Result<PathBuf> {
-    let ca = Folder(path).ca();
-    let (beside, aside) = (path.join("ca.new"), path.join(format!("ca.until-{}", now())));
+/// Puts `issuing` in the place of the authority of the folder, which is kept under the next free name. The new one is whole
+/// before the old one moves.
+fn replace(path: &Path, issuing: &Ca, connection: Option<&ca::RollOver>) -> Result<PathBuf> {
+    let fail = |error| Error::infra(path, &error);
+    let (current, beside) = (Folder(path).ca(), path.join("ca.new"));
     make_folder(&beside)?;
-    issuing.save(&beside).map_err(|error| Error::infra(path, &error))?;
-    let moved = fs::rename(&ca, &aside).and_then(|()| fs::rename(&beside, &ca));
-    moved.map_err(|error| Error::file(&ca, &error))?;
+    issuing.save(&beside).map_err(fail)?;
+    connection.map_or(Ok(()), |connection| connection.save(&beside)).map_err(fail)?;
+    let mut aside = (1_u32..).map(|number| path.join(format!("ca.{number}"))).skip_while(|name| name.exists());
+    let aside = aside.next().unwrap_or_else(|| path.join("ca.old"));
+    let moved = fs::rename(&current, &aside).and_then(|()| fs::rename(&beside, &current));
+    moved.map_err(|error| Error::file(&current, &error))?;
     Ok(aside)
 }
