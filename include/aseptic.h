@@ -1487,6 +1487,26 @@ typedef struct {
 #define ASEPTIC_UDI_INVALID 514
 
 /**
+ * Too many requests came from this device or address.
+ */
+#define ASEPTIC_EST_LIMITED 530
+
+/**
+ * The request was answered before, and is out of date.
+ */
+#define ASEPTIC_EST_REPLAYED 531
+
+/**
+ * The request is not bound to this TLS channel.
+ */
+#define ASEPTIC_EST_PROOF 532
+
+/**
+ * A renewal asks for other names than the certificate has.
+ */
+#define ASEPTIC_EST_NAMES_CHANGED 533
+
+/**
  * The message does not follow the profile.
  */
 #define ASEPTIC_MESSAGE_MALFORMED 601

@@ -12,6 +12,9 @@ pub mod certificates {}
 #[doc = include_str!("../manual/trust.md")]
 pub mod trust {}
 
+#[doc = include_str!("../manual/registrar.md")]
+pub mod registrar {}
+
 #[doc = include_str!("../manual/update.md")]
 pub mod update {}
 
@@ -53,4 +56,6 @@ pub mod decisions {
     pub mod both_families_and_retirement {}
     #[doc = include_str!("../manual/decisions/2026-11-30-reports-name-no-device.md")]
     pub mod reports_name_no_device {}
+    #[doc = include_str!("../manual/decisions/2026-11-30-registrar-store.md")]
+    pub mod registrar_store {}
 }

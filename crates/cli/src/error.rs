@@ -66,6 +66,12 @@ impl Error {
         Self { reason, cause, remedy: reason.remedy().into(), misuse }
     }
 
+    /// Nothing can listen on an address.
+    pub(crate) fn address(address: &str, error: &io::Error) -> Self {
+        let (reason, remedy) = (Reason::NetworkFailed, "Check address and port; another program may have it.".into());
+        Self { reason, cause: format!("listening on {address}: {error}."), remedy, misuse: true }
+    }
+
     /// The result cannot be written to standard output.
     pub(crate) fn output(error: &io::Error) -> Self {
         Self::file(Path::new("standard output"), error)

@@ -8,6 +8,7 @@ mod certs;
 mod error;
 mod file;
 mod inspect;
+mod registrar;
 mod tree;
 mod trust;
 mod update;
@@ -17,7 +18,7 @@ use error::{Error, Result};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-/// Device security for medical devices: look into files, make and check updates.
+/// Device security for medical devices: look into files, make and check updates, run a registrar.
 ///
 /// Results go to standard output. An error is two lines on standard error: the cause, with the number of the reason, and
 /// what to do about it. The exit status is 0 for done, 1 for a refusal, 2 for misuse: wrong arguments, or a file that
@@ -34,6 +35,8 @@ enum Command {
     Inspect(inspect::Arguments),
     #[command(subcommand)]
     Certs(certs::Command),
+    #[command(subcommand)]
+    Registrar(registrar::Command),
     #[command(subcommand)]
     Trust(trust::Command),
     #[command(subcommand)]
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
             print(&report.text)?;
             report.refused.map_or(Ok(String::new()), Err)
         }),
+        Command::Registrar(command) => registrar::run(&command),
         Command::Trust(command) => trust::run(&command),
         Command::Update(command) => update::run(&command),
     })

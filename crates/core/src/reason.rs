@@ -158,6 +158,10 @@ reasons! {
     EstPending = 512, Later, "The registrar wants a person to approve first.", "Try again after the time it gave.";
     EstNoMatch = 513, Peer, "The answer holds no certificate, or two, for our key.", "Check the registrar.";
     UdiInvalid = 514, Peer, "The device identifier has a wrong form or check digit.", "Correct the identifier.";
+    EstLimited = 530, Later, "Too many requests came from this device or address.", "Wait, and try again.";
+    EstReplayed = 531, Peer, "The request was answered before, and is out of date.", "Make a new request.";
+    EstProof = 532, Peer, "The request is not bound to this TLS channel.", "Put the channel binding of RFC 9266 into challengePassword.";
+    EstNamesChanged = 533, Peer, "A renewal asks for other names than the certificate has.", "Copy subject and alternative names from it.";
 
     // 6xx  messaging
     MessageMalformed = 601, Peer, "The message does not follow the profile.", "Use a sender of the same profile.";

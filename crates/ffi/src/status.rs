@@ -156,6 +156,14 @@ pub const ASEPTIC_EST_PENDING: aseptic_status = 512;
 pub const ASEPTIC_EST_NO_MATCH: aseptic_status = 513;
 /// The device identifier has a wrong form or check digit.
 pub const ASEPTIC_UDI_INVALID: aseptic_status = 514;
+/// Too many requests came from this device or address.
+pub const ASEPTIC_EST_LIMITED: aseptic_status = 530;
+/// The request was answered before, and is out of date.
+pub const ASEPTIC_EST_REPLAYED: aseptic_status = 531;
+/// The request is not bound to this TLS channel.
+pub const ASEPTIC_EST_PROOF: aseptic_status = 532;
+/// A renewal asks for other names than the certificate has.
+pub const ASEPTIC_EST_NAMES_CHANGED: aseptic_status = 533;
 /// The message does not follow the profile.
 pub const ASEPTIC_MESSAGE_MALFORMED: aseptic_status = 601;
 /// The message was seen before.

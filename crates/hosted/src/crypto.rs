@@ -48,6 +48,17 @@ pub(crate) fn provider() -> CryptoProvider {
     }
 }
 
+/// As [`provider`], and what is still sound in TLS 1.2: ephemeral ECDH, ECDSA, AES-GCM.
+pub(crate) fn legacy_provider() -> CryptoProvider {
+    use rustls::crypto::aws_lc_rs::cipher_suite;
+    let mut provider = provider();
+    provider.cipher_suites.extend([
+        cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+        cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+    ]);
+    provider
+}
+
 /// Fills `out` from the generator of AWS-LC, which the operating system seeds.
 pub(crate) fn system_random(out: &mut [u8]) -> Result<()> {
     rand::fill(out).map_err(|_| {

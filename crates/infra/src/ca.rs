@@ -20,6 +20,10 @@
 //! # }
 //! ```
 
+mod roll_over;
+
+pub use roll_over::RollOver;
+
 use crate::error::While;
 use crate::files::{self, Access};
 use crate::{AuthorityKey, Error, Result};
@@ -146,7 +150,8 @@ impl Ca {
     /// A new root with a fresh key. `name` is its commonName, at most 64 characters.
     pub fn new(name: &str, validity: Validity) -> Result<Self> {
         let key = AuthorityKey::generate(KeyAlg::P256)?;
-        let params = authority(name, validity, BasicConstraints::Constrained(1))?;
+        // An issuing authority, and one day the next root above it.
+        let params = authority(name, validity, BasicConstraints::Constrained(2))?;
         let certificate = params.self_signed(key.pair()).map_err(engine)?.der().to_vec();
         Ok(Self { key, certificate, above: Vec::new() })
     }

@@ -87,7 +87,8 @@ fn write_and_sync(path: &Path, bytes: &[u8], access: Access) -> std::io::Result<
     file.sync_all()
 }
 
-fn sync_folder(path: &Path) -> std::io::Result<()> {
+/// Makes the name of a new file last.
+pub(crate) fn sync_folder(path: &Path) -> std::io::Result<()> {
     match path.parent() {
         Some(folder) if folder.as_os_str().is_empty() => File::open(".")?.sync_all(),
         Some(folder) => File::open(folder)?.sync_all(),

@@ -325,7 +325,7 @@ fn refusals_say_why_in_plain_text() {
         ),
         (scene.ask("GET", &format!("{base}/simpleenroll"), "x", b""), 405, None),
         (scene.ask("POST", &format!("{base}/cacerts"), "x", b""), 405, None),
-        (scene.ask("POST", &format!("{base}/simplereenroll"), "application/pkcs10", &wrapped(&good, "\n")), 501, None),
+        (scene.ask("POST", &format!("{base}/serverkeygen"), "application/pkcs10", &wrapped(&good, "\n")), 501, None),
         (scene.ask("GET", &format!("{base}/nothing"), "x", b""), 404, None),
         (scene.ask("GET", "/.well-known/est", "x", b""), 404, None),
         (scene.ask("GET", "/etc/passwd", "x", b""), 404, None),

@@ -7,7 +7,13 @@
 
 pub mod bench;
 
+#[cfg(feature = "benchmark")]
+pub mod benchmark;
+
 pub mod conformance;
+
+#[cfg(feature = "story")]
+pub mod est;
 
 pub mod fuzzing;
 

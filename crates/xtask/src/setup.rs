@@ -17,12 +17,14 @@ const TARGETS: [&str; 5] = [
 ];
 
 /// Debian packages, each with a program that shows whether it is there, and what belongs to it.
-const DEBIAN: [(&str, &str, &str); 16] = [
+const DEBIAN: [(&str, &str, &str); 17] = [
     ("gcc", "gcc", "--version"),
     ("g++", "g++", "--version"),
     ("valgrind", "valgrind", "--version"),
     ("openssl", "openssl", "version"),
     ("curl", "curl", "--version"),
+    // an EST client; curl carries it, and its plugins read PKCS #7
+    ("strongswan-pki libstrongswan-standard-plugins libstrongswan-extra-plugins", "pki", "--help"),
     ("pkg-config", "pkg-config", "--version"),
     ("cmake", "cmake", "--version"),
     ("clang", "clang", "--version"),

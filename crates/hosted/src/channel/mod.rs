@@ -90,6 +90,13 @@ pub fn provider() -> rustls::crypto::CryptoProvider {
     crypto::provider()
 }
 
+/// As [`provider`], and ciphers of TLS 1.2 (ephemeral ECDH, ECDSA and AES-GCM alone), for a server that must speak to clients
+/// which know nothing newer. A channel of this module never does.
+#[must_use]
+pub fn danger_legacy_provider() -> rustls::crypto::CryptoProvider {
+    crypto::legacy_provider()
+}
+
 /// Shakes hands as the client with the server `name`, a DNS name that its certificate must bear (RFC 9525).
 ///
 /// A registrar ([`Purpose::Enrolment`]) may bear id-kp-cmcRA instead (RFC 7030 section 3.6.1). `protocols` are offered in

@@ -1,24 +1,39 @@
 //! What an EST server answers (RFC 7030 section 4, RFC 8951), without a socket.
 
-use super::{Applicant, Audit, Decision, Device, Registrar};
-use crate::ca::{Local, Validity};
+use super::attributes::BINDING;
+use super::store::{New, Wait};
+use super::tls::Device;
+use super::{Audit, Office, enrol};
+use crate::Result;
 use crate::error::While;
-use crate::{Error, Result};
-use aseptic_certs::csr::Csr;
 use aseptic_certs::{base64, cms};
-use aseptic_core::crypto::PublicKey;
 use aseptic_core::{Reason, limits};
+use std::net::SocketAddr;
+use std::sync::atomic::AtomicBool;
 
 /// Bytes of a request body: a certification request in base64, with room for any way of breaking lines.
 pub(super) const BODY: usize = 2 * limits::CERTIFICATE;
-/// Seconds before now from which a certificate is valid, so that a device whose clock is a little behind can use it.
-const BACKDATED: u64 = 300;
+/// Seconds after which a client tries again that came at a bad time.
+const LATER: u32 = 60;
 /// Characters of the method and operation in an audit line.
 const OPERATION: usize = 64;
 const PREFIX: &str = "/.well-known/est/";
 const BUNDLE: &str = "application/pkcs7-mime";
 const CERTS_ONLY: &str = "application/pkcs7-mime; smime-type=certs-only";
+const ATTRIBUTES: &str = "application/csrattrs";
 const TEXT: &str = "text/plain; charset=utf-8";
+
+/// Who is at the other end of a channel.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub(super) from: SocketAddr,
+    /// None where the settings allow that nobody shows a certificate.
+    pub(super) device: Option<Device>,
+    /// What binds a request to the channel; none in TLS 1.2.
+    pub(super) binding: Option<[u8; BINDING]>,
+    /// Whether a request of it came whole.
+    pub(super) answered: AtomicBool,
+}
 
 /// A request, read whole.
 #[derive(Clone, Copy, Debug)]
@@ -40,8 +55,15 @@ pub(super) struct Answer {
     pub(super) body: Vec<u8>,
 }
 
+/// What must be in the store before the answer leaves, beside its audit line.
+pub(super) enum Record {
+    Nothing,
+    Issue(New),
+    Queue(Wait),
+}
+
 impl Answer {
-    fn new(status: u16, content_type: &'static str, body: Vec<u8>) -> Self {
+    pub(super) fn new(status: u16, content_type: &'static str, body: Vec<u8>) -> Self {
         Self { status, content_type, allow: None, retry_after: None, body }
     }
 
@@ -50,146 +72,152 @@ impl Answer {
         Self::new(status, TEXT, format!("{text}\n").into_bytes())
     }
 
-    fn refusal(status: u16, reason: Reason) -> Self {
+    pub(super) fn refusal(status: u16, reason: Reason) -> Self {
         Self::text(status, &format!("{reason} {}", reason.remedy()))
     }
-}
 
-/// Tells the audit hook that an authenticated device sent what is no HTTP request.
-pub(super) fn malformed(registrar: &Registrar, device: &Device) {
-    registrar.tell(&audit(registrar, device, "request".into(), Some(Reason::HttpMalformed)));
-}
+    /// A refusal that may not be one later.
+    pub(super) fn later(status: u16, reason: Reason, seconds: u32) -> Self {
+        Self { retry_after: Some(seconds), ..Self::refusal(status, reason) }
+    }
 
-/// A line about an authenticated device.
-fn audit(registrar: &Registrar, device: &Device, operation: String, reason: Option<Reason>) -> Audit {
-    Audit {
-        at: registrar.clock.now().seconds,
-        from: device.from,
-        device: Some(String::from_utf8_lossy(device.peer.name()).into_owned()),
-        operation,
-        status: None,
-        reason,
-        thumbprint: None,
+    /// One certificate alone (RFC 7030 section 4.2.3); those above it come with cacerts.
+    pub(super) fn certificate(der: &[u8]) -> Self {
+        match bundle(&[der]) {
+            Ok(body) => Self::new(200, CERTS_ONLY, body),
+            Err(error) => Self::refusal(500, error.reason()),
+        }
     }
 }
 
-/// Answers the request of an authenticated device, and tells the audit hook.
-pub(super) fn answer(registrar: &Registrar, device: &Device, request: &Request<'_>) -> Answer {
+/// Tells the audit log why what an authenticated client sent is no HTTP request.
+pub(super) fn broken(office: &Office, client: &Client, reason: Reason) {
+    let audit = Audit { reason: Some(reason), ..audit(office, client, "request".into()) };
+    // There is nobody to tell that it cannot be written.
+    let _ = office.tell(&audit);
+}
+
+fn audit(office: &Office, client: &Client, operation: String) -> Audit {
+    let name = |device: &Device| String::from_utf8_lossy(device.peer.name()).into_owned();
+    Audit {
+        at: office.now(),
+        from: client.from,
+        device: client.device.as_ref().map(name),
+        operation,
+        status: None,
+        reason: client.device.as_ref().and_then(|device| device.peer.degraded()),
+        thumbprint: None,
+        certificate: None,
+    }
+}
+
+/// Answers the request of a client. The answer is in the audit log, and what it promises in the store, when this returns.
+pub(super) fn answer(office: &Office, client: &Client, request: &Request<'_>) -> Answer {
     let operation = request.path.strip_prefix(PREFIX).unwrap_or(request.path);
     let asked = format!("{} {operation}", request.method).chars().take(OPERATION).collect();
-    let mut audit = audit(registrar, device, asked, device.peer.degraded());
-    let answer = match (operation, request.method) {
+    let mut audit = audit(office, client, asked);
+    let (answer, record) = route(office, client, operation, request, &mut audit);
+    audit.status = Some(answer.status);
+    if let Record::Issue(new) = &record {
+        audit.certificate = Some(new.serial.clone());
+    }
+    let line = audit.to_string();
+    let recorded = office.store.write(move |ledger| {
+        let known = match &record {
+            Record::Nothing => None,
+            Record::Issue(new) => ledger.issue(new)?,
+            Record::Queue(wait) => {
+                ledger.queue(wait)?;
+                None
+            }
+        };
+        ledger.tell(&line)?;
+        Ok(known)
+    });
+    match recorded {
+        Ok(known) => {
+            office.told(&audit);
+            // The same request came twice at once, and the other one was faster.
+            known.map_or(answer, |certificate| Answer::certificate(&certificate))
+        }
+        Err(error) => unrecorded(office, audit, error.reason()),
+    }
+}
+
+/// What is not in the store is not answered with. Of that the store hears too, if it can.
+fn unrecorded(office: &Office, audit: Audit, reason: Reason) -> Answer {
+    let audit = Audit { status: Some(503), reason: Some(reason), certificate: None, ..audit };
+    if office.tell(&audit).is_err() {
+        office.told(&audit);
+    }
+    Answer::later(503, reason, LATER)
+}
+
+fn route(
+    office: &Office,
+    client: &Client,
+    operation: &str,
+    request: &Request<'_>,
+    audit: &mut Audit,
+) -> (Answer, Record) {
+    let answer = match (operation, request.method, &client.device) {
         _ if request.body.is_err() => {
             let reason = request.body.err().unwrap_or(Reason::Internal);
             audit.reason = Some(reason);
             Answer::refusal(if reason == Reason::TooLarge { 413 } else { 400 }, reason)
         }
         _ if !request.path.starts_with(PREFIX) => Answer::text(404, "There is nothing here but /.well-known/est/."),
-        ("cacerts", "GET") => ca_certificates(registrar),
-        ("simpleenroll", "POST") => enrol(registrar, device, request, &mut audit),
-        // RFC 7030 section 4.5.2: no attributes are asked for.
-        ("csrattrs", "GET") => Answer::new(204, TEXT, Vec::new()),
-        ("cacerts" | "csrattrs", _) => Answer { allow: Some("GET"), ..Answer::text(405, "Use GET.") },
-        ("simpleenroll", _) => Answer { allow: Some("POST"), ..Answer::text(405, "Use POST.") },
-        ("simplereenroll" | "fullcmc" | "serverkeygen", _) => Answer::text(501, "This server does not offer it."),
+        ("cacerts", "GET", _) => ca_certificates(office),
+        ("csrattrs", "GET", _) => attributes(office),
+        ("cacerts" | "csrattrs", ..) => Answer { allow: Some("GET"), ..Answer::text(405, "Use GET.") },
+        ("simpleenroll" | "simplereenroll", "POST", None) => {
+            audit.reason = Some(Reason::PeerAnonymous);
+            Answer::refusal(403, Reason::PeerAnonymous)
+        }
+        ("simpleenroll", "POST", Some(device)) => return enrol::enrol(office, client, device, request, audit),
+        ("simplereenroll", "POST", Some(device)) => return enrol::renew(office, client, device, request, audit),
+        ("simpleenroll" | "simplereenroll", ..) => Answer { allow: Some("POST"), ..Answer::text(405, "Use POST.") },
+        // Keys are made where they are used.
+        ("fullcmc" | "serverkeygen", ..) => Answer::text(501, "This server does not offer it."),
         _ => Answer::text(404, "There is no such operation."),
     };
-    audit.status = Some(answer.status);
-    registrar.tell(&audit);
-    answer
+    (answer, Record::Nothing)
 }
 
-fn ca_certificates(registrar: &Registrar) -> Answer {
-    let certificates: Vec<&[u8]> = registrar.ca.certificates().collect();
+/// Our certificates, and in a roll-over those that connect the roots (RFC 7030 section 4.1.3).
+fn ca_certificates(office: &Office) -> Answer {
+    let roll_over = office.registrar.roll_over.iter().flat_map(|roll_over| roll_over.certificates());
+    let certificates: Vec<&[u8]> = office.registrar.ca.certificates().chain(roll_over).collect();
     match bundle(&certificates) {
         Ok(body) => Answer::new(200, BUNDLE, body),
         Err(error) => Answer::refusal(500, error.reason()),
     }
 }
 
-fn enrol(registrar: &Registrar, device: &Device, request: &Request<'_>, audit: &mut Audit) -> Answer {
-    let mut refuse = |status, reason| {
-        audit.reason = Some(reason);
-        Answer::refusal(status, reason)
-    };
-    if !request.content_type.is_some_and(|value| is_media_type(value, "application/pkcs10")) {
-        return refuse(415, Reason::HttpMalformed);
-    }
-    let mut der = [0; BODY];
-    let decoded = request.body.and_then(|body| base64::decode(body, &mut der));
-    let decoded = decoded.map(|length| der.get(..length).unwrap_or_default());
-    let sound = decoded.and_then(|der| Ok((der, sound_request(registrar, der)?)));
-    let (der, (csr, key, thumbprint)) = match sound {
-        Ok(sound) => sound,
-        Err(Reason::TooLarge) => return refuse(413, Reason::TooLarge),
-        Err(reason) => return refuse(400, reason),
-    };
-    audit.thumbprint = Some(thumbprint);
-    let mut refuse = |status, reason| {
-        audit.reason = Some(reason);
-        Answer::refusal(status, reason)
-    };
-    // The registrar's one rule that no policy can relax: a device asks for itself alone.
-    let Ok(serial) = std::str::from_utf8(device.peer.name()) else {
-        return refuse(403, Reason::IdentityNameMismatch);
-    };
-    if csr.device_serial() != Some(device.peer.name()) {
-        return refuse(403, Reason::IdentityNameMismatch);
-    }
-    // A birth key is for enrolling alone; a local certificate for it would outlive every change of owner.
-    if device.peer.key().is_ok_and(|birth| birth == key) {
-        return refuse(403, Reason::KeyWrongUse);
-    }
-    match (registrar.policy)(&Applicant { serial, thumbprint: &thumbprint, degraded: device.peer.degraded() }) {
-        Decision::Issue => {}
-        Decision::Wait { seconds } => {
-            audit.reason = Some(Reason::EstPending);
-            return Answer { retry_after: Some(seconds), ..Answer::refusal(202, Reason::EstPending) };
-        }
-        Decision::Refuse => return refuse(403, Reason::EstRefused),
-    }
-    match issue(registrar, device, serial, der) {
-        Ok(body) => Answer::new(200, CERTS_ONLY, body),
-        Err(error) if error.reason() == Reason::IdentityNameMismatch => refuse(403, error.reason()),
-        Err(error) => refuse(500, error.reason()),
+fn attributes(office: &Office) -> Answer {
+    match office.registrar.attributes.der(office.registrar.proof) {
+        // RFC 7030 section 4.5.2: no attributes are asked for.
+        Ok(None) => Answer::new(204, TEXT, Vec::new()),
+        Ok(Some(der)) => match one_line(&der) {
+            Ok(body) => Answer::new(200, ATTRIBUTES, body),
+            Err(error) => Answer::refusal(500, error.reason()),
+        },
+        Err(reason) => Answer::refusal(500, reason),
     }
 }
 
-/// A request that is well-formed and signed by its own key; with its key and the key's thumbprint.
-fn sound_request<'r>(registrar: &Registrar, der: &'r [u8]) -> aseptic_core::Result<(Csr<'r>, PublicKey<'r>, [u8; 32])> {
-    let suite = registrar.trust.suite();
-    let csr = Csr::parse(der)?;
-    csr.verify(suite)?;
-    let key = csr.public_key()?;
-    Ok((csr, key, key.thumbprint(suite)?))
-}
-
-fn issue(registrar: &Registrar, device: &Device, serial: &str, request: &[u8]) -> Result<Vec<u8>> {
-    let now = registrar.clock.now().seconds;
-    let authority = registrar.ca.validity()?;
-    let not_before = now.saturating_sub(BACKDATED).max(authority.not_before());
-    let not_after = now.saturating_add(registrar.days.saturating_mul(86_400)).min(authority.not_after());
-    let uris: Vec<&str> = device.udi.as_deref().into_iter().collect();
-    let local = Local { serial, validity: Validity::new(not_before, not_after)?, uris: &uris };
-    let chain = registrar.ca.issue_local(request, &local)?;
-    // RFC 7030 section 4.2.3: the issued certificate alone; those above it come with cacerts.
-    let leaf = chain.first().ok_or_else(|| Error::new(Reason::Internal, "issuing a local certificate"))?;
-    bundle(&[leaf])
-}
-
-/// A certs-only bundle in base64 on one line (RFC 8951 section 3.1), which every client reads.
 fn bundle(certificates: &[&[u8]]) -> Result<Vec<u8>> {
     let mut der = vec![0; limits::EST_ANSWER];
     let length = cms::write(certificates, &mut der).during("writing a bundle")?;
-    let mut text = vec![0; base64::encoded_len(length)];
-    let length = base64::encode(der.get(..length).unwrap_or_default(), &mut text).during("writing a bundle")?;
+    one_line(der.get(..length).unwrap_or_default())
+}
+
+/// Base64 on one line (RFC 8951 section 3.1), which every client reads.
+fn one_line(der: &[u8]) -> Result<Vec<u8>> {
+    let mut text = vec![0; base64::encoded_len(der.len())];
+    let length = base64::encode(der, &mut text).during("writing an answer")?;
     text.truncate(length);
     text.retain(|byte| *byte != b'\n');
     text.push(b'\n');
     Ok(text)
-}
-
-/// Compares a media type without its parameters and without regard to case (RFC 9110 section 8.3.1).
-fn is_media_type(value: &str, wanted: &str) -> bool {
-    value.split(';').next().is_some_and(|value| value.trim().eq_ignore_ascii_case(wanted))
 }

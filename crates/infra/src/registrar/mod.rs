@@ -1,18 +1,26 @@
 //! The hospital's registrar: an EST server (RFC 7030) over mutual TLS 1.3.
 //!
 //! A device comes with its birth certificate (IEEE 802.1AR, and no other certificate of its maker); the maker's trust store
-//! says which are genuine. It gets the hospital's CA
-//! certificates (`cacerts`) and a local certificate for its new key (`simpleenroll`), if its request is signed by that
-//! key, names the same device as the birth certificate, and the hospital's policy agrees. Each decision is told to an
-//! audit hook.
+//! says which are genuine. It gets the hospital's CA certificates (`cacerts`, with those of a roll-over) and a local
+//! certificate for its new key (`simpleenroll`), if its request is signed by that key, names the same device as the birth
+//! certificate, and the hospital's policy agrees. It renews (`simplereenroll`) with its local certificate, or with its
+//! birth certificate once that has expired, for the same names.
 //!
-//! TLS comes from rustls, HTTP from hyper; what stands here is the RFC's own: paths, media types, transfer, policy.
+//! | what holds | where |
+//! | --- | --- |
+//! | a certificate and its audit line are in the [`Store`] before the certificate leaves | [`Store`] |
+//! | the same request gets the same certificate, until the device has a newer one | `simpleenroll`, `simplereenroll` |
+//! | no answer leaves before its audit line is in the store | [`Audit`] |
+//! | the first rule that fits decides | [`Rules`] |
+//!
+//! TLS comes from rustls, HTTP from hyper, the store from redb; what stands here is the RFC's own: paths, media types,
+//! transfer, policy.
 //!
 //! ```no_run
 //! use aseptic_core::trust::Authority;
 //! use aseptic_hosted::crypto;
 //! use aseptic_infra::ca::{Ca, Server, Validity};
-//! use aseptic_infra::registrar::{Decision, Registrar};
+//! use aseptic_infra::registrar::{Registrar, Rules, Store};
 //! use aseptic_infra::{AuthorityKey, ServerTrust};
 //! use std::{net::TcpListener, path::Path, sync::Arc};
 //!
@@ -24,42 +32,60 @@
 //! let makers = std::fs::read("/etc/registrar/maker.trust")?;
 //! let trust = ServerTrust::new(crypto::suite(), &[(Authority::Manufacturer, &makers)])?;
 //! let handle = Registrar::new(ca, Arc::new(trust), chain, key)
-//!     .policy(|device| if device.serial.starts_with("PUMP-") { Decision::Issue } else { Decision::Refuse })
-//!     .audit(|line| println!("{line}"))
+//!     .store(Store::open(Path::new("/var/lib/registrar/registrar.redb"))?)
+//!     .rules(Rules::parse(&std::fs::read_to_string("/etc/registrar/rules.toml")?)?)
 //!     .serve(TcpListener::bind("0.0.0.0:8443")?)?;
 //! println!("listening on {}", handle.address());
-//! # handle.shutdown();
+//! handle.wait()?; // until SIGTERM
 //! # Ok(())
 //! # }
 //! ```
 
+mod attributes;
+mod audit;
+mod enrol;
 mod est;
+mod operator;
+mod rates;
+mod rules;
 mod serve;
+mod store;
 mod tls;
 mod visitors;
 
+pub use attributes::Attributes;
+pub use audit::Audit;
+pub use operator::{Control, control};
+pub use rates::Limits;
+pub use rules::{Profile, Rules};
 pub use serve::Handle;
+pub use store::{Issued, State, Store, Waiting};
 
-use crate::ca::{Ca, Chain};
+use crate::ca::{Ca, Chain, RollOver};
 use crate::trust::ServerTrust;
-use crate::{AuthorityKey, Result};
+use crate::{AuthorityKey, Error, Result};
 use aseptic_core::Reason;
 use aseptic_core::platform::Clock;
-use aseptic_core::trust::VerifiedPeer;
 use aseptic_hosted::os::OsClock;
+use rates::Rates;
 use std::fmt;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-/// A device that asks for a certificate. It has proven to own its birth key and the new one.
+/// A device that asks for a certificate. It has proven to own the key of the certificate that it shows, and the new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Applicant<'a> {
-    /// Its serial number, as in its birth certificate.
+    /// Its serial number, as in the certificate that it shows.
     pub serial: &'a str,
+    /// The commonName of whoever issued its birth certificate; empty if the store does not know any more.
+    pub issuer: &'a str,
     /// SHA-256 of the new key's SubjectPublicKeyInfo.
     pub thumbprint: &'a [u8; 32],
-    /// Why its birth certificate was accepted only with a flag, if so: an authority above it has expired.
+    /// Why the certificate that it shows was accepted only with a flag, if so: an authority above it has expired.
     pub degraded: Option<Reason>,
+    /// It renews what it has: it shows its local certificate, or its birth certificate after that has expired.
+    pub renewal: bool,
 }
 
 /// What the hospital's policy says.
@@ -67,7 +93,7 @@ pub struct Applicant<'a> {
 pub enum Decision {
     /// Issue the certificate.
     Issue,
-    /// A person has yet to approve: the device asks again after so many seconds.
+    /// A person has yet to approve ([`Store::decide`]): the device asks again after so many seconds.
     Wait {
         /// Seconds to wait.
         seconds: u32,
@@ -76,71 +102,77 @@ pub enum Decision {
     Refuse,
 }
 
-/// One line of the audit log; [`fmt::Display`] writes it as one line of printable ASCII.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Audit {
-    /// Seconds since 1970.
-    pub at: u64,
-    /// Where the connection came from.
-    pub from: SocketAddr,
-    /// The serial number of the authenticated device; none where nobody authenticated.
-    pub device: Option<String>,
-    /// What was asked for: `handshake`, `connection` (one too many from an address), `request` (what is none), or the
-    /// method and operation, cut off after 64 characters.
-    pub operation: String,
-    /// The HTTP status of the answer; none where it did not come to one.
-    pub status: Option<u16>,
-    /// Why it was not done, or done with a flag.
-    pub reason: Option<Reason>,
-    /// SHA-256 of the SubjectPublicKeyInfo that a certificate was asked for.
-    pub thumbprint: Option<[u8; 32]>,
+enum Policy {
+    /// Of the program that the registrar is part of.
+    Own(Box<dyn Fn(&Applicant<'_>) -> Decision + Send + Sync>),
+    Rules(Rules),
 }
 
-/// An authenticated device at the other end.
-#[derive(Debug)]
-struct Device {
-    from: SocketAddr,
-    peer: VerifiedPeer,
-    /// The unique device identifier that its birth certificate proves.
-    udi: Option<String>,
-}
-
-type Policy = Box<dyn Fn(&Applicant<'_>) -> Decision + Send + Sync>;
 type Sink = Box<dyn Fn(&Audit) + Send + Sync>;
 
 /// An EST server in the making.
 pub struct Registrar {
     ca: Ca,
+    roll_over: Option<RollOver>,
     trust: Arc<ServerTrust>,
     chain: Chain,
     key: AuthorityKey,
-    days: u64,
+    store: Option<Store>,
+    profile: Profile,
     clock: Arc<dyn Clock + Send + Sync>,
     policy: Policy,
+    limits: Limits,
+    attributes: Attributes,
+    proof: bool,
+    anonymous: bool,
+    tls12: bool,
+    control: Option<PathBuf>,
     sink: Sink,
 }
 
 impl Registrar {
     /// A registrar that issues from `ca` to devices that `trust` knows by birth, and shows the TLS server certificate
-    /// `chain` with `key`. Without further calls it issues to each of them, for a year, and keeps no log.
+    /// `chain` with `key`. Without further calls it issues to each of them, for a year, and forgets all when it ends.
     #[must_use]
     pub fn new(ca: Ca, trust: Arc<ServerTrust>, chain: Chain, key: AuthorityKey) -> Self {
         Self {
             ca,
+            roll_over: None,
             trust,
             chain,
             key,
-            days: 365,
+            store: None,
+            profile: Profile::default(),
             clock: Arc::new(OsClock::trusted()),
-            policy: Box::new(|_| Decision::Issue),
+            policy: Policy::Own(Box::new(|_| Decision::Issue)),
+            limits: Limits::default(),
+            attributes: Attributes::None,
+            proof: false,
+            anonymous: false,
+            tls12: false,
+            control: None,
             sink: Box::new(|_| {}),
         }
     }
 
-    /// For how many days a local certificate is valid; never longer than that of the authority.
+    /// Where it keeps what it must not forget; else that lasts as long as the server.
+    #[must_use]
+    pub fn store(mut self, store: Store) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// What connects the root with the one before it: goes out with cacerts, and certificates below the old root still renew.
+    #[must_use]
+    pub fn roll_over(mut self, roll_over: RollOver) -> Self {
+        self.roll_over = Some(roll_over);
+        self
+    }
+
+    /// For how many days a local certificate is valid where no rule says so; never longer than that of the authority.
     #[must_use]
     pub const fn days(mut self, days: u64) -> Self {
-        self.days = days;
+        self.profile.days = days;
         self
     }
 
@@ -151,67 +183,133 @@ impl Registrar {
         self
     }
 
-    /// Who gets a certificate. Called on the server's thread for each sound request; a slow policy delays the others.
+    /// Who gets a certificate. Called for each sound request, on several threads at once; one that panics costs the
+    /// connection.
     #[must_use]
     pub fn policy(mut self, policy: impl Fn(&Applicant<'_>) -> Decision + Send + Sync + 'static) -> Self {
-        self.policy = Box::new(policy);
+        self.policy = Policy::Own(Box::new(policy));
         self
     }
 
-    /// Where each decision is told. Called on the server's thread.
+    /// Who gets which certificate, as written down; in the place of [`Registrar::policy`].
+    #[must_use]
+    pub fn rules(mut self, rules: Rules) -> Self {
+        self.policy = Policy::Rules(rules);
+        self
+    }
+
+    /// How much is taken from whom.
+    #[must_use]
+    pub const fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// What clients are told of the requests that are wanted.
+    #[must_use]
+    pub const fn attributes(mut self, attributes: Attributes) -> Self {
+        self.attributes = attributes;
+        self
+    }
+
+    /// Refuses requests that do not carry the binding of their channel (RFC 7030 section 3.5, with the exporter of RFC 9266).
+    ///
+    /// One that was taken into the queue, or answered, has proven it and is known when it comes again.
+    #[must_use]
+    pub const fn proof_of_possession(mut self, wanted: bool) -> Self {
+        self.proof = wanted;
+        self
+    }
+
+    /// Lets clients without a certificate have cacerts and csrattrs, and nothing else, which RFC 7030 section 4.1.1 wants of
+    /// open networks. Devices of ours know their owner's root and need it not.
+    #[must_use]
+    pub const fn anonymous_cacerts(mut self, allowed: bool) -> Self {
+        self.anonymous = allowed;
+        self
+    }
+
+    /// Speaks TLS 1.2 too (ECDHE with ECDSA and AES-GCM alone), for old clients. Their certificates cross the network
+    /// unencrypted, and their requests can be bound to no channel.
+    #[must_use]
+    pub const fn danger_legacy_tls12(mut self, allowed: bool) -> Self {
+        self.tls12 = allowed;
+        self
+    }
+
+    /// A Unix socket by which operators of this machine talk to the running server, see [`control`]. Made with mode 0600.
+    #[must_use]
+    pub fn control(mut self, path: PathBuf) -> Self {
+        self.control = Some(path);
+        self
+    }
+
+    /// Where each decision is told, beside the store. Called on several threads at once, after the store has it.
     #[must_use]
     pub fn audit(mut self, sink: impl Fn(&Audit) + Send + Sync + 'static) -> Self {
         self.sink = Box::new(sink);
         self
     }
 
-    /// Serves on `listener` on a thread of its own until [`Handle::shutdown`].
+    /// Serves on `listener` on threads of its own until [`Handle::shutdown`].
     pub fn serve(self, listener: TcpListener) -> Result<Handle> {
         serve::start(self, listener)
-    }
-
-    fn tell(&self, audit: &Audit) {
-        (self.sink)(audit);
     }
 }
 
 impl fmt::Debug for Registrar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Registrar").field("days", &self.days).finish_non_exhaustive()
+        f.debug_struct("Registrar").field("profile", &self.profile).finish_non_exhaustive()
     }
 }
 
-/// Whatever a peer sends, it begins no field and no line of its own.
-fn plain(f: &mut fmt::Formatter<'_>, character: char) -> fmt::Result {
-    if character.is_ascii_graphic() && character != '\\' {
-        write!(f, "{character}")
-    } else {
-        write!(f, "{}", character.escape_unicode())
-    }
+/// A registrar at work.
+struct Office {
+    registrar: Registrar,
+    store: Arc<Store>,
+    rates: Rates,
 }
 
-impl fmt::Display for Audit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} from={} device=", self.at, self.from)?;
-        self.device.as_deref().unwrap_or("-").chars().try_for_each(|character| plain(f, character))?;
-        f.write_str(" op=")?;
-        // One space stands between method and operation, and none in either.
-        let (method, operation) = self.operation.split_once(' ').unwrap_or((&self.operation, ""));
-        method.chars().try_for_each(|character| plain(f, character))?;
-        if !operation.is_empty() {
-            f.write_str(" ")?;
-            operation.chars().try_for_each(|character| plain(f, character))?;
+impl Office {
+    fn open(mut registrar: Registrar) -> Result<Self> {
+        let store = match registrar.store.take() {
+            Some(store) => store,
+            None => Store::in_memory()?,
+        };
+        Ok(Self { rates: Rates::new(registrar.limits), store: Arc::new(store), registrar })
+    }
+
+    fn now(&self) -> u64 {
+        self.registrar.clock.now().seconds
+    }
+
+    fn decide(&self, applicant: &Applicant<'_>) -> (Decision, Profile) {
+        match &self.registrar.policy {
+            Policy::Own(policy) => (policy(applicant), self.registrar.profile),
+            Policy::Rules(rules) => rules.decide(applicant),
         }
-        if let Some(status) = self.status {
-            write!(f, " status={status}")?;
-        }
-        if let Some(reason) = self.reason {
-            write!(f, " reason=E{} {}", reason.number(), reason.name())?;
-        }
-        if let Some(thumbprint) = &self.thumbprint {
-            f.write_str(" key=")?;
-            thumbprint.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
-        }
+    }
+
+    /// Writes a line, for what changes nothing else.
+    fn tell(&self, audit: &Audit) -> Result<()> {
+        let line = audit.to_string();
+        self.store.write(move |ledger| ledger.tell(&line))?;
+        self.told(audit);
         Ok(())
     }
+
+    fn told(&self, audit: &Audit) {
+        (self.registrar.sink)(audit);
+    }
+
+    /// The roots that local certificates may have: ours, and the one before it.
+    fn roots(&self) -> impl Iterator<Item = &[u8]> {
+        let before = self.registrar.roll_over.as_ref().map(RollOver::old);
+        std::iter::once(self.registrar.ca.anchor()).chain(before)
+    }
+}
+
+/// The error of a registrar whose policy or sink panicked.
+fn panicked() -> Error {
+    Error::new(Reason::Internal, "asking the policy or telling the audit sink")
 }

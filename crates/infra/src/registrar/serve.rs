@@ -1,8 +1,10 @@
-//! The server's thread: connections, their limits, and an orderly end.
+//! The server's threads: one for all sockets, others for the answers; connections, their limits, and an orderly end.
 
-use super::est::{self, Answer};
+use super::attributes::{BINDING, BINDING_LABEL};
+use super::est::{self, Answer, Client};
+use super::rates::Rate;
 use super::visitors::{Entry, Visitors};
-use super::{Audit, Device, Registrar, tls};
+use super::{Audit, Office, Registrar, Store, operator, panicked, tls};
 use crate::{Error, Result};
 use aseptic_core::Reason;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -11,28 +13,19 @@ use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-/// Connections at once; more wait in the listener's queue.
-const CONNECTIONS: usize = 64;
-/// Connections at once from one address, so that whoever opens many and says nothing keeps only himself out. Devices
-/// behind one address translator are closed and try again.
-const PER_ADDRESS: usize = 8;
-/// A handshake takes two flights.
-const HANDSHAKE: Duration = Duration::from_secs(10);
-/// A request head, or a pause between two requests.
-const HEAD: Duration = Duration::from_secs(10);
-/// A whole connection: two requests, on the slowest ward network.
-const CONNECTION: Duration = Duration::from_secs(60);
 /// Requests under way when the end is called for.
 const FAREWELL: Duration = Duration::from_secs(5);
 /// Bytes of a request head.
@@ -42,6 +35,7 @@ const HEAD_BYTES: usize = 8 * 1024;
 #[derive(Debug)]
 pub struct Handle {
     address: SocketAddr,
+    store: Arc<Store>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -51,6 +45,30 @@ impl Handle {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What it keeps: for who looks through the queue.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Serves until the process gets SIGTERM or SIGINT, then shuts down as [`Handle::shutdown`] does.
+    pub fn wait(self) -> Result<()> {
+        let failed = |error: std::io::Error| Error::io(&error, "waiting for a signal");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        runtime
+            .block_on(async {
+                let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+                tokio::select! {
+                    _ = term.recv() => {}
+                    _ = int.recv() => {}
+                }
+                Ok(())
+            })
+            .map_err(failed)?;
+        self.shutdown();
+        Ok(())
     }
 
     /// Takes no more connections, lets requests under way finish (at most five seconds), and returns when all is done.
@@ -79,29 +97,38 @@ pub(super) fn start(registrar: Registrar, listener: TcpListener) -> Result<Handl
     let failed = |error: std::io::Error| Error::io(&error, "starting the registrar");
     let address = listener.local_addr().map_err(failed)?;
     listener.set_nonblocking(true).map_err(failed)?;
-    let config =
-        tls::server(&registrar.chain, &registrar.key, Arc::clone(&registrar.trust), Arc::clone(&registrar.clock))?;
+    let office = Arc::new(Office::open(registrar)?);
+    let config = tls::server(&office)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
-    let listener = {
+    let (listener, control) = {
         let _inside = runtime.enter();
-        tokio::net::TcpListener::from_std(listener).map_err(failed)?
+        let control = office.registrar.control.as_deref().map(operator::listen).transpose()?;
+        (tokio::net::TcpListener::from_std(listener).map_err(failed)?, control)
     };
+    let store = Arc::clone(&office.store);
     let (stop, stopped) = oneshot::channel();
     let thread = std::thread::Builder::new()
         .name("registrar".into())
-        .spawn(move || runtime.block_on(run(Arc::new(registrar), listener, TlsAcceptor::from(config), stopped)))
+        .spawn(move || {
+            runtime.block_on(async {
+                if let Some(control) = control {
+                    tokio::spawn(operator::serve(Arc::clone(&office.store), control));
+                }
+                run(&office, listener, TlsAcceptor::from(config), stopped).await;
+            });
+        })
         .map_err(failed)?;
-    Ok(Handle { address, stop: Some(stop), thread: Some(thread) })
+    Ok(Handle { address, store, stop: Some(stop), thread: Some(thread) })
 }
 
 async fn run(
-    registrar: Arc<Registrar>,
+    office: &Arc<Office>,
     listener: tokio::net::TcpListener,
     acceptor: TlsAcceptor,
     mut stopped: oneshot::Receiver<()>,
 ) {
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
-    let visitors = Visitors::new(PER_ADDRESS);
+    let room = Arc::new(Semaphore::new(office.registrar.limits.connections));
+    let visitors = Visitors::new(office.registrar.limits.per_address);
     // Every connection holds a receiver; when the last is gone, all is done.
     let (farewell, stopping) = watch::channel(());
     loop {
@@ -120,20 +147,25 @@ async fn run(
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
-        let place = match visitors.enter(from.ip()) {
-            Entry::Place(place) => place,
-            Entry::Full { first } => {
-                if first {
-                    // A task of its own: this loop must not end with a sink that panics.
-                    let registrar = Arc::clone(&registrar);
-                    tokio::spawn(async move { refused(&registrar, from, "connection", Reason::TooLarge) });
-                }
-                continue;
-            }
+        let (place, refusal) = match (visitors.enter(from.ip()), office.rates.handshake(from.ip())) {
+            (Entry::Place(place), Rate::Within) => (Some(place), None),
+            (Entry::Full { first: true }, _) => (None, Some(Reason::TooLarge)),
+            (Entry::Place(_), Rate::First) => (None, Some(Reason::EstLimited)),
+            (Entry::Full { first: false }, _) | (Entry::Place(_), Rate::Beyond) => (None, None),
         };
-        let (registrar, acceptor, stopping) = (Arc::clone(&registrar), acceptor.clone(), stopping.clone());
+        let Some(place) = place else {
+            if let Some(reason) = refusal {
+                tokio::spawn(refused(Arc::clone(office), from, "connection", reason));
+            }
+            continue;
+        };
+        let (office, acceptor, stopping) = (Arc::clone(office), acceptor.clone(), stopping.clone());
         tokio::spawn(async move {
-            let _ = timeout(CONNECTION, connection(registrar, stream, from, acceptor, stopping)).await;
+            let whole = office.registrar.limits.patience.saturating_mul(6);
+            let served = connection(Arc::clone(&office), stream, from, acceptor, stopping);
+            if timeout(whole, served).await.is_err() {
+                refused(office, from, "connection", Reason::NetworkFailed).await;
+            }
             drop((permit, place));
         });
     }
@@ -145,30 +177,30 @@ async fn run(
 }
 
 async fn connection(
-    registrar: Arc<Registrar>,
+    office: Arc<Office>,
     stream: TcpStream,
     from: SocketAddr,
     acceptor: TlsAcceptor,
     mut stopping: watch::Receiver<()>,
 ) {
+    let patience = office.registrar.limits.patience;
     let handshake = tokio::select! {
         _ = stopping.changed() => return,
-        handshake = timeout(HANDSHAKE, acceptor.accept(stream)) => handshake,
+        handshake = timeout(patience, acceptor.accept(stream)) => handshake,
     };
     let stream = match handshake {
         Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return refused(&registrar, from, "handshake", tls::reason(&error)),
-        Err(_) => return refused(&registrar, from, "handshake", Reason::NetworkFailed),
+        Ok(Err(error)) => return refused(office, from, "handshake", tls::reason(&error)).await,
+        Err(_) => return refused(office, from, "handshake", Reason::NetworkFailed).await,
     };
-    let shown = stream.get_ref().1.peer_certificates().unwrap_or_default();
-    let device = match tls::device(&registrar.trust, &*registrar.clock, shown) {
-        Ok((peer, udi)) => Arc::new(Device { from, peer, udi }),
-        Err(reason) => return refused(&registrar, from, "handshake", reason),
+    let client = match client(&office, from, stream.get_ref().1) {
+        Ok(client) => Arc::new(client),
+        Err(reason) => return refused(office, from, "handshake", reason).await,
     };
-    let (serving, asking) = (Arc::clone(&registrar), Arc::clone(&device));
+    let (serving, asking) = (Arc::clone(&office), Arc::clone(&client));
     let service = service_fn(move |request| answer(Arc::clone(&serving), Arc::clone(&asking), request));
     let mut http = hyper::server::conn::http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_BYTES);
+    http.timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(HEAD_BYTES);
     let mut served = pin!(http.serve_connection(TokioIo::new(stream), service));
     // A connection that breaks has been answered as far as it came.
     let ended = tokio::select! {
@@ -178,41 +210,54 @@ async fn connection(
             served.await
         }
     };
-    if ended.is_err_and(|error| error.is_parse()) {
-        est::malformed(&registrar, &device);
-    }
+    let reason = match ended {
+        Err(error) if error.is_parse() => Reason::HttpMalformed,
+        // Who has been answered and then says nothing has only not hung up.
+        Err(error) if error.is_timeout() && !client.answered.load(Ordering::Relaxed) => Reason::NetworkFailed,
+        _ => return,
+    };
+    let _ = spawn_blocking(move || est::broken(&office, &client, reason)).await;
 }
 
-fn refused(registrar: &Registrar, from: SocketAddr, operation: &str, reason: Reason) {
-    registrar.tell(&Audit {
-        at: registrar.clock.now().seconds,
-        from,
-        device: None,
-        operation: operation.into(),
-        status: None,
-        reason: Some(reason),
-        thumbprint: None,
-    });
+/// Who has shaken hands.
+fn client(office: &Office, from: SocketAddr, tls: &rustls::ServerConnection) -> aseptic_core::Result<Client> {
+    let device = match tls.peer_certificates() {
+        Some(shown) => Some(tls::device(office, shown)?),
+        None => None,
+    };
+    // RFC 9266 section 4: over TLS 1.2 only with an extended master secret, and nobody needs it there.
+    let modern = tls.protocol_version() == Some(rustls::ProtocolVersion::TLSv1_3);
+    let binding = tls.export_keying_material([0; BINDING], BINDING_LABEL, Some(&[])).ok().filter(|_| modern);
+    Ok(Client { from, device, binding, answered: AtomicBool::new(false) })
 }
 
-async fn answer(
-    registrar: Arc<Registrar>,
-    device: Arc<Device>,
-    request: Request<Incoming>,
-) -> std::result::Result<Response<Full<Bytes>>, Infallible> {
+async fn refused(office: Arc<Office>, from: SocketAddr, operation: &'static str, reason: Reason) {
+    let (device, status, thumbprint, certificate) = (None, None, None, None);
+    let (at, operation, reason) = (office.now(), operation.into(), Some(reason));
+    let audit = Audit { at, from, device, operation, status, reason, thumbprint, certificate };
+    // A thread of its own: nothing here must end with a sink that panics.
+    let _ = spawn_blocking(move || office.tell(&audit)).await;
+}
+
+async fn answer(office: Arc<Office>, client: Arc<Client>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>> {
     let (head, body) = request.into_parts();
     let body = match Limited::new(body, est::BODY).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Reason::TooLarge),
         Err(_) => Err(Reason::NetworkFailed),
     };
-    let request = est::Request {
-        method: head.method.as_str(),
-        path: head.uri.path(),
-        content_type: head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()),
-        body: body.as_deref().map_err(|reason| *reason),
-    };
-    Ok(response(est::answer(&registrar, &device, &request)))
+    client.answered.store(true, Ordering::Relaxed);
+    let answer = spawn_blocking(move || {
+        let request = est::Request {
+            method: head.method.as_str(),
+            path: head.uri.path(),
+            content_type: head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()),
+            body: body.as_deref().map_err(|reason| *reason),
+        };
+        est::answer(&office, &client, &request)
+    });
+    // An error closes the connection.
+    answer.await.map(response).map_err(|_| panicked())
 }
 
 fn response(answer: Answer) -> Response<Full<Bytes>> {

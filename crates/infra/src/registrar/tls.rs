@@ -1,35 +1,35 @@
-//! TLS 1.3 with a birth certificate on the other side: rustls, with the path validation of the devices behind it.
+//! TLS 1.3 with a birth or local certificate on the other side: rustls, with the path validation of the devices behind it.
 
-use crate::ca::Chain;
-use crate::trust::ServerTrust;
-use crate::{AuthorityKey, Error, Result};
+use super::Office;
+use crate::ca::RollOver;
+use crate::{Error, Result};
 use aseptic_certs::{Certificate, Engine, devid};
-use aseptic_core::platform::Clock;
-use aseptic_core::trust::{Purpose, VerifiedPeer};
+use aseptic_core::time::Time;
+use aseptic_core::trust::{Authority, Entry, Material, Purpose, Purposes, Trust, VerifiedPeer, danger};
 use aseptic_core::{Reason, limits};
 use aseptic_hosted::channel;
 use rustls::client::danger::HandshakeSignatureValid;
-use rustls::crypto::{CryptoProvider, verify_tls13_signature};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, UnixTime};
+use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, OtherError, ServerConfig, SignatureScheme};
 use std::fmt;
 use std::sync::Arc;
 
-/// The server side of TLS 1.3 for devices; nothing older, no resumption, HTTP/1.1 alone.
-pub(super) fn server(
-    chain: &Chain,
-    key: &AuthorityKey,
-    trust: Arc<ServerTrust>,
-    clock: Arc<dyn Clock + Send + Sync>,
-) -> Result<Arc<ServerConfig>> {
+/// The server side of TLS 1.3 for devices; nothing older unless that is asked for, no resumption, HTTP/1.1 alone.
+pub(super) fn server(office: &Arc<Office>) -> Result<Arc<ServerConfig>> {
     let failed = |error: rustls::Error| Error::new(Reason::TlsFailed, format!("preparing TLS: {error}"));
-    let provider = Arc::new(channel::provider());
-    let verifier = Arc::new(Devices { trust, clock, provider: Arc::clone(&provider) });
-    let certificates = chain.iter().map(|der| CertificateDer::from(der.clone())).collect();
-    let key = PrivatePkcs8KeyDer::from(key.expose_pkcs8().to_vec());
+    let registrar = &office.registrar;
+    let provider = Arc::new(if registrar.tls12 { channel::danger_legacy_provider() } else { channel::provider() });
+    let verifier = Arc::new(Devices { office: Arc::clone(office), provider: Arc::clone(&provider) });
+    let cross = registrar.roll_over.as_ref().map(RollOver::new_with_old);
+    let chain = registrar.chain.iter().map(Vec::as_slice).chain(cross);
+    let certificates = chain.map(|der| CertificateDer::from(der.to_vec())).collect();
+    let key = PrivatePkcs8KeyDer::from(registrar.key.expose_pkcs8().to_vec());
+    let versions = [&rustls::version::TLS13, &rustls::version::TLS12];
     let mut config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])
+        .with_protocol_versions(if registrar.tls12 { &versions } else { &versions[..1] })
         .map_err(failed)?
         .with_client_cert_verifier(verifier)
         .with_single_cert(certificates, key.into())
@@ -37,26 +37,76 @@ pub(super) fn server(
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     // Each connection shows its certificate anew: trust may have changed since the last one.
     config.send_tls13_tickets = 0;
+    config.session_storage = Arc::new(NoServerSessionStorage {});
     Ok(Arc::new(config))
 }
 
-/// The verdict on the certificates that a device showed, and the UDI in the first of them.
+/// Which certificate a device shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shown {
+    Birth,
+    Local,
+}
+
+/// A device that has proven to own the key of its certificate.
+#[derive(Debug)]
+pub(super) struct Device {
+    pub(super) peer: VerifiedPeer,
+    pub(super) shown: Shown,
+    /// What it shows (DER).
+    pub(super) leaf: Vec<u8>,
+}
+
+/// The verdict on the certificates that a device showed.
 ///
 /// A maker signs more than births with one root. Only what follows IEEE 802.1AR names a device by its serial number; of any
-/// other certificate the name is whatever its owner was called.
-pub(super) fn device(
-    trust: &ServerTrust,
-    clock: &dyn Clock,
-    shown: &[CertificateDer<'_>],
-) -> aseptic_core::Result<(VerifiedPeer, Option<String>)> {
+/// other certificate the name is whatever its owner was called. Of a local certificate it is enough that we issued it.
+pub(super) fn device(office: &Office, shown: &[CertificateDer<'_>]) -> aseptic_core::Result<Device> {
     if shown.len() > limits::CHAIN {
         return Err(Reason::PathTooLong);
     }
     let chain: Vec<&[u8]> = shown.iter().map(|der| &**der).collect();
-    let peer = trust.with(|stores| stores.verify_chain(trust.suite(), &Engine, Purpose::Birth, &chain, clock.now()))?;
-    let birth = Certificate::parse(chain.first().ok_or(Reason::PeerAnonymous)?)?;
-    devid::check_birth(&birth)?;
-    Ok((peer, birth.uri().map(str::to_owned)))
+    let leaf = Certificate::parse(chain.first().ok_or(Reason::PeerAnonymous)?)?;
+    let now = office.registrar.clock.now();
+    let (peer, shown) = if ours(office, &chain)? {
+        (local(office, &chain, now)?, Shown::Local)
+    } else {
+        let trust = &office.registrar.trust;
+        let judge = |stores: &Trust<'_>| stores.verify_chain(trust.suite(), &Engine, Purpose::Birth, &chain, now);
+        let peer = trust.with(judge)?;
+        devid::check_birth(&leaf)?;
+        (peer, Shown::Birth)
+    };
+    Ok(Device { peer, shown, leaf: leaf.der.to_vec() })
+}
+
+/// Whether a chain names us, or our root before, among its issuers: which rules it is judged by.
+fn ours(office: &Office, chain: &[&[u8]]) -> aseptic_core::Result<bool> {
+    let issuers = office.registrar.ca.certificates().chain(office.registrar.roll_over.as_ref().map(RollOver::old));
+    for issuer in issuers {
+        let issuer = Certificate::parse(issuer)?;
+        for link in chain {
+            if Certificate::parse(link)?.issuer == issuer.subject {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// The verdict on a local certificate: telemetry is what each of them is for.
+fn local(office: &Office, chain: &[&[u8]], now: Time) -> aseptic_core::Result<VerifiedPeer> {
+    let purposes = Purposes::of(&[Purpose::Telemetry]);
+    let entry = |(root, name): (_, &'static [u8])| Entry { purposes, name, material: Material::certificate(root) };
+    let entries: Vec<_> = office.roots().zip([&b"root"[..], &b"root before"[..]]).map(entry).collect();
+    let suite = office.registrar.trust.suite();
+    let trust = danger::unsigned(Authority::Owner, &entries)?;
+    let peer = trust.verify_chain(suite, &Engine, Purpose::Telemetry, chain, now)?;
+    // Telemetry goes on after expiry, with a flag. A renewal then takes the birth certificate.
+    match peer.degraded() {
+        None => Ok(peer),
+        Some(reason) => Err(reason),
+    }
 }
 
 /// The reason behind a failed handshake: ours, if it was the certificate.
@@ -73,16 +123,19 @@ pub(super) fn reason(error: &std::io::Error) -> Reason {
     }
 }
 
-/// Lets in whoever was born with a certificate of a maker that we trust.
+/// Lets in whoever was born with a certificate of a maker that we trust, or has a local one of ours.
 struct Devices {
-    trust: Arc<ServerTrust>,
-    clock: Arc<dyn Clock + Send + Sync>,
+    office: Arc<Office>,
     provider: Arc<CryptoProvider>,
 }
 
 impl ClientCertVerifier for Devices {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        !self.office.registrar.anonymous
     }
 
     fn verify_client_cert(
@@ -92,7 +145,7 @@ impl ClientCertVerifier for Devices {
         _: UnixTime,
     ) -> std::result::Result<ClientCertVerified, rustls::Error> {
         let shown: Vec<_> = std::iter::once(leaf).chain(others).cloned().collect();
-        match device(&self.trust, &*self.clock, &shown) {
+        match device(&self.office, &shown) {
             Ok(_) => Ok(ClientCertVerified::assertion()),
             Err(reason) => Err(CertificateError::Other(OtherError(Arc::new(reason))).into()),
         }
@@ -100,11 +153,11 @@ impl ClientCertVerifier for Devices {
 
     fn verify_tls12_signature(
         &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
     ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
-        Err(rustls::Error::General("TLS 1.3 alone is spoken here".into()))
+        verify_tls12_signature(message, leaf, signature, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(

@@ -1,7 +1,8 @@
 //! Who is connected, by address: nobody takes the places of all the others.
 
+use super::rates::network;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The connections of each address.
@@ -61,17 +62,6 @@ impl Drop for Place {
                 counts.remove(&self.address);
             }
         }
-    }
-}
-
-/// A host has a whole /64 of IPv6 to choose addresses from (RFC 4291 section 2.5.1), and one of IPv4.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
-        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// A request of the device `serial` for `key`, in DER.
+#[allow(dead_code)] // not every test binary asks
 pub(crate) fn request(key: &AuthorityKey, serial: &str) -> Vec<u8> {
     let template = CsrTemplate { serial, common_name: None, hardware_module: None, uri: None };
     let mut out = [0; 1024];

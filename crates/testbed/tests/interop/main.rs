@@ -3,6 +3,7 @@
 
 mod cose;
 mod hss;
+mod est;
 mod messaging;
 mod suit;
 

@@ -1,0 +1,60 @@
+//! `aseptic registrar list`, `approve`, `reject` and `export-audit`.
+
+use super::settings::Folder;
+use crate::error::{Error, Result};
+use aseptic_infra::registrar::{Control, control};
+use clap::Args;
+use std::path::{Path, PathBuf};
+
+/// List the requests that wait: id, state, since when, key, device, issuer of its birth certificate.
+#[derive(Args)]
+#[command(after_help = "Example:\n  aseptic registrar list /var/lib/registrar")]
+pub(crate) struct List {
+    /// The folder that `init` made
+    folder: PathBuf,
+    /// List the certificates that were issued: from when, until when, serial number, whether it is the newest, device
+    #[arg(long)]
+    issued: bool,
+}
+
+/// Decide on a request that waits, by the id in the list.
+///
+/// The device learns of it when it asks again. The decision is for this one request, not for the device.
+#[derive(Args)]
+#[command(after_help = "Example:\n  aseptic registrar approve /var/lib/registrar 9f86d081884c7d65")]
+pub(crate) struct Decide {
+    /// The folder that `init` made
+    folder: PathBuf,
+    /// The id of the request
+    id: String,
+}
+
+/// Print the audit log: number, hash and text of each line.
+///
+/// The hash of a line is SHA-256 of the hash before it (32 bytes, zeros at first) and the text. It is checked here: a log that
+/// was changed is refused. Keep the last hash elsewhere, and a log that was cut off shows as well.
+#[derive(Args)]
+#[command(after_help = "Example:\n  aseptic registrar export-audit /var/lib/registrar > audit.txt")]
+pub(crate) struct Export {
+    /// The folder that `init` made
+    folder: PathBuf,
+}
+
+pub(crate) fn list(arguments: &List) -> Result<String> {
+    operate(&arguments.folder, &if arguments.issued { Control::Issued } else { Control::List })
+}
+
+pub(crate) fn decide(arguments: &Decide, approve: bool) -> Result<String> {
+    let id = arguments.id.clone();
+    operate(&arguments.folder, &if approve { Control::Approve(id) } else { Control::Reject(id) })
+}
+
+pub(crate) fn export(arguments: &Export) -> Result<String> {
+    operate(&arguments.folder, &Control::ExportAudit)
+}
+
+fn operate(path: &Path, command: &Control) -> Result<String> {
+    let folder = Folder(path);
+    let text = control(&folder.control(), &folder.store(), command).map_err(|error| Error::infra(path, &error))?;
+    Ok(text.trim_end().to_owned())
+}
