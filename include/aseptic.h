@@ -90,35 +90,35 @@
  * than 1 ms, a hosted function what its network takes. Images, and revocation lists, are read in steps.
  * No instruction of the library masks interrupts.
  *                                instructions   at 64 MHz   at 120 MHz   stack
- *   aseptic_enroller_begin        66,000,000     1238 ms       660 ms   15400
- *   aseptic_message_seal          59,000,000     1107 ms       590 ms   17400
+ *   aseptic_enroller_begin        66,000,000     1238 ms       660 ms    8000
+ *   aseptic_message_seal          59,000,000     1107 ms       590 ms   10600
  *   aseptic_birth_request         57,000,000     1069 ms       570 ms    6500
  *   aseptic_agreement_renew       47,000,000      882 ms       470 ms    4800
  *   aseptic_identity_load         44,000,000      825 ms       440 ms    6200
- *   aseptic_update_begin          38,000,000      713 ms       380 ms   19600
- *   aseptic_update_begin_with     37,000,000      694 ms       370 ms   19600
- *   aseptic_enroller_step         36,000,000      675 ms       360 ms   22800
- *   aseptic_message_open          34,000,000      638 ms       340 ms   16600
- *   aseptic_inventory_next        33,000,000      619 ms       330 ms   15400
- *   aseptic_inventory_warn        33,000,000      619 ms       330 ms   15600
- *   aseptic_birth_install         31,000,000      582 ms       310 ms   21800
+ *   aseptic_update_begin          38,000,000      713 ms       380 ms   15600
+ *   aseptic_update_begin_with     37,000,000      694 ms       370 ms   15600
+ *   aseptic_enroller_step         36,000,000      675 ms       360 ms   19700
+ *   aseptic_message_open          34,000,000      638 ms       340 ms   13200
+ *   aseptic_inventory_next        33,000,000      619 ms       330 ms    7400
+ *   aseptic_inventory_warn        33,000,000      619 ms       330 ms    7500
+ *   aseptic_birth_install         31,000,000      582 ms       310 ms   18700
  *   aseptic_identity_certificate  28,000,000      525 ms       280 ms    5700
  *   aseptic_identity_stage        28,000,000      525 ms       280 ms    5600
  *   aseptic_identity_tidy         27,000,000      507 ms       270 ms    2500
  *   aseptic_identity_sign         26,000,000      488 ms       260 ms    5400
  *   aseptic_agreement_public      25,000,000      469 ms       250 ms    4400
- *   aseptic_trust_update          24,000,000      450 ms       240 ms   14000
+ *   aseptic_trust_update          24,000,000      450 ms       240 ms   10600
  *   aseptic_boot_confirm          19,000,000      357 ms       190 ms    5000
- *   aseptic_peer_verify           18,000,000      338 ms       180 ms   22100
- *   aseptic_trust_install         18,000,000      338 ms       180 ms   12200
+ *   aseptic_peer_verify           18,000,000      338 ms       180 ms   19000
+ *   aseptic_trust_install         18,000,000      338 ms       180 ms   10300
  *   aseptic_boot_verify           12,000,000      225 ms       120 ms    5600
  *   aseptic_update_activate        8,700,000      164 ms        87 ms    6300
  *   aseptic_update_abandon         7,200,000      135 ms        72 ms    4700
  *   aseptic_identity_confirm       6,500,000      122 ms        65 ms    4200
- *   aseptic_trust_version          4,900,000       92 ms        49 ms   14800
- *   aseptic_update_hold            4,900,000       92 ms        49 ms   16100
+ *   aseptic_trust_version          5,000,000       94 ms        50 ms    6800
+ *   aseptic_update_hold            5,000,000       94 ms        50 ms    8200
  *   aseptic_boot_state             4,000,000       75 ms        40 ms    4900
- *   aseptic_trust_epoch            3,600,000       68 ms        36 ms   14800
+ *   aseptic_trust_epoch            3,600,000       68 ms        36 ms    6800
  *   aseptic_boot_provision         3,300,000       62 ms        33 ms    5100
  *   aseptic_opener_init            3,200,000       60 ms        32 ms   18800
  *   aseptic_update_step            2,600,000       49 ms        26 ms    7600
@@ -126,7 +126,7 @@
  *   aseptic_opener_forget          1,700,000       32 ms        17 ms    7100
  *   aseptic_message_commit         1,600,000       30 ms        16 ms    9300
  *   aseptic_update_feed            1,500,000       29 ms        15 ms    1200
- *   aseptic_time_now                 440,000        9 ms         5 ms    1800
+ *   aseptic_time_now                 440,000        9 ms         5 ms    1700
  *
  * POWER LOSS. At any moment. Each function says what holds afterwards; the next start finishes what was interrupted.
  */

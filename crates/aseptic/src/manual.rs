@@ -56,6 +56,8 @@ pub mod decisions {
     pub mod both_families_and_retirement {}
     #[doc = include_str!("../manual/decisions/2026-11-30-reports-name-no-device.md")]
     pub mod reports_name_no_device {}
+    #[doc = include_str!("../manual/decisions/2026-11-30-reasons-are-data.md")]
+    pub mod reasons_are_data {}
     #[doc = include_str!("../manual/decisions/2026-11-30-registrar-store.md")]
     pub mod registrar_store {}
 }

@@ -2,8 +2,8 @@
 //! their tests and say so, unless `CI=true` made `cargo xtask interop` refuse to start without them.
 
 mod cose;
-mod hss;
 mod est;
+mod hss;
 mod messaging;
 mod suit;
 
