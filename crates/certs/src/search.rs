@@ -1,6 +1,7 @@
 //! The one place that asks webpki: building a path, and what its answers mean.
 
-use crate::algorithm;
+use crate::algorithm::Verification;
+use crate::cache::Signatures;
 use crate::certificate::Certificate;
 use crate::constraints::{self, Controls};
 use crate::der::{self, Reader};
@@ -62,6 +63,7 @@ pub(crate) struct Search<'s, 'c> {
     pub(crate) anchors: &'s [Anchor<'s>],
     pub(crate) usage: Usage,
     pub(crate) policies: Required<'s>,
+    pub(crate) cache: Option<&'s dyn Signatures>,
 }
 
 impl Search<'_, '_> {
@@ -126,7 +128,8 @@ impl Search<'_, '_> {
             })
         };
         let mut answer = Err(Error::UnknownIssuer);
-        algorithm::with_verifiers(self.suite, &mut |algorithms| {
+        let verification = Verification { suite: self.suite, cache: self.cache, leaf: self.leaf.tbs };
+        verification.with_verifiers(&mut |algorithms| {
             answer = leaf
                 .verify_for_usage(algorithms, anchors, intermediates, unix(at), &self.usage, None, Some(&hook))
                 .map(drop);
