@@ -15,6 +15,7 @@ mod keys;
 pub mod owner;
 pub mod registrar;
 pub mod relay;
+pub mod revocation;
 mod trust;
 
 pub use ca::{Ca, Validity};

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 /// Target and filter of every test that asks another implementation. Each of them runs in the workspace's tests too, where
 /// its tool is installed.
 const TESTS: [(&[&str], &str); 5] = [
-    // pycose, cwt, cbor2, pyca/cryptography: COSE, sealed messages, SUIT
+    // pycose, cwt, cbor2, pyca/cryptography: COSE, sealed messages, SUIT; OpenSSL, mbedTLS: chains and revocation lists
     (&["--test", "interop"], ""),
     // OpenSSL: requests and bundles
     (&["--test", "formats"], "openssl"),
