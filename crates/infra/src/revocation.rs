@@ -104,10 +104,12 @@ mod tests {
             ca.revocation_list(&RevocationList { number: 1, validity, revoked: &revoked })
                 .map_err(|error| error.reason())
         };
-        for good in [&[][..], &[&[1]], &[&[0, 0x80], &[1]], &[&[0x7F; 20]]] {
+        let good: [&[&[u8]]; 4] = [&[], &[&[1]], &[&[0, 0x80], &[1]], &[&[0x7F; 20]]];
+        for good in good {
             assert!(issue(good).is_ok(), "{good:?}");
         }
-        for bad in [&[&[][..]][..], &[&[0x80]], &[&[1; 21]], &[&[1], &[2], &[1]]] {
+        let bad: [&[&[u8]]; 4] = [&[&[]], &[&[0x80]], &[&[1; 21]], &[&[1], &[2], &[1]]];
+        for bad in bad {
             assert_eq!(issue(bad), Err(Reason::CrlMalformed), "{bad:?}");
         }
     }
