@@ -7,6 +7,7 @@
 //!   strict rules of [`profile`]; [`PathValidator`] is the same with another profile, and explains its verdicts.
 //! * [`Verified`]: a cache of signatures, so that a chain of known authorities costs one verification.
 //! * [`constraints`]: how far an anchor is believed, beyond what its certificate says.
+//! * [`import`]: certificates out of the files that administrators have.
 //! * [`inventory`]: what of all this runs out, and when.
 //! * [`devid`]: what IEEE 802.1AR wants of a birth certificate.
 //!
@@ -28,6 +29,7 @@ pub mod der;
 pub mod devid;
 mod engine;
 mod findings;
+pub mod import;
 pub mod inventory;
 pub mod name;
 pub mod oid;
