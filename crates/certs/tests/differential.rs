@@ -115,6 +115,11 @@ const DIFFERENCES: &[(Pair, Oddity, &str)] = &[
         AnyUsage,
         "OpenSSL does not take anyExtendedKeyUsage for serverAuth (RFC 5280 section 4.2.1.12 leaves it open)",
     ),
+    (
+        CompatNotOpenssl,
+        SelfIssued,
+        "without authorityKeyIdentifier OpenSSL takes a self-issued authority for its own issuer",
+    ),
     (CompatNotWebpki, AnyUsage, "webpki does not know anyExtendedKeyUsage"),
     (CompatNotWebpki, AnyAuthority, "webpki does not know anyExtendedKeyUsage"),
     (
