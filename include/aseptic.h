@@ -36,8 +36,10 @@
  *                         bedside
  *   Device tier
  *     at the factory      aseptic_udi_check, aseptic_birth_request, aseptic_birth_install
- *     at each connection  aseptic_peer_verify when TLS has the other side's chain; aseptic_peer_name, aseptic_peer_degraded,
- *                         aseptic_peer_wipe
+ *     at each new list    aseptic_list_accept
+ *     certificate files   aseptic_certificate_import
+ *     at each connection  aseptic_peer_verify when TLS has the other side's chain, or aseptic_peer_verify_listed with
+ *                         revocation lists; aseptic_peer_name, aseptic_peer_degraded, aseptic_peer_wipe
  *     at every start      aseptic_identity_tidy, aseptic_identity_stage, aseptic_identity_load, aseptic_identity_name,
  *                         aseptic_identity_certificate and aseptic_identity_sign for TLS, aseptic_identity_confirm after it,
  *                         aseptic_identity_wipe
@@ -49,7 +51,8 @@
  *   Hosted tier
  *     at every start      aseptic_files_new and aseptic_files_platform in place of a table of the program's own,
  *                         aseptic_files_free
- *     at each connection  aseptic_channel_connect, aseptic_channel_read, aseptic_channel_write, aseptic_channel_free
+ *     at each connection  aseptic_channel_connect, aseptic_channel_judge, aseptic_channel_read, aseptic_channel_write,
+ *                         aseptic_channel_free
  *     with an owner       aseptic_est_enrol
  *   Porting, feature `selftest`
  *     on the bench        aseptic_selftest_run; aseptic_selftest_problem, aseptic_selftest_remedy
@@ -258,6 +261,21 @@
  * The update was brought on a medium by a person.
  */
 #define ASEPTIC_SOURCE_MEDIUM 2
+
+/**
+ * A newer list is not due yet, as far as the device can tell.
+ */
+#define ASEPTIC_LIST_FRESH 0
+
+/**
+ * A newer list was due within the last thirty days.
+ */
+#define ASEPTIC_LIST_AGEING 1
+
+/**
+ * A newer list was due before that.
+ */
+#define ASEPTIC_LIST_STALE 2
 
 /**
  * The registrar, asked for certificates in an enrolment.
@@ -804,6 +822,66 @@ typedef struct {
    */
   aseptic_slice udi;
 } aseptic_device_name;
+
+/**
+ * The revocation lists that the firmware keeps, in flash or files; the library reads them piece by piece and holds none.
+ */
+typedef struct {
+  /**
+   * `sizeof(aseptic_lists)`.
+   */
+  uint32_t size;
+  /**
+   * How many there are, at most 16.
+   */
+  uint32_t count;
+  /**
+   * Handed to the function.
+   */
+  void *ctx;
+  /**
+   * Reads list number `list` (DER) from `offset` on: at most `cap` bytes, 0 only at its end.
+   */
+  aseptic_status (*read)(void *ctx, uint32_t list, uint32_t offset, uint8_t *out, size_t cap, size_t *len);
+} aseptic_lists;
+
+/**
+ * What a list says of itself. Set `size` before the call; the rest is written.
+ */
+typedef struct {
+  /**
+   * `sizeof(aseptic_list_info)`.
+   */
+  uint32_t size;
+  /**
+   * How many certificates it lists.
+   */
+  uint32_t entries;
+  /**
+   * When it was made, in seconds since 1970.
+   */
+  uint64_t this_update;
+  /**
+   * When the next one is due.
+   */
+  uint64_t next_update;
+  /**
+   * Its number, big endian.
+   */
+  uint8_t number[20];
+  /**
+   * One of `ASEPTIC_LIST_...`, by the device's idea of now.
+   */
+  uint8_t age;
+  /**
+   * 0.
+   */
+  uint8_t reserved[3];
+  /**
+   * SHA-256 of the SubjectPublicKeyInfo of its issuer.
+   */
+  uint8_t key[32];
+} aseptic_list_info;
 
 /**
  * The verdict that a peer is who it says and may do one thing. Only `aseptic_peer_verify` makes one. Opaque.
@@ -2142,6 +2220,35 @@ aseptic_status aseptic_birth_install(aseptic_device *device,
                                      size_t count);
 
 /**
+ * Verifies that `issuer` (a certificate in DER) signed list number `list`, and keeps its number: no older one counts from then
+ * on. Store the list first and call this after it.
+ *
+ * Ownership: all inputs are read during the call; `info` is the caller's. Errors: CRL_MALFORMED, CRL_UNSUPPORTED, CRL_ROLLBACK,
+ * SIGNATURE_INVALID, PATH_KEY_USAGE, REVOCATION_UNKNOWN for a list of the future, PLATFORM_FULL where 16 rows of lists are known,
+ * TOO_LARGE, MISUSE, those of the platform and of `read`; what is stored is as it was and `info` zeroed but for its size then.
+ * Threads: as for all calls on a device; takes time in proportion to the list. Power loss: the old number or the new one.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_list_accept(aseptic_device *device,
+                                   const aseptic_lists *lists,
+                                   uint32_t list,
+                                   aseptic_slice issuer,
+                                   aseptic_list_info *info);
+
+/**
+ * Writes the certificate number `index` (DER) of `file`: a certificate or a certs-only bundle (PKCS#7), as it is or in PEM; at
+ * most 16 a file. After the last one `out.len` is 0 and the call succeeds. Nothing of it is proven.
+ *
+ * Ownership: `file` is read during the call; `out` is the caller's, and room of the length of `file` is always enough. Errors:
+ * CERTIFICATE_MALFORMED, CMS_MALFORMED, EST_TRANSFER for bad Base64, TOO_LARGE, BUFFER_TOO_SMALL, MISUSE. Threads: any. Power
+ * loss: nothing is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_certificate_import(aseptic_slice file,
+                                          uint32_t index,
+                                          aseptic_buf *out);
+
+/**
  * Judges the holder of a certificate chain by the owner's trust store: for `ASEPTIC_PURPOSE_ENROLMENT` and
  * `ASEPTIC_PURPOSE_NETWORK` a server whose certificate must bear the DNS name `name`, for a class of messages a sender of that
  * name. `chain` holds `count` certificates (DER), leaf first, without the anchor, at most 4; call it where TLS asks whether
@@ -2159,6 +2266,25 @@ aseptic_status aseptic_peer_verify(aseptic_device *device,
                                    const aseptic_slice *chain,
                                    size_t count,
                                    aseptic_peer *peer);
+
+/**
+ * As `aseptic_peer_verify`, with the revocation lists that the firmware keeps: each certificate of the chain must be covered by
+ * one. A missing, unusable or badly signed list never counts as "not revoked"; what it means for the purpose says the response
+ * matrix: refused, or accepted with a flag, see `aseptic_peer_degraded`. Lists below a number that `aseptic_list_accept` has kept
+ * do not count.
+ *
+ * Ownership: `name`, `chain` and `lists` are read during the call; `peer` must not move until `aseptic_peer_wipe`. Errors: those
+ * of `aseptic_peer_verify`, CERTIFICATE_REVOKED, REVOCATION_UNKNOWN, CRL_STALE, RECORD_CORRUPT; `peer` is zeroed then. Threads:
+ * as for all calls on a device; takes time in proportion to the lists. Power loss: nothing is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_peer_verify_listed(aseptic_device *device,
+                                          uint8_t purpose,
+                                          aseptic_slice name,
+                                          const aseptic_slice *chain,
+                                          size_t count,
+                                          const aseptic_lists *lists,
+                                          aseptic_peer *peer);
 
 /**
  * Writes the name in the peer's certificate (its serialNumber, else its commonName), as it is there, at most 64 bytes.
@@ -2595,6 +2721,22 @@ aseptic_status aseptic_channel_connect(aseptic_device *device,
                                        uint32_t limit_ms,
                                        aseptic_channel **channel,
                                        aseptic_peer *peer);
+#endif
+
+#if defined(ASEPTIC_HOSTED)
+/**
+ * Judges the server of a connection again by the trust stores and the time as they are now, and gives the new verdict in `peer`:
+ * to be called when `aseptic_trust_epoch` has risen, and once a day on a connection that lasts. A server that is believed no
+ * longer is told so, and the connection carries nothing more.
+ *
+ * Ownership: `peer` must not move until `aseptic_peer_wipe`. Errors: those of `aseptic_peer_verify`, which every later call with
+ * `channel` but `aseptic_channel_free` answers too; `peer` is zeroed then. Threads: as for all calls on a device, and no other
+ * call on `channel` may run. Power loss: nothing is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_channel_judge(aseptic_device *device,
+                                     aseptic_channel *channel,
+                                     aseptic_peer *peer);
 #endif
 
 #if defined(ASEPTIC_HOSTED)

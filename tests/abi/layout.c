@@ -104,6 +104,22 @@ AT(aseptic_device_name, hardware_type, 8, 16);
 AT(aseptic_device_name, hardware_serial, 16, 32);
 AT(aseptic_device_name, udi, 24, 48);
 
+SIZE(aseptic_lists, 16, 24);
+AT(aseptic_lists, size, 0, 0);
+AT(aseptic_lists, count, 4, 4);
+AT(aseptic_lists, ctx, 8, 8);
+AT(aseptic_lists, read, 12, 16);
+
+SIZE(aseptic_list_info, 80, 80);
+AT(aseptic_list_info, size, 0, 0);
+AT(aseptic_list_info, entries, 4, 4);
+AT(aseptic_list_info, this_update, 8, 8);
+AT(aseptic_list_info, next_update, 16, 16);
+AT(aseptic_list_info, number, 24, 24);
+AT(aseptic_list_info, age, 44, 44);
+AT(aseptic_list_info, reserved, 45, 45);
+AT(aseptic_list_info, key, 48, 48);
+
 SIZE(aseptic_peer, 192, 192);
 
 SIZE(aseptic_identity, 192, 192);

@@ -140,6 +140,50 @@ static void inventory(void)
     CHECK(aseptic_trust_epoch(&device, &epoch) == ASEPTIC_OK && epoch >= 2);
 }
 
+/* The lists that this firmware keeps, read in pieces of at most 100 bytes. */
+static aseptic_status list_read(void *ctx, uint32_t list, uint32_t offset, uint8_t *out, size_t cap, size_t *len)
+{
+    const aseptic_slice *kept = (const aseptic_slice *)ctx + list;
+    size_t left = offset < kept->len ? kept->len - offset : 0;
+    size_t piece = left < cap ? left : cap;
+    *len = piece < 100 ? piece : 100;
+    (void)memcpy(out, kept->ptr + offset, *len);
+    return ASEPTIC_OK;
+}
+
+/* The registrar's certificate, its issuer, and three lists: number 2 with nobody on it, 1, and 3 that revokes it. */
+static void lists(aseptic_slice leaf)
+{
+    aseptic_slice issuer = hear(1), kept[2] = { hear(2), hear(3) };
+    aseptic_lists table = { sizeof table, 1, kept, list_read };
+    aseptic_list_info info = { .size = sizeof info };
+    aseptic_status flag = ASEPTIC_OK;
+    aseptic_buf out = { room, ROOM, 0 };
+
+    CHECK(aseptic_peer_verify_listed(&device, ASEPTIC_PURPOSE_NETWORK, text(SERVER), &leaf, 1, &table, &server) == ASEPTIC_OK);
+    CHECK(aseptic_list_accept(&device, &table, 1, issuer, &info) == ASEPTIC_MISUSE && info.entries == 0);
+    CHECK(aseptic_list_accept(&device, &table, 0, leaf, &info) == ASEPTIC_SIGNATURE_INVALID);
+    CHECK(aseptic_list_accept(&device, &table, 0, issuer, &info) == ASEPTIC_OK);
+    CHECK(info.entries == 0 && info.number[19] == 2 && info.age == ASEPTIC_LIST_FRESH && info.next_update > info.this_update);
+    /* What is older does not come back, and says nothing. */
+    table.count = 2;
+    CHECK(aseptic_list_accept(&device, &table, 1, issuer, &info) == ASEPTIC_CRL_ROLLBACK && info.number[19] == 0);
+    table.ctx = kept + 1;
+    table.count = 1;
+    /* A device may enrol all the same, with a flag. */
+    CHECK(aseptic_peer_verify_listed(&device, ASEPTIC_PURPOSE_ENROLMENT, text(SERVER), &leaf, 1, &table, &registrar)
+          == ASEPTIC_OK);
+    CHECK(aseptic_peer_degraded(&registrar, &flag) == ASEPTIC_OK && flag == ASEPTIC_REVOCATION_UNKNOWN);
+    kept[1] = hear(3);
+    table.ctx = kept;
+    table.count = 2;
+    CHECK(aseptic_peer_verify_listed(&device, ASEPTIC_PURPOSE_ENROLMENT, text(SERVER), &leaf, 1, &table, &registrar)
+          == ASEPTIC_CERTIFICATE_REVOKED);
+    CHECK(aseptic_certificate_import(issuer, 0, &out) == ASEPTIC_OK);
+    CHECK(out.len == issuer.len && memcmp(room, issuer.ptr, out.len) == 0);
+    CHECK(aseptic_certificate_import(issuer, 1, &out) == ASEPTIC_OK && out.len == 0);
+}
+
 static void enrolment(void)
 {
     aseptic_slice chain[CHAIN];
@@ -157,6 +201,10 @@ static void enrolment(void)
     CHECK(aseptic_peer_verify(&device, ASEPTIC_PURPOSE_NETWORK, text("other.example"), chain, count, &server)
           == ASEPTIC_NAME_MISMATCH);
     CHECK(aseptic_peer_verify(&device, ASEPTIC_COMMAND, text("est"), chain, count, &server) != ASEPTIC_OK);
+    CHECK(aseptic_peer_verify(&device, ASEPTIC_PURPOSE_NETWORK, text(SERVER), chain, count, &server) == ASEPTIC_OK);
+    CHECK(aseptic_peer_verify(&device, ASEPTIC_PURPOSE_ENROLMENT, text(SERVER), chain, count, &registrar) == ASEPTIC_OK);
+    CHECK(count == 1);
+    lists(chain[0]);
     CHECK(aseptic_peer_verify(&device, ASEPTIC_PURPOSE_NETWORK, text(SERVER), chain, count, &server) == ASEPTIC_OK);
     CHECK(aseptic_peer_verify(&device, ASEPTIC_PURPOSE_ENROLMENT, text(SERVER), chain, count, &registrar) == ASEPTIC_OK);
     CHECK(aseptic_peer_degraded(&registrar, &flag) == ASEPTIC_OK && flag == ASEPTIC_OK);

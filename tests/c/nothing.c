@@ -123,6 +123,15 @@ static void refuse_seldom(aseptic_device *d, aseptic_workspace *w, aseptic_ident
     CHECK(zeroed(&opened, sizeof opened));
     CHECK(aseptic_birth_install(d, w, &bytes, 1) == ASEPTIC_MISUSE);
     CHECK(aseptic_peer_verify(d, ASEPTIC_PURPOSE_NETWORK, bytes, &bytes, 1, p) == ASEPTIC_MISUSE);
+    aseptic_lists lists = { sizeof lists, 0, NULL, NULL };
+    aseptic_list_info info = { .size = sizeof info, .entries = 7 };
+    CHECK(aseptic_peer_verify_listed(d, ASEPTIC_PURPOSE_NETWORK, bytes, &bytes, 1, &lists, p) == ASEPTIC_MISUSE);
+    CHECK(aseptic_peer_verify_listed(d, ASEPTIC_PURPOSE_NETWORK, bytes, &bytes, 1, NULL, p) == ASEPTIC_MISUSE);
+    CHECK(aseptic_list_accept(d, &lists, 0, bytes, &info) == ASEPTIC_MISUSE && info.entries == 0);
+    info.size = 1;
+    CHECK(aseptic_list_accept(d, &lists, 0, bytes, &info) == ASEPTIC_MISUSE);
+    CHECK(aseptic_list_accept(d, &lists, 0, bytes, NULL) == ASEPTIC_MISUSE);
+    REFUSES(aseptic_certificate_import((aseptic_slice){ NULL, 1 }, 0, &out));
     CHECK(aseptic_peer_degraded(p, &flag) == ASEPTIC_MISUSE && flag == ASEPTIC_MISUSE);
     CHECK(aseptic_identity_tidy(d, w, &destroyed) == ASEPTIC_MISUSE && destroyed == 0);
     CHECK(aseptic_identity_stage(d, ASEPTIC_IDENTITY_BIRTH, &stage) == ASEPTIC_MISUSE && stage == ASEPTIC_STAGE_BLANK);

@@ -1,5 +1,6 @@
 //! Signatures in X.509: AlgorithmIdentifiers, the two forms of an ECDSA signature, and a suite as webpki wants it.
 
+use crate::cache;
 use crate::der::{self, Reader, Writer};
 use crate::oid;
 use aseptic_core::crypto::{HashAlg, Message, Parts, PublicKey, SigAlg, Suite, Verifier};
@@ -101,18 +102,61 @@ pub(crate) fn check_key(suite: &Suite<'_>, spki: &[u8]) -> Result<()> {
     }
 }
 
-/// The verifiers of a suite as webpki wants them, handed to `body`.
-pub(crate) fn with_verifiers(suite: &Suite<'_>, body: &mut dyn FnMut(&[&dyn SignatureVerificationAlgorithm])) {
-    // Firmware has one or two, and a small stack.
-    if of_certificates(suite).count() <= FEW { some::<FEW>(suite, body) } else { some::<ALGORITHMS>(suite, body) }
+/// What verifies the signatures of a path: the suite, and a cache that may spare it some.
+#[derive(Clone, Copy)]
+pub(crate) struct Verification<'a> {
+    pub(crate) suite: &'a Suite<'a>,
+    pub(crate) cache: Option<&'a dyn cache::Signatures>,
+    /// The signed part of the leaf, whose signature is never remembered: there are as many of them as there are peers.
+    pub(crate) leaf: &'a [u8],
 }
 
-fn some<const N: usize>(suite: &Suite<'_>, body: &mut dyn FnMut(&[&dyn SignatureVerificationAlgorithm])) {
-    let mut verifiers = of_certificates(suite);
-    let all: [Algorithm<'_>; N] = array::from_fn(|_| Algorithm(verifiers.next()));
-    let none = Algorithm(None);
-    let all: [&dyn SignatureVerificationAlgorithm; N] = array::from_fn(|index| all.get(index).unwrap_or(&none) as _);
-    body(all.get(..of_certificates(suite).count().min(N)).unwrap_or_default());
+impl Verification<'_> {
+    /// The verifiers as webpki wants them, handed to `body`.
+    pub(crate) fn with_verifiers(&self, body: &mut dyn FnMut(&[&dyn SignatureVerificationAlgorithm])) {
+        // Firmware has one or two, and a small stack.
+        let few = of_certificates(self.suite).count() <= FEW;
+        if few { self.some::<FEW>(body) } else { self.some::<ALGORITHMS>(body) }
+    }
+
+    fn some<const N: usize>(&self, body: &mut dyn FnMut(&[&dyn SignatureVerificationAlgorithm])) {
+        let mut verifiers = of_certificates(self.suite);
+        let all: [Algorithm<'_>; N] = array::from_fn(|_| Algorithm { verifier: verifiers.next(), verification: *self });
+        let none = Algorithm { verifier: None, verification: *self };
+        let all: [&dyn SignatureVerificationAlgorithm; N] =
+            array::from_fn(|index| all.get(index).unwrap_or(&none) as _);
+        body(all.get(..of_certificates(self.suite).count().min(N)).unwrap_or_default());
+    }
+
+    fn verify(&self, verifier: &dyn Verifier, key: &[u8], message: &[u8], signature: &[u8]) -> Result<()> {
+        let cache = self.cache.filter(|_| message != self.leaf);
+        let known = match cache {
+            // A suite without SHA-256 has no use of the cache.
+            Some(cache) => digest(self.suite, verifier, key, message, signature).ok().map(|digest| (cache, digest)),
+            None => None,
+        };
+        if known.is_some_and(|(cache, digest)| cache.knows(&digest)) {
+            return Ok(());
+        }
+        check(verifier, key, &mut Parts(&[message]), signature)?;
+        if let Some((cache, digest)) = known {
+            cache.learn(&digest);
+        }
+        Ok(())
+    }
+}
+
+/// Tells a signature from all others: by algorithm, key, message and signature, each behind its length.
+fn digest(
+    suite: &Suite<'_>,
+    verifier: &dyn Verifier,
+    key: &[u8],
+    message: &[u8],
+    signature: &[u8],
+) -> Result<[u8; 32]> {
+    let [algorithm, kind] = identifiers(verifier);
+    let lengths = [algorithm, kind, key, message].map(|part| (part.len() as u64).to_be_bytes());
+    suite.sha256(&[lengths.as_flattened(), algorithm, kind, key, message, signature])
 }
 
 /// What a suite verifies certificates with: an algorithm without identifiers is for other uses alone.
@@ -121,7 +165,10 @@ fn of_certificates<'a>(suite: &Suite<'a>) -> impl Iterator<Item = &'a dyn Verifi
 }
 
 /// A verifier of a suite, for webpki.
-struct Algorithm<'a>(Option<&'a dyn Verifier>);
+struct Algorithm<'a> {
+    verifier: Option<&'a dyn Verifier>,
+    verification: Verification<'a>,
+}
 
 impl SignatureVerificationAlgorithm for Algorithm<'_> {
     fn verify_signature(
@@ -130,24 +177,24 @@ impl SignatureVerificationAlgorithm for Algorithm<'_> {
         message: &[u8],
         signature: &[u8],
     ) -> core::result::Result<(), InvalidSignature> {
-        let verifier = self.0.ok_or(InvalidSignature)?;
-        check(verifier, public_key, &mut Parts(&[message]), signature).map_err(|_| InvalidSignature)
+        let verifier = self.verifier.ok_or(InvalidSignature)?;
+        self.verification.verify(verifier, public_key, message, signature).map_err(|_| InvalidSignature)
     }
 
     fn public_key_alg_id(&self) -> AlgorithmIdentifier {
-        let [_, key] = self.0.map(identifiers).unwrap_or_default();
+        let [_, key] = self.verifier.map(identifiers).unwrap_or_default();
         AlgorithmIdentifier::from_slice(key)
     }
 
     fn signature_alg_id(&self) -> AlgorithmIdentifier {
-        let [signature, _] = self.0.map(identifiers).unwrap_or_default();
+        let [signature, _] = self.verifier.map(identifiers).unwrap_or_default();
         AlgorithmIdentifier::from_slice(signature)
     }
 }
 
 impl fmt::Debug for Algorithm<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Algorithm({:?})", self.0.map(Verifier::alg))
+        write!(f, "Algorithm({:?})", self.verifier.map(Verifier::alg))
     }
 }
 

@@ -348,7 +348,7 @@ pub fn strip_zeros(bytes: &[u8]) -> &[u8] {
 }
 
 /// Tag, length of the content and length of the header of the first element.
-pub(crate) fn head(bytes: &[u8]) -> Result<(u8, usize, usize)> {
+pub fn head(bytes: &[u8]) -> Result<(u8, usize, usize)> {
     let [tag, first, rest @ ..] = bytes else { return Err(Reason::DerMalformed) };
     if tag & 0x1F == 0x1F {
         return Err(Reason::DerMalformed);

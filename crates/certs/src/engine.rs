@@ -1,6 +1,7 @@
 //! Path validation for devices: webpki builds and checks the path (RFC 5280 section 6), the rules of [`crate::profile`] close
 //! what it leaves open, and the device's idea of time decides what validity means.
 
+use crate::cache::{Signatures, Verified};
 use crate::certificate::Certificate;
 use crate::constraints;
 use crate::findings::{Findings, Place};
@@ -49,6 +50,7 @@ pub struct PathValidator<'a> {
     profile: &'a Profile,
     lists: Option<&'a dyn Lists>,
     policies: Required<'a>,
+    cache: Option<&'a dyn Signatures>,
 }
 
 /// What was found out about a chain.
@@ -66,16 +68,16 @@ pub struct Judgement<'c> {
 
 impl PathValidator<'static> {
     /// The one meant for devices: strict.
-    pub const DEVICE: Self = Self { profile: &profile::DEVICE, lists: None, policies: Required::NOTHING };
+    pub const DEVICE: Self = Self::new(&profile::DEVICE);
     /// The one for chains of others: RFC 5280 as the field has it.
-    pub const COMPAT: Self = Self { profile: &profile::COMPAT, lists: None, policies: Required::NOTHING };
+    pub const COMPAT: Self = Self::new(&profile::COMPAT);
 }
 
 impl<'a> PathValidator<'a> {
     /// One with this profile and without revocation lists.
     #[must_use]
     pub const fn new(profile: &'a Profile) -> Self {
-        Self { profile, lists: None, policies: Required::NOTHING }
+        Self { profile, lists: None, policies: Required::NOTHING, cache: None }
     }
 
     /// The same with revocation lists: every certificate of a path but the anchor must be covered by one.
@@ -95,6 +97,13 @@ impl<'a> PathValidator<'a> {
     #[must_use]
     pub const fn with_policies(self, initial: &'a [&'a [u8]], explicit: bool) -> Self {
         Self { policies: Required { initial, explicit }, ..self }
+    }
+
+    /// The same with a cache of the signatures of authorities: where all of them are known, a chain of any length costs the
+    /// verification of its leaf. The verdict is the same with it and without.
+    #[must_use]
+    pub const fn with_cache<const N: usize>(self, cache: &'a Verified<N>) -> Self {
+        Self { cache: Some(cache), ..self }
     }
 
     /// Validates as [`PathEngine::validate`] does and says which path was found and, for each thing that is wrong, at which
@@ -140,8 +149,8 @@ impl<'a> PathValidator<'a> {
         }
         let (leaf, profile) = (Certificate::parse(first)?, self.profile);
         let usage = Usage::of(purpose, profile);
-        let policies = self.policies;
-        let search = Search { suite, profile, leaf: &leaf, intermediates, anchors, usage, policies };
+        let (policies, cache) = (self.policies, self.cache);
+        let search = Search { suite, profile, leaf: &leaf, intermediates, anchors, usage, policies, cache };
         let (validity, path) = search.in_time(now)?;
         let called = if purpose.of_devices() { None } else { leaf.common_name() };
         let name = leaf.device_serial().or(called).unwrap_or_default();

@@ -5,7 +5,9 @@
 //!   nothing; every accessor reads bytes that were checked for shape when the view was made.
 //! * [`Engine`]: the [`PathEngine`](aseptic_core::trust::PathEngine) behind every chain that a device believes, with the
 //!   strict rules of [`profile`]; [`PathValidator`] is the same with another profile, and explains its verdicts.
+//! * [`Verified`]: a cache of signatures, so that a chain of known authorities costs one verification.
 //! * [`constraints`]: how far an anchor is believed, beyond what its certificate says.
+//! * [`import`]: certificates out of the files that administrators have.
 //! * [`inventory`]: what of all this runs out, and when.
 //! * [`devid`]: what IEEE 802.1AR wants of a birth certificate.
 //!
@@ -17,6 +19,7 @@ extern crate std;
 
 mod algorithm;
 pub mod base64;
+mod cache;
 mod certificate;
 pub mod cms;
 pub mod constraints;
@@ -26,6 +29,7 @@ pub mod der;
 pub mod devid;
 mod engine;
 mod findings;
+pub mod import;
 pub mod inventory;
 pub mod name;
 pub mod oid;
@@ -36,6 +40,7 @@ mod search;
 pub mod server;
 mod usage;
 
+pub use cache::Verified;
 pub use certificate::{AuthorityKey, BasicConstraints, Certificate, Extension, Extensions, KeyUsage, Oids};
 pub use devid::IDEVID_NOT_AFTER;
 pub use engine::{Engine, Judgement, PathValidator};

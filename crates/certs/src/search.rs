@@ -1,6 +1,7 @@
 //! The one place that asks webpki: building a path, and what its answers mean.
 
-use crate::algorithm;
+use crate::algorithm::Verification;
+use crate::cache::Signatures;
 use crate::certificate::Certificate;
 use crate::constraints::{self, Controls};
 use crate::der::{self, Reader};
@@ -62,6 +63,7 @@ pub(crate) struct Search<'s, 'c> {
     pub(crate) anchors: &'s [Anchor<'s>],
     pub(crate) usage: Usage,
     pub(crate) policies: Required<'s>,
+    pub(crate) cache: Option<&'s dyn Signatures>,
 }
 
 impl Search<'_, '_> {
@@ -126,7 +128,8 @@ impl Search<'_, '_> {
             })
         };
         let mut answer = Err(Error::UnknownIssuer);
-        algorithm::with_verifiers(self.suite, &mut |algorithms| {
+        let verification = Verification { suite: self.suite, cache: self.cache, leaf: self.leaf.tbs };
+        verification.with_verifiers(&mut |algorithms| {
             answer = leaf
                 .verify_for_usage(algorithms, anchors, intermediates, unix(at), &self.usage, None, Some(&hook))
                 .map(drop);
@@ -171,7 +174,11 @@ impl Search<'_, '_> {
     }
 
     fn keeps_rules(&self, certificate: &Certificate<'_>, position: Position) -> Result<()> {
-        profile::check(self.profile.rules, &Subject { certificate, position, suite: self.suite })
+        let subject = Subject { certificate, position, suite: self.suite };
+        // The key of an issuer has verified a signature of this path: that it is sound need not be computed again.
+        let proven = |rule: &profile::Rule| position != Position::Leaf && rule.id == profile::KEY_TYPE;
+        let mut open = self.profile.rules.iter().filter(|rule| !proven(rule));
+        open.try_for_each(|rule| rule.judge(&subject).map_err(|_| rule.reason))
     }
 
     /// webpki keeps name, key and name constraints of an anchor and drops the rest; so the certificates are looked at here.

@@ -77,6 +77,38 @@ pub unsafe extern "C" fn aseptic_channel_connect(
     }
 }
 
+/// Judges the server of a connection again by the trust stores and the time as they are now, and gives the new verdict in `peer`:
+/// to be called when `aseptic_trust_epoch` has risen, and once a day on a connection that lasts. A server that is believed no
+/// longer is told so, and the connection carries nothing more.
+///
+/// Ownership: `peer` must not move until `aseptic_peer_wipe`. Errors: those of `aseptic_peer_verify`, which every later call with
+/// `channel` but `aseptic_channel_free` answers too; `peer` is zeroed then. Threads: as for all calls on a device, and no other
+/// call on `channel` may run. Power loss: nothing is stored.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_channel_judge(
+    device: *mut aseptic_device,
+    channel: *mut aseptic_channel,
+    peer: *mut aseptic_peer,
+) -> aseptic_status {
+    if let Err(reason) = apart(&[Place::of(device), Place::of(channel), Place::of(peer)]) {
+        return reason.number();
+    }
+    // SAFETY: NULL or writable memory of the type, and the rest as the caller promises.
+    unsafe {
+        make(peer, || {
+            let (mut device, channel) = (state(device)?, output(channel)?);
+            device.with(|parts| {
+                let now = time::now(&parts.platform)?;
+                let (_, suite, trust) = parts.load_trust()?;
+                let remote =
+                    Remote { suite: &suite, trust: &trust, engine: &Engine, purposes: &[Purpose::Network], now };
+                channel.0.judge_again(&remote).cloned().map_err(Reason::from)
+            })
+        })
+    }
+}
+
 /// Reads what has come, at most `out.cap` bytes, waiting for the first one; none when the server has closed the connection.
 ///
 /// Ownership: `out` is the caller's. Errors: NETWORK_FAILED, also where nothing came in time or the stream ended without its end

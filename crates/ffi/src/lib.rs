@@ -37,6 +37,9 @@ mod workspace;
 mod birth;
 
 #[cfg(feature = "device")]
+mod lists;
+
+#[cfg(feature = "device")]
 mod peer;
 
 #[cfg(feature = "device")]
@@ -96,6 +99,8 @@ pub use time::*;
 pub use trust::*;
 pub use update::*;
 #[cfg(feature = "device")]
-pub use {agreement::*, birth::*, enrol::*, identity::*, inventory::*, message::*, opener::*, peer::*, workspace::*};
+pub use {
+    agreement::*, birth::*, enrol::*, identity::*, inventory::*, lists::*, message::*, opener::*, peer::*, workspace::*,
+};
 #[cfg(feature = "hosted")]
 pub use {channel::*, files::*};

@@ -6,10 +6,12 @@ use crate::abi::{
 };
 use crate::device::aseptic_device;
 use crate::identity::copy;
+use crate::lists::{Kept, Listed, aseptic_lists};
 use crate::time;
-use aseptic_certs::{Engine, server};
+use aseptic_certs::crl::Numbers;
+use aseptic_certs::{Engine, PathValidator, server};
 use aseptic_core::clinical::Path;
-use aseptic_core::trust::{Purpose, VerifiedPeer};
+use aseptic_core::trust::{PathEngine, Purpose, VerifiedPeer};
 use aseptic_core::{Reason, Result, limits};
 
 /// The registrar, asked for certificates in an enrolment.
@@ -48,6 +50,49 @@ pub unsafe extern "C" fn aseptic_peer_verify(
     count: usize,
     peer: *mut aseptic_peer,
 ) -> aseptic_status {
+    // SAFETY: as the caller promises.
+    unsafe { judge(device, purpose, name, chain, count, None, peer) }
+}
+
+/// As `aseptic_peer_verify`, with the revocation lists that the firmware keeps: each certificate of the chain must be covered by
+/// one. A missing, unusable or badly signed list never counts as "not revoked"; what it means for the purpose says the response
+/// matrix: refused, or accepted with a flag, see `aseptic_peer_degraded`. Lists below a number that `aseptic_list_accept` has kept
+/// do not count.
+///
+/// Ownership: `name`, `chain` and `lists` are read during the call; `peer` must not move until `aseptic_peer_wipe`. Errors: those
+/// of `aseptic_peer_verify`, CERTIFICATE_REVOKED, REVOCATION_UNKNOWN, CRL_STALE, RECORD_CORRUPT; `peer` is zeroed then. Threads:
+/// as for all calls on a device; takes time in proportion to the lists. Power loss: nothing is stored.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_peer_verify_listed(
+    device: *mut aseptic_device,
+    purpose: u8,
+    name: aseptic_slice,
+    chain: *const aseptic_slice,
+    count: usize,
+    lists: *const aseptic_lists,
+    peer: *mut aseptic_peer,
+) -> aseptic_status {
+    // SAFETY: as the caller promises.
+    match unsafe { Kept::read(lists) } {
+        // SAFETY: as the caller promises.
+        Ok(kept) => unsafe { judge(device, purpose, name, chain, count, Some(kept), peer) },
+        // SAFETY: NULL or writable memory of the type.
+        Err(reason) => unsafe { make(peer, || Err(reason)) },
+    }
+}
+
+/// # Safety
+/// As for [`aseptic_peer_verify`].
+unsafe fn judge(
+    device: *mut aseptic_device,
+    purpose: u8,
+    name: aseptic_slice,
+    chain: *const aseptic_slice,
+    count: usize,
+    kept: Option<Kept>,
+    peer: *mut aseptic_peer,
+) -> aseptic_status {
     if let Err(reason) = apart(&[Place::of(device), Place::of(peer)]) {
         return reason.number();
     }
@@ -61,8 +106,16 @@ pub unsafe extern "C" fn aseptic_peer_verify(
             }
             device.with(|parts| {
                 let now = time::now(&parts.platform)?;
-                let (_, suite, trust) = parts.load_trust()?;
-                let peer = trust.verify_chain(&suite, &Engine, purpose, links.as_slice(), now)?;
+                let (platform, suite, trust) = parts.load_trust()?;
+                let verify =
+                    |engine: &dyn PathEngine| trust.verify_chain(&suite, engine, purpose, links.as_slice(), now);
+                let peer = match kept {
+                    None => verify(&Engine)?,
+                    Some(kept) => {
+                        let numbers = &Numbers::load(&platform, &mut [0; Numbers::BUFFER])?;
+                        verify(&PathValidator::DEVICE.with_lists(&Listed { kept, numbers }))?
+                    }
+                };
                 match purpose {
                     Purpose::Enrolment | Purpose::Network => {
                         let host = core::str::from_utf8(name).map_err(|_| Reason::NameMismatch)?;

@@ -299,11 +299,11 @@ impl Ca {
         if linked { Ok(()) } else { Err(Error::new(Reason::FileCorrupt, "following the issuers in ca.pem")) }
     }
 
-    fn parsed(&self) -> Result<Certificate<'_>> {
+    pub(crate) fn parsed(&self) -> Result<Certificate<'_>> {
         Certificate::parse(&self.certificate).during("reading the authority's certificate")
     }
 
-    fn issuer(&self) -> Result<Issuer<'_, &rcgen::KeyPair>> {
+    pub(crate) fn issuer(&self) -> Result<Issuer<'_, &rcgen::KeyPair>> {
         Issuer::from_ca_cert_der(&self.certificate.as_slice().into(), self.key.pair()).map_err(engine)
     }
 
@@ -447,14 +447,14 @@ fn random_serial() -> Result<SerialNumber> {
     Ok(SerialNumber::from_slice(&bytes))
 }
 
-fn date(seconds: u64) -> Result<OffsetDateTime> {
+pub(crate) fn date(seconds: u64) -> Result<OffsetDateTime> {
     i64::try_from(seconds)
         .ok()
         .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
         .ok_or_else(|| Error::new(Reason::Misuse, "reading a date"))
 }
 
-fn engine(error: rcgen::Error) -> Error {
+pub(crate) fn engine(error: rcgen::Error) -> Error {
     Error::new(Reason::CertificateProfile, format!("writing a certificate: {error}"))
 }
 

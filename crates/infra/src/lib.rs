@@ -16,6 +16,7 @@ pub mod owner;
 pub mod registrar;
 pub mod relay;
 pub mod reports;
+pub mod revocation;
 mod trust;
 
 pub use ca::{Ca, Validity};

@@ -7,9 +7,6 @@
 
 pub mod bench;
 
-#[cfg(feature = "benchmark")]
-pub mod benchmark;
-
 pub mod conformance;
 
 #[cfg(feature = "story")]

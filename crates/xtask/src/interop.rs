@@ -5,9 +5,12 @@ use anyhow::{Result, bail};
 
 /// Target and filter of every test that asks another implementation. Each of them runs in the workspace's tests too, where
 /// its tool is installed.
-const TESTS: [(&[&str], &str); 5] = [
-    // pycose, cwt, cbor2, pyca/cryptography: COSE, sealed messages, SUIT; strongSwan, curl and OpenSSL: EST
+const TESTS: [(&[&str], &str); 6] = [
+    // pycose, cwt, cbor2, pyca/cryptography: COSE, sealed messages, SUIT; strongSwan, curl and OpenSSL: EST; OpenSSL, mbedTLS:
+    // chains and revocation lists
     (&["--test", "interop"], ""),
+    // OpenSSL and raw webpki: generated chains
+    (&["--test", "differential"], ""),
     // OpenSSL: requests and bundles
     (&["--test", "formats"], "openssl"),
     // OpenSSL: chains, and what stands in certificates
@@ -17,6 +20,9 @@ const TESTS: [(&[&str], &str); 5] = [
     // OpenSSL: s_client against our server, our client against s_server, certificates on both sides
     (&["--lib"], "openssl"),
 ];
+
+/// Generated chains; the tests alone take fewer.
+const CHAINS: &str = "1000";
 
 /// Runs the interop tests with the tools that are there; under `CI=true` a missing one is an error.
 pub(crate) fn run() -> Result<()> {
@@ -33,6 +39,7 @@ pub(crate) fn run() -> Result<()> {
         tests.args(["test", "--quiet", "--workspace"]).args(target).args(["--", "--nocapture", filter]);
         // An interpreter that answers nothing makes the tests skip, and say so.
         tests.env("ASEPTIC_PYTHON", python.clone().unwrap_or_else(|| "python3".into()));
+        tests.env("ASEPTIC_CHAINS", CHAINS);
         let output = tests.output()?;
         let text = String::from_utf8_lossy(&output.stdout);
         print!("{text}");

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod abi;
+mod bench;
 mod c;
 mod calls;
 mod cross;
@@ -95,6 +96,11 @@ enum Chore {
         #[arg(long)]
         every_cut: bool,
     },
+    /// Measure the speed of a pillar against other people's engines, as ratios of one run
+    Bench {
+        /// certs; all if none is named
+        pillars: Vec<String>,
+    },
     /// Let other people's tools read what we write, and the reverse
     Interop,
     /// Run every fuzz target for a short while
@@ -122,6 +128,7 @@ fn main() -> Result<()> {
         Chore::Cross => cross::run(),
         Chore::Firmware { sizes: true, accept, .. } => sizes::run(accept),
         Chore::Firmware { accept, every_cut, .. } => firmware::run(every_cut).and_then(|()| panics::run(accept)),
+        Chore::Bench { pillars } => bench::run(&pillars),
         Chore::Interop => interop::run(),
         Chore::Fuzz { seconds } => fuzz::run(seconds),
     }

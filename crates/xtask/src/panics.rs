@@ -21,18 +21,20 @@ const HOOKS: &str = "device,nor,panic-handler";
 const PLANTED: &str = "device,nor,panic-handler,planted-panic";
 
 /// What each pillar's functions begin with; the platform table and the trust stores are core's.
-pub(crate) const PILLARS: [(&str, &[&str]); 4] = [
+pub(crate) const PILLARS: [(&str, &[&str]); 5] = [
     ("core", &["abi_", "version", "status_", "device_", "platform_", "time_", "trust_"]),
     ("update", &["update_", "boot_"]),
     ("messaging", &["message_", "sender_", "opener_", "agreement_"]),
-    ("identity", &["identity_", "inventory_", "birth_", "enroller_", "peer_", "ticket_", "udi_", "workspace_"]),
+    ("certs", &["certificate_", "list_", "peer_"]),
+    ("identity", &["identity_", "inventory_", "birth_", "enroller_", "ticket_", "udi_", "workspace_"]),
 ];
 
 /// The self-test of a port, feature `selftest`: for the bench, in no image that ships.
 const BENCH: &str = "aseptic_selftest_";
 
 /// What validates certificate paths with webpki, which has panics that its authors rule out; they are in the list.
-const PATHS: [&str; 3] = ["aseptic_birth_install", "aseptic_enroller_step", "aseptic_peer_verify"];
+const PATHS: [&str; 4] =
+    ["aseptic_birth_install", "aseptic_enroller_step", "aseptic_peer_verify", "aseptic_peer_verify_listed"];
 
 /// Links the images and compares the list; `accept` writes the list anew.
 pub(crate) fn run(accept: bool) -> Result<()> {

@@ -17,11 +17,13 @@ const TARGETS: [&str; 5] = [
 ];
 
 /// Debian packages, each with a program that shows whether it is there, and what belongs to it.
-const DEBIAN: [(&str, &str, &str); 17] = [
+const DEBIAN: [(&str, &str, &str); 18] = [
     ("gcc", "gcc", "--version"),
     ("g++", "g++", "--version"),
     ("valgrind", "valgrind", "--version"),
     ("openssl", "openssl", "version"),
+    // No program of it: the headers are looked for.
+    ("libmbedtls-dev", "cpp", "tests/interop/mbedtls.c"),
     ("curl", "curl", "--version"),
     // an EST client; curl carries it, and its plugins read PKCS #7
     ("strongswan-pki libstrongswan-standard-plugins libstrongswan-extra-plugins", "pki", "--help"),

@@ -44,6 +44,12 @@ pub(crate) fn run(accept: bool) -> Result<()> {
         let library = kept(features, &format!("{pillar} alone"))?;
         let measured = occupied(&format!("size of {pillar}"), &of(&symbols, prefixes), &library)?;
         figures.insert(format!("{pillar} without cryptography"), measured);
+        if pillar == "certs" {
+            // Path, profile, revocation and the trust behind it: what an X.509 library is.
+            let functions = [&of(&symbols, prefixes)[..], &of(&symbols, &["trust_"])].concat();
+            let measured = occupied("size of certs and trust", &functions, &library)?;
+            figures.insert("certs and trust without cryptography".to_owned(), measured);
+        }
         if pillar == "update" {
             // What the SUIT libraries of others do: from an envelope to the verified plan.
             let measured = occupied("size of a manifest", &[MANIFEST], &library)?;

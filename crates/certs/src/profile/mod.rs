@@ -39,6 +39,9 @@ pub const DEVICE: Profile = Profile { name: "device", rules: rules::DEVICE, chai
 /// RFC 5280 as the field has it.
 pub const COMPAT: Profile = Profile { name: "compat", rules: rules::COMPAT, chain: CHAIN_MOST, strict_usage: false };
 
+/// The name of the rule about the key itself.
+pub(crate) const KEY_TYPE: &str = "key-type";
+
 /// Where a certificate stands in its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Position {

@@ -72,7 +72,7 @@ const SERIAL: Rule = Rule {
 };
 
 const KEY_TYPE: Rule = Rule {
-    id: "key-type",
+    id: super::KEY_TYPE,
     clause: "profile: the key of every certificate is sound, and of an algorithm that the suite has",
     field: "subjectPublicKeyInfo",
     reason: Reason::AlgorithmUnsupported,

@@ -5,7 +5,7 @@
 //! answers until the handshake is over.
 
 use super::sign::{self, StoredKey};
-use super::verify::{self, OwnTrust};
+use super::verify::{self, Ask, OwnTrust};
 use super::{Channel, Hurried, Local, Remote};
 use crate::{Error, Result, crypto};
 use aseptic_core::Reason;
@@ -73,6 +73,7 @@ pub(super) const fn reason(error: &rustls::Error) -> Reason {
     match error {
         rustls::Error::NoCertificatesPresented => Reason::PeerAnonymous,
         rustls::Error::FailedToGetRandomBytes => Reason::EntropyFailed,
+        rustls::Error::InvalidCertificate(refused) => verify::refusal(refused),
         _ => Reason::TlsFailed,
     }
 }
@@ -110,7 +111,7 @@ impl Desk<'_> {
                 }),
                 (Err(reason), Ok(())) => Err(reason.into()),
                 (Ok(_), Err(error)) => Err(error.into()),
-                (Ok(peer), Ok(())) => channel_of(connection, stream, peer.ok_or(Reason::Internal)?),
+                (Ok(peer), Ok(())) => channel_of(connection, stream, peer.ok_or(Reason::Internal)?, self.name),
             }
         })
     }
@@ -157,10 +158,6 @@ impl Asking {
         (Self(sender), receiver)
     }
 
-    pub(super) fn judge(&self, chain: Vec<Vec<u8>>) -> core::result::Result<(), rustls::Error> {
-        self.ask(|answer| Question::Judge { chain, answer })?.map_err(verify::alert)
-    }
-
     pub(super) fn sign(&self, message: &[u8]) -> core::result::Result<Vec<u8>, rustls::Error> {
         let message = message.to_vec();
         self.ask(|answer| Question::Sign { message, answer })?
@@ -177,6 +174,14 @@ impl Asking {
         let gone = || rustls::Error::General("nobody is left to answer".into());
         self.0.send(question(sender)).map_err(|_| gone())?;
         receiver.recv().map_err(|_| gone())
+    }
+}
+
+impl Ask for Asking {
+    /// The name is known at the desk.
+    fn judge(&self, _: Option<&str>, chain: &[&[u8]]) -> core::result::Result<(), rustls::Error> {
+        let chain = chain.iter().map(|der| der.to_vec()).collect();
+        self.ask(|answer| Question::Judge { chain, answer })?.map_err(verify::alert)
     }
 }
 
@@ -214,7 +219,12 @@ fn complete(connection: &mut Connection, stream: &mut (impl Read + Write)) -> io
     stream.flush()
 }
 
-fn channel_of<S: Read + Write>(connection: Connection, stream: S, peer: VerifiedPeer) -> Result<Channel<S>> {
+fn channel_of<S: Read + Write>(
+    connection: Connection,
+    stream: S,
+    peer: VerifiedPeer,
+    name: Option<&str>,
+) -> Result<Channel<S>> {
     // RFC 9266 section 2: this label, no context, 32 bytes.
     let binding =
         connection.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(&[])).map_err(internal)?;
@@ -224,10 +234,11 @@ fn channel_of<S: Read + Write>(connection: Connection, stream: S, peer: Verified
         Some(NamedGroup::secp256r1) => "secp256r1",
         _ => return Err(Reason::Internal.into()),
     };
-    Ok(Channel { connection, stream, peer, binding, group })
+    let name = name.map(str::to_owned);
+    Ok(Channel { connection, stream, peer, name, refused: None, binding, group })
 }
 
 /// A failure before any byte was exchanged.
-fn internal(error: rustls::Error) -> Error {
+pub(super) fn internal(error: rustls::Error) -> Error {
     Error::Tls { reason: reason(&error), detail: error.to_string() }
 }

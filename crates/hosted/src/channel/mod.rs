@@ -4,8 +4,11 @@
 //! key store. Both sides show a certificate, always.
 //!
 //! * TLS 1.3 alone (RFC 8446), with X25519MLKEM768, X25519 or P-256, the first of them that both know.
-//! * No resumption, no tickets, no early data: a change of trust holds from the next handshake on. No key log.
+//! * No resumption, no tickets, no early data: a change of trust, of revocation lists or of the own identity holds from the
+//!   next handshake on, and for a connection that runs from [`Channel::judge_again`] on. No key log.
 //! * Handshakes are signed with P-256 or Ed25519 keys.
+//!
+//! A program that drives rustls itself (on tokio, behind hyper) has the same judgement with [`Live`].
 //!
 //! **Blocking.** All calls block as the stream does. A stream without time limits waits for a silent peer for ever:
 //! [`dial`] sets them, a server sets them on the streams it accepts. A handshake, in which nobody is known yet, ends after
@@ -20,8 +23,11 @@
 pub mod frame;
 mod handshake;
 mod hurried;
+mod live;
 mod sign;
 mod verify;
+
+pub use live::{Judge, Live, SharedLists};
 
 pub(crate) use hurried::Hurried;
 
@@ -80,6 +86,10 @@ pub struct Channel<S: Read + Write> {
     connection: Connection,
     stream: S,
     peer: VerifiedPeer,
+    /// The server that was meant, if we are its client.
+    name: Option<String>,
+    /// Why the peer is believed no longer.
+    refused: Option<Reason>,
     binding: [u8; 32],
     group: &'static str,
 }
@@ -184,6 +194,31 @@ impl<S: Read + Write> Channel<S> {
         &self.binding
     }
 
+    /// Judges the peer again by what is believed now: after a change of trust or of revocation lists, and now and then on a
+    /// connection that lasts for days. It costs no handshake; what is in flight stays.
+    ///
+    /// A peer that is refused gets no more bytes and is heard no more: the channel says so to it, and every later read and
+    /// write fails. One that stays valid notices nothing.
+    pub fn judge_again(&mut self, remote: &Remote<'_>) -> Result<&VerifiedPeer> {
+        let shown = match &self.connection {
+            Connection::Client(tls) => tls.peer_certificates(),
+            Connection::Server(tls) => tls.peer_certificates(),
+        };
+        let chain: Vec<&[u8]> = shown.unwrap_or_default().iter().map(|der| &**der).collect();
+        match self.refused.map_or_else(|| verify::judge(remote, self.name.as_deref(), &chain), Err) {
+            Ok(peer) => {
+                self.peer = peer;
+                Ok(&self.peer)
+            }
+            Err(reason) => {
+                self.refused = Some(reason);
+                // A peer that is gone already needs not be told.
+                let _told = self.farewell();
+                Err(reason.into())
+            }
+        }
+    }
+
     /// Sends one frame: the length in 4 bytes, big endian, then the bytes, at most [`limits::FRAME`].
     pub fn send_frame(&mut self, bytes: &[u8]) -> Result<()> {
         frame::send(self, bytes, limits::FRAME)
@@ -196,17 +231,39 @@ impl<S: Read + Write> Channel<S> {
 
     /// Tells the peer that nothing more will come, and gives the stream back.
     pub fn close(mut self) -> Result<S> {
-        match &mut self.connection {
-            Connection::Client(tls) => tls.send_close_notify(),
-            Connection::Server(tls) => tls.send_close_notify(),
-        }
-        self.flush()?;
+        self.farewell()?;
         Ok(self.stream)
+    }
+
+    fn farewell(&mut self) -> io::Result<()> {
+        match &mut self.connection {
+            Connection::Client(tls) => {
+                tls.send_close_notify();
+                Stream::new(tls, &mut self.stream).flush()
+            }
+            Connection::Server(tls) => {
+                tls.send_close_notify();
+                Stream::new(tls, &mut self.stream).flush()
+            }
+        }
+    }
+
+    fn believed(&self) -> io::Result<()> {
+        match self.refused {
+            None => Ok(()),
+            Some(reason) => Err(io::Error::new(io::ErrorKind::ConnectionAborted, Refused(reason))),
+        }
     }
 }
 
+/// The peer of a channel is believed no longer.
+#[derive(Debug, thiserror::Error)]
+#[error("the peer is believed no longer: {0}")]
+struct Refused(Reason);
+
 impl<S: Read + Write> Read for Channel<S> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.believed()?;
         match &mut self.connection {
             Connection::Client(tls) => Stream::new(tls, &mut self.stream).read(out),
             Connection::Server(tls) => Stream::new(tls, &mut self.stream).read(out),
@@ -216,6 +273,7 @@ impl<S: Read + Write> Read for Channel<S> {
 
 impl<S: Read + Write> Write for Channel<S> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.believed()?;
         match &mut self.connection {
             Connection::Client(tls) => Stream::new(tls, &mut self.stream).write(bytes),
             Connection::Server(tls) => Stream::new(tls, &mut self.stream).write(bytes),
@@ -223,6 +281,7 @@ impl<S: Read + Write> Write for Channel<S> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        self.believed()?;
         match &mut self.connection {
             Connection::Client(tls) => Stream::new(tls, &mut self.stream).flush(),
             Connection::Server(tls) => Stream::new(tls, &mut self.stream).flush(),
@@ -233,6 +292,9 @@ impl<S: Read + Write> Write for Channel<S> {
 impl From<io::Error> for Error {
     /// Failures of a stream; what TLS itself refused comes wrapped in one and is told apart.
     fn from(error: io::Error) -> Self {
+        if let Some(Refused(reason)) = error.get_ref().and_then(|inner| inner.downcast_ref()) {
+            return (*reason).into();
+        }
         let refused = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
         match refused {
             Some(refused) => Self::Tls { reason: handshake::reason(refused), detail: refused.to_string() },

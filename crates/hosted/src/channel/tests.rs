@@ -98,6 +98,31 @@ fn a_stream_that_ends_without_a_farewell_is_told_from_a_closed_one() {
 }
 
 #[test]
+fn a_connection_is_judged_again_and_ends_only_if_its_peer_is_believed_no_longer() {
+    let (ca, other) = (Ca::new("Hospital"), Ca::new("Other"));
+    let (client, server) = ordinary(&ca, device(&ca), relay(&ca));
+    let (mut client, mut server) = (client.unwrap(), server.unwrap());
+    let judge = |channel: &mut Channel<TcpStream>, ca: &Ca, purpose| {
+        let judged = relay(ca).with(owner(ca, purpose), |_, remote| channel.judge_again(remote).map(drop));
+        judged.map_err(|error| error.reason())
+    };
+    // Nothing changed, or only the purpose: both go on.
+    assert_eq!(judge(&mut server, &ca, Purpose::Command), Ok(()));
+    assert_eq!(server.peer().purpose(), Purpose::Command);
+    assert_eq!(judge(&mut client, &ca, Purpose::Network), Ok(()));
+    client.send_frame(b"goes on").unwrap();
+    assert_eq!(server.recv_frame().unwrap().unwrap(), b"goes on");
+    // The root is withdrawn on one side: what is on its way is not read any more, and nothing is sent.
+    client.send_frame(b"too late").unwrap();
+    assert_eq!(judge(&mut server, &other, Purpose::Telemetry), Err(Reason::PathUntrusted));
+    assert_eq!(server.recv_frame().err().unwrap().reason(), Reason::PathUntrusted);
+    assert_eq!(server.send_frame(b"secret").err().unwrap().reason(), Reason::PathUntrusted);
+    // It is over for good, whatever is believed later, and the peer was told.
+    assert_eq!(judge(&mut server, &ca, Purpose::Telemetry), Err(Reason::PathUntrusted));
+    assert!(client.recv_frame().unwrap().is_none());
+}
+
+#[test]
 fn the_device_refuses_servers_that_are_not_the_one_it_meant() {
     let ca = Ca::new("Hospital");
     let server = |leaf: Leaf<'_>| ca.party(KeyAlg::P256, &leaf);

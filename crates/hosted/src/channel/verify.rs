@@ -1,7 +1,6 @@
 //! The other side's proof: rustls hands over the chain, our trust judges it.
 
 use super::Remote;
-use super::handshake::Asking;
 use crate::crypto;
 use aseptic_certs::server;
 use aseptic_core::trust::VerifiedPeer;
@@ -11,23 +10,31 @@ use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, PeerIncompatible, SignatureScheme};
+use std::fmt;
 
-type Answer<T> = core::result::Result<T, Error>;
+pub(super) type Answer<T> = core::result::Result<T, Error>;
+
+/// Who is asked about a chain.
+pub(super) trait Ask: fmt::Debug + Send + Sync {
+    /// Whether the holder of the chain is believed; `name` is the server that was meant, in the role of its client.
+    fn judge(&self, name: Option<&str>, chain: &[&[u8]]) -> Answer<()>;
+}
 
 /// The verifier of both roles. It is told rustls' idea of time and does not use it.
 #[derive(Debug)]
-pub(super) struct OwnTrust {
-    asking: Asking,
+pub(super) struct OwnTrust<A> {
+    asked: A,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
-impl OwnTrust {
-    pub(super) fn new(asking: Asking) -> Self {
-        Self { asking, algorithms: crypto::provider().signature_verification_algorithms }
+impl<A: Ask> OwnTrust<A> {
+    pub(super) fn new(asked: A) -> Self {
+        Self { asked, algorithms: crypto::provider().signature_verification_algorithms }
     }
 
-    fn chain(&self, leaf: &CertificateDer<'_>, rest: &[CertificateDer<'_>]) -> Answer<()> {
-        self.asking.judge(std::iter::once(leaf).chain(rest).map(|der| der.to_vec()).collect())
+    fn chain(&self, name: Option<&str>, leaf: &CertificateDer<'_>, rest: &[CertificateDer<'_>]) -> Answer<()> {
+        let chain: Vec<&[u8]> = std::iter::once(leaf).chain(rest).map(|der| &**der).collect();
+        self.asked.judge(name, &chain)
     }
 
     fn signature(
@@ -43,16 +50,16 @@ impl OwnTrust {
     }
 }
 
-impl ServerCertVerifier for OwnTrust {
+impl<A: Ask> ServerCertVerifier for OwnTrust<A> {
     fn verify_server_cert(
         &self,
         leaf: &CertificateDer<'_>,
         rest: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
+        name: &ServerName<'_>,
         _: &[u8],
         _: UnixTime,
     ) -> Answer<ServerCertVerified> {
-        self.chain(leaf, rest).map(|()| ServerCertVerified::assertion())
+        self.chain(Some(&name.to_str()), leaf, rest).map(|()| ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -78,7 +85,7 @@ impl ServerCertVerifier for OwnTrust {
     }
 }
 
-impl ClientCertVerifier for OwnTrust {
+impl<A: Ask> ClientCertVerifier for OwnTrust<A> {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]
     }
@@ -89,7 +96,7 @@ impl ClientCertVerifier for OwnTrust {
         rest: &[CertificateDer<'_>],
         _: UnixTime,
     ) -> Answer<ClientCertVerified> {
-        self.chain(leaf, rest).map(|()| ClientCertVerified::assertion())
+        self.chain(None, leaf, rest).map(|()| ClientCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -146,6 +153,19 @@ pub(super) const fn alert(reason: Reason) -> Error {
         Reason::DerMalformed | Reason::CertificateMalformed => CertificateError::BadEncoding,
         _ => CertificateError::ApplicationVerificationFailure,
     })
+}
+
+/// The reason behind an alert of ours, as far as it tells.
+pub(super) const fn refusal(refused: &CertificateError) -> Reason {
+    match refused {
+        CertificateError::Expired => Reason::CertificateExpired,
+        CertificateError::NotValidYet => Reason::CertificateNotYetValid,
+        CertificateError::Revoked => Reason::CertificateRevoked,
+        CertificateError::UnknownIssuer => Reason::PathUntrusted,
+        CertificateError::NotValidForName => Reason::NameMismatch,
+        CertificateError::BadEncoding => Reason::CertificateMalformed,
+        _ => Reason::TlsFailed,
+    }
 }
 
 const SCHEMES: [SignatureScheme; 2] = [SignatureScheme::ECDSA_NISTP256_SHA256, SignatureScheme::ED25519];

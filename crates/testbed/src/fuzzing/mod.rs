@@ -21,7 +21,7 @@ pub use state::{record, trust_store};
 pub use update::{suit_envelope, suit_manifest, update_records};
 pub use wire::cbor;
 pub use x509::{HARDWARE_TYPE, anchor, certificate_for};
-pub use x509::{certificate, certificate_bundle, certificate_request, est_base64};
+pub use x509::{certificate, certificate_bundle, certificate_import, certificate_request, est_base64, revocation_list};
 
 /// One target.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +47,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "certificate", run: x509::certificate, seeds: x509::certificate_seeds },
     Target { name: "certificate_request", run: x509::certificate_request, seeds: x509::certificate_request_seeds },
     Target { name: "certificate_bundle", run: x509::certificate_bundle, seeds: x509::certificate_bundle_seeds },
+    Target { name: "certificate_import", run: x509::certificate_import, seeds: x509::certificate_import_seeds },
+    Target { name: "revocation_list", run: x509::revocation_list, seeds: x509::revocation_list_seeds },
     Target { name: "est_base64", run: x509::est_base64, seeds: x509::est_base64_seeds },
     Target { name: "c_calls", run: c::c_calls, seeds: c::c_calls_seeds },
     Target { name: "est_answer", run: identity::est_answer, seeds: identity::est_seeds },

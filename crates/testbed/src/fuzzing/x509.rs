@@ -2,15 +2,16 @@
 //! chain leads to their anchor but theirs.
 
 use crate::trust::KeyPair;
+use aseptic_certs::crl::Scanner;
 use aseptic_certs::csr::{self, Csr, CsrTemplate};
-use aseptic_certs::der::{self, Writer};
+use aseptic_certs::der::{self, Reader, Writer};
 use aseptic_certs::name::HardwareModuleName;
-use aseptic_certs::{Certificate, Engine, base64, cms, devid, oid};
+use aseptic_certs::{Certificate, Engine, base64, cms, devid, import, oid};
 use aseptic_core::cose::Signer;
 use aseptic_core::crypto::{KeyAlg, Parts, PublicKey, soft};
-use aseptic_core::limits;
 use aseptic_core::time::Time;
 use aseptic_core::trust::{Anchor, Grounds, PathEngine, Purpose};
+use aseptic_core::{Reason, limits};
 use std::sync::LazyLock;
 
 static AUTHORITY: LazyLock<KeyPair> = LazyLock::new(|| KeyPair::new(KeyAlg::Ed25519, 11));
@@ -63,6 +64,54 @@ pub fn certificate_bundle(data: &[u8]) {
     assert_eq!(again, list);
 }
 
+/// A revocation list: in pieces it reads as in one, and nobody but the authority of the seeds signs one.
+pub fn revocation_list(data: &[u8]) {
+    let (suite, wanted) = (soft::suite(), [&[7_u8][..], &[0x7F; 20]]);
+    let scan = |size: usize| {
+        let mut scanner = Scanner::<512>::new(&suite, &wanted)?;
+        data.chunks(size).try_for_each(|piece| scanner.feed(piece))?;
+        scanner.finish()
+    };
+    let whole = scan(data.len().max(1));
+    for size in [1, 7] {
+        assert_eq!(
+            scan(size).map(|list| *list.fingerprint()),
+            whole.as_ref().map(|list| *list.fingerprint()).map_err(|r| *r)
+        );
+    }
+    let signed = Reader::new(data).nested(der::SEQUENCE).and_then(|mut list| list.raw(der::SEQUENCE));
+    let (Ok(list), Ok(signed)) = (whole, signed) else { return };
+    if let Ok(list) = list.verify(&suite, &lister(), Some(&mut Parts(&[signed]))) {
+        assert!(revocation_list_seeds().iter().any(|seed| seed == data));
+        assert_eq!(list.revoked(0).is_some(), list.entries == 1);
+    }
+}
+
+/// The authority of the seeds as one that may sign lists, which its keyUsage leaves out.
+fn lister() -> Certificate<'static> {
+    let mut issuer = Certificate::parse(&ANCHOR).expect("the anchor of the seeds");
+    issuer.extensions.key_usage = None;
+    issuer
+}
+
+/// A file of certificates: each is one that can be read, and there are no more than the bound.
+pub fn certificate_import(data: &[u8]) {
+    let mut out = vec![0; data.len()];
+    for place in 0..=limits::EST_CERTIFICATES {
+        match import::certificate(data, place, &mut out) {
+            Ok(Some(length)) => {
+                assert!(place < limits::EST_CERTIFICATES);
+                Certificate::parse(&out[..length]).expect("what import gives is a certificate");
+            }
+            Ok(None) => break,
+            Err(reason) => {
+                assert_ne!(reason, Reason::BufferTooSmall);
+                break;
+            }
+        }
+    }
+}
+
 /// Base64 as EST transfers it, both ways and in place.
 pub fn est_base64(data: &[u8]) {
     let mut text = vec![0; base64::encoded_len(data.len())];
@@ -110,10 +159,61 @@ pub(super) fn certificate_bundle_seeds() -> Vec<Vec<u8>> {
     vec![write(&[&LEAF, &ANCHOR]), write(&[])]
 }
 
+/// Nobody revoked, and the certificate number 7.
+pub(super) fn revocation_list_seeds() -> Vec<Vec<u8>> {
+    vec![list_of(&[]), list_of(&[&[7]])]
+}
+
+pub(super) fn certificate_import_seeds() -> Vec<Vec<u8>> {
+    let pem = |label: &str, der: &[u8]| {
+        let mut text = vec![0; base64::encoded_len(der.len())];
+        base64::encode(der, &mut text).expect("room enough");
+        [format!("-----BEGIN {label}-----\n").as_bytes(), &text, format!("-----END {label}-----\n").as_bytes()].concat()
+    };
+    let [bundle, _] = &certificate_bundle_seeds()[..] else { return vec![] };
+    vec![LEAF.clone(), bundle.clone(), [pem("CERTIFICATE", &LEAF), pem("PKCS7", bundle)].concat()]
+}
+
 pub(super) fn est_base64_seeds() -> Vec<Vec<u8>> {
     let mut text = vec![0; base64::encoded_len(LEAF.len())];
     base64::encode(&LEAF, &mut text).expect("room enough");
     vec![text, b"Zg==\r\n".to_vec()]
+}
+
+/// A revocation list of the anchor, of number 1.
+fn list_of(serials: &[&[u8]]) -> Vec<u8> {
+    let mut out = vec![0; 1024];
+    let mut writer = Writer::new(&mut out);
+    writer.nested(der::SEQUENCE, |writer| {
+        let start = writer.needed();
+        writer.nested(der::SEQUENCE, |writer| {
+            writer.magnitude(&[1]).element(der::SEQUENCE, ED25519);
+            name(writer, oid::COMMON_NAME, "Root");
+            writer.element(der::UTC_TIME, b"270101000000Z").element(der::UTC_TIME, b"270108000000Z");
+            if !serials.is_empty() {
+                writer.nested(der::SEQUENCE, |writer| {
+                    for serial in serials {
+                        writer.nested(der::SEQUENCE, |writer| {
+                            writer.magnitude(serial).element(der::UTC_TIME, b"261231000000Z");
+                        });
+                    }
+                });
+            }
+            // cRLNumber, 2.5.29.20.
+            writer.nested(der::context(0), |writer| {
+                writer.nested(der::SEQUENCE, |writer| {
+                    writer.element(der::SEQUENCE, &[der::OID, 3, 0x55, 0x1D, 0x14, der::OCTET_STRING, 3, 2, 1, 1]);
+                });
+            });
+        });
+        let tbs = writer.since(start).expect("room enough").to_vec();
+        let mut signature = [0; limits::SIGNATURE];
+        Signer::sign(&AUTHORITY.private, &mut Parts(&[&tbs]), &mut signature).expect("an Ed25519 key");
+        writer.element(der::SEQUENCE, ED25519).bit_bytes(&[&signature]);
+    });
+    let length = writer.finish().expect("room enough").len();
+    out.truncate(length);
+    out
 }
 
 /// The anchor of the seeds.
@@ -224,6 +324,18 @@ pub const HARDWARE_TYPE: &[u8] = &[0x2B, 6, 1, 4, 1, 0x81, 0xFD, 0x59, 1];
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_seeds_are_lists_of_the_authority() {
+        let suite = soft::suite();
+        for (count, seed) in revocation_list_seeds().iter().enumerate() {
+            let signed = Reader::new(seed).nested(der::SEQUENCE).unwrap().raw(der::SEQUENCE).unwrap();
+            let mut scanner = Scanner::<512>::new(&suite, &[&[7]]).unwrap();
+            scanner.feed(seed).unwrap();
+            let list = scanner.finish().unwrap().verify(&suite, &lister(), Some(&mut Parts(&[signed]))).unwrap();
+            assert_eq!((list.entries as usize, list.revoked(0).is_some()), (count, count == 1));
+        }
+    }
 
     #[test]
     fn the_seed_is_a_good_birth_certificate() {

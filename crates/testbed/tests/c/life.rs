@@ -10,6 +10,7 @@ use aseptic_core::time::Time;
 use aseptic_core::trust::{Authority, Entry, Material, Purpose, Purposes, danger};
 use aseptic_infra::AuthorityKey;
 use aseptic_infra::ca::{Expected, Local, Server, Validity};
+use aseptic_infra::revocation::{RevocationList, Revoked};
 use aseptic_messaging::{Direction, Origin, Outgoing, Sender};
 use aseptic_testbed::bench::Bench;
 use aseptic_update::Digest;
@@ -71,7 +72,14 @@ pub(crate) fn accompany(line: &mut Line, scene: &Scene, restart: impl FnOnce()) 
     let key = AuthorityKey::generate(KeyAlg::P256).unwrap();
     let days = Validity::days(now() - 300, 365).unwrap();
     let est = scene.hospital.issue_server("est.hospital.example", key.public().unwrap(), Server::Registrar, days);
-    line.tell_chain(&est.unwrap());
+    let est = est.unwrap();
+    line.tell_chain(&est);
+    line.tell(scene.hospital.certificate());
+    let lost = Revoked { serial: Certificate::parse(&est[0]).unwrap().serial, since: now() - 200 };
+    for (number, revoked) in [(2, &[][..]), (1, &[]), (3, &[lost])] {
+        let validity = Validity::days(now() - 100, 7).unwrap();
+        line.tell(&scene.hospital.revocation_list(&RevocationList { number, validity, revoked }).unwrap());
+    }
     let birth = proven(line, 1);
     assert_eq!(Certificate::parse(&birth[0]).unwrap().uri(), Some(uri));
     let authorities: Vec<&[u8]> = scene.hospital.certificates().collect();

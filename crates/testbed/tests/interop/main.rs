@@ -1,6 +1,7 @@
 //! Other people's tools read what we write, and the reverse. One module for each format; tools that are not there skip
 //! their tests and say so, unless `CI=true` made `cargo xtask interop` refuse to start without them.
 
+mod certs;
 mod cose;
 mod est;
 mod hss;

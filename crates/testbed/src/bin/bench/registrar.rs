@@ -4,7 +4,6 @@
 //! Both take a new connection for each request, as devices do. Ours checks the request, issues, and has certificate and audit
 //! line on the disk before it answers. Clients and servers share the machine; the two are asked in turn.
 
-use crate::est::Client;
 use aseptic_certs::csr::{self, CsrTemplate};
 use aseptic_core::crypto::KeyAlg;
 use aseptic_core::trust::{Authority, Purpose};
@@ -13,6 +12,7 @@ use aseptic_infra::ca::{Ca, Chain, Expected, Server, Validity};
 use aseptic_infra::owner;
 use aseptic_infra::registrar::{Limits, Store};
 use aseptic_infra::{AuthorityKey, Registrar, ServerTrust};
+use aseptic_testbed::est::Client;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
