@@ -6,7 +6,7 @@ use crate::time;
 use crate::trust::ASEPTIC_PRESENCE_CONFIRMED;
 use crate::update::{Stage, aseptic_model};
 use ::aseptic_update::freshness::{Policy, Source};
-use ::aseptic_update::{Device, Downgrade, Envelope, Permission, Resume, Session, Target, Waiver, boot, hold};
+use ::aseptic_update::{Component, Device, Downgrade, Envelope, Permission, Resume, Session, Target, Waiver, boot, hold};
 use aseptic_core::trust::PhysicalPresence;
 use aseptic_core::{Reason, Result};
 
@@ -65,7 +65,8 @@ pub(crate) unsafe fn begin(
         let statements = [serial.bytes()?, approval.bytes()?, downgrade.bytes()?, waiver.bytes()?];
         ([model.component.bytes()?], statements)
     };
-    let ours = Device { vendor: model.vendor, class: model.device_class, component: &component };
+    let components = [Component::whole(&component)];
+    let ours = Device::new(model.vendor, model.device_class, &components);
     let present = || {
         let there = statements.presence == ASEPTIC_PRESENCE_CONFIRMED;
         there.then(PhysicalPresence::confirmed_at_the_device)

@@ -21,7 +21,7 @@ pub struct aseptic_model {
 /// An update under way. It exists only after its manifest was verified. Opaque.
 #[repr(C)]
 pub struct aseptic_update {
-    _opaque: [u64; 96],
+    _opaque: [u64; 256],
 }
 
 impl Context for aseptic_update {

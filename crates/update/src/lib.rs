@@ -76,6 +76,7 @@ pub mod statement;
 pub mod text;
 
 mod digest;
+mod encryption;
 mod envelope;
 mod manifest;
 mod medium;
@@ -85,8 +86,9 @@ pub use digest::Digest;
 pub use downgrade::Downgrade;
 pub use envelope::{Authentic, Envelope};
 pub use freshness::{Freshness, Source};
+pub use manifest::DRAFT;
 pub use interlock::{Interlock, Permission};
-pub use plan::{Device, Plan, Target};
+pub use plan::{Component, Device, Part, Plan, Target, payload_key};
 pub use policy::Role;
 pub use report::{Report, Reporter};
 pub use session::{Next, ReadBack, Resume, STEP, Session, Staged};

@@ -11,10 +11,10 @@ use aseptic_core::platform::{Counter, Geometry, Platform};
 use aseptic_core::record::{self, Kind};
 use aseptic_core::trust::{Authority, Entry, Material, Purpose, Purposes, Trust, danger};
 use aseptic_update::journal::{Confirmed, Journal};
-use aseptic_update::{Device, Digest, Envelope, Session, Target, boot};
+use aseptic_update::{Component, Device, Digest, Envelope, Session, Target, boot};
 use std::sync::LazyLock;
 
-const DEVICE: Device<'static> = Device { vendor: [0xA1; 16], class: [0xC2; 16], component: &[b"main"] };
+const DEVICE: Device<'static> = Device::new([0xA1; 16], [0xC2; 16], &[Component::whole(&[b"main"])]);
 const IMAGE: &[u8] = b"an image of the seeds, somewhat longer than one unit of writing";
 const URI: &str = "https://updates.example/pump.bin";
 const SLOT: Geometry = Geometry { size: 256, erase_size: 64, write_size: 8 };
