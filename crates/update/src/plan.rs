@@ -411,8 +411,10 @@ fn part<'a>(
         Written::Copied(source, encryption) => {
             let from = machine.components.get(source).ok_or(Reason::Internal)?;
             match (from.place, from.written) {
-                // As it runs; what this manifest brings there is somewhere else.
-                (Some(own), None) if encryption.is_none() => Part { copied: Some(own.offset), ..none },
+                // As it runs. Where the manifest brings something else there, which of both would be meant?
+                (Some(own), brought) if encryption.is_none() && (brought.is_none() || own.offset == place.offset) => {
+                    Part { copied: Some(own.offset), ..none }
+                }
                 (None, Some(Written::Fetched(uri, fetched))) => {
                     let part = Part { uri: Some(uri), encryption, ..none };
                     let same = from.matched.is_none_or(|wanted| encryption.is_none() && state.matched == Some(wanted));

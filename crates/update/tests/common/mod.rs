@@ -10,6 +10,8 @@ use aseptic_core::trust::{Authority, Entry, Material, Purpose, Purposes, Trust, 
 use aseptic_testbed::bench::Bench;
 use aseptic_update::{Component, Device, Digest, Envelope, Plan, Target};
 
+pub mod set;
+
 pub const VENDOR: [u8; 16] = [0xA1; 16];
 pub const CLASS: [u8; 16] = [0xC2; 16];
 pub const DEVICE: Device<'static> = Device::new(VENDOR, CLASS, &[Component::whole(&[b"main"])]);
