@@ -298,7 +298,8 @@ pub fn install(pump: &Files, envelope: &[u8], image: &[u8], clinical: Use) -> Re
     let (platform, suite, mut buffers) = (&pump.platform(), &aseptic_hosted::crypto::suite(), TrustBuffers::new());
     let trust = Trust::load(platform, &mut buffers)?;
     let vendor = author::vendor_id(VENDOR);
-    let device = Device::new(vendor, author::class_id(&vendor, CLASS), &[Component::whole(&[b"main"])]);
+    let components = [Component::whole(&[b"main"])];
+    let device = Device::new(vendor, author::class_id(&vendor, CLASS), &components);
     let authentic = Envelope::parse(envelope)?.authenticate(&trust, suite)?;
     let plan = authentic.plan(suite, &device, boot::floor(platform)?, Target::of(platform)?)?;
     let mut session = match Session::resume(platform, suite, &plan) {

@@ -333,6 +333,7 @@ pub(crate) fn with_plan<T>(
     let authentic = Envelope::parse(envelope)?.authenticate(&trust, &world.suite)?;
     let vendor = vendor_id(crate::world::VENDOR);
     let class = aseptic_infra::author::class_id(&vendor, crate::world::CLASS);
-    let device = Device::new(vendor, class, &[Component::whole(&[b"main"])]);
+    let components = [Component::whole(&[b"main"])];
+    let device = Device::new(vendor, class, &components);
     use_it(&authentic.plan(&world.suite, &device, boot::floor(platform)?, Target::of(platform)?)?)
 }

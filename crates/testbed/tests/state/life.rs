@@ -429,7 +429,8 @@ fn with_plan<T>(platform: &Platform<'_>, world: &World, use_it: impl FnOnce(&Pla
     let trust = Trust::load(platform, &mut buffers)?;
     let authentic = Envelope::parse(&world.envelope)?.authenticate(&trust, &world.suite)?;
     let vendor = vendor_id(VENDOR);
-    let device = Device::new(vendor, class_id(&vendor, CLASS), &[Component::whole(&[b"main"])]);
+    let components = [Component::whole(&[b"main"])];
+    let device = Device::new(vendor, class_id(&vendor, CLASS), &components);
     use_it(&authentic.plan(&world.suite, &device, boot::floor(platform)?, Target::of(platform)?)?)
 }
 
