@@ -137,6 +137,7 @@ pub struct Plan<'a> {
     parts: [Option<Part<'a>>; limits::COMPONENTS],
     keys: &'a [RecipientKey<'a>],
     arguments: Option<&'a [u8]>,
+    commands: u32,
     downgrade: Option<u64>,
     use_before: Option<u64>,
     role: Role,
@@ -202,6 +203,12 @@ impl<'a> Plan<'a> {
     #[must_use]
     pub const fn invoke_arguments(&self) -> Option<&'a [u8]> {
         self.arguments
+    }
+
+    /// Commands that its walk has taken, of [`limits::COMMANDS`]: one for each component that a command is for.
+    #[must_use]
+    pub const fn commands(&self) -> u32 {
+        self.commands
     }
 
     /// The plan with the keys that open its encrypted payloads: those for AES key wrap and for ECDH-ES with key wrap; see
@@ -312,6 +319,7 @@ pub(crate) fn make<'a>(
         parts,
         keys: &[],
         arguments: machine.arguments,
+        commands: limits::COMMANDS.saturating_sub(machine.budget),
         downgrade,
         use_before: machine.use_before,
         role: authentic.role(),

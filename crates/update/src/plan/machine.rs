@@ -133,7 +133,8 @@ pub(super) struct Machine<'a, 'd> {
     count: usize,
     /// One bit for each component that the next command is for.
     selected: u8,
-    budget: u32,
+    /// Commands that may still be taken.
+    pub(super) budget: u32,
     readings: u32,
     pub(super) vendor_checked: bool,
     pub(super) class_checked: bool,
