@@ -71,9 +71,8 @@ pub(crate) unsafe fn begin(
         ([model.component.bytes()?], statements)
     };
     // SAFETY: as the caller promises.
-    let (several, id, kek) = unsafe {
-        (components(model)?, model.device_id.bytes()?, model.key_encryption_key.bytes()?)
-    };
+    let (several, id, kek) =
+        unsafe { (components(model)?, model.device_id.bytes()?, model.key_encryption_key.bytes()?) };
     let mut ids: [[&[u8]; 1]; limits::COMPONENTS] = [only; limits::COMPONENTS];
     for (room, component) in ids.iter_mut().zip(several) {
         // SAFETY: as the caller promises.

@@ -1,6 +1,8 @@
 //! Verified updates.
 
-use crate::abi::{Context, aseptic_buf, aseptic_slice, aseptic_status, Place, call, fill, input, make, output, state, wipe};
+use crate::abi::{
+    Context, Place, aseptic_buf, aseptic_slice, aseptic_status, call, fill, input, make, output, state, wipe,
+};
 use crate::device::aseptic_device;
 use crate::statement::{aseptic_statements, begin};
 use ::aseptic_update::{Next, Permission, Plan, ReadBack, Resume, Session, Staged};
@@ -342,7 +344,9 @@ pub unsafe extern "C" fn aseptic_update_activate(
             return Err(Reason::Misuse);
         }
         let clinical = device.with(|mut parts| parts.permit(Permission::Activate))?;
-        let Stage::Staged(staged) = core::mem::replace(&mut update.stage, Stage::Over) else { return Err(Reason::Misuse) };
+        let Stage::Staged(staged) = core::mem::replace(&mut update.stage, Stage::Over) else {
+            return Err(Reason::Misuse);
+        };
         device.with(|parts| staged.activate(&parts.platform, clinical))
     })
 }

@@ -363,7 +363,8 @@ fn parts<'a>(
     let states = || machine.components.iter().zip(manifest.components());
     // What the device does not have is on its way to what it has: fetched, and copied once.
     for (at, (state, _)) in states().enumerate().filter(|(_, (state, _))| state.place.is_none()) {
-        let copies = states().filter(|(other, _)| matches!(other.written, Some(Written::Copied(from, _)) if from == at));
+        let copies =
+            states().filter(|(other, _)| matches!(other.written, Some(Written::Copied(from, _)) if from == at));
         if !matches!(state.written, Some(Written::Fetched(..))) || copies.count() != 1 {
             return Err(Reason::WrongComponent);
         }
@@ -406,13 +407,15 @@ fn part<'a>(
     id: &'a [u8],
     target: Target,
 ) -> Result<Part<'a>> {
-    let (digest, size) = state.matched.filter(|(_, size)| state.validated && *size != 0).ok_or(Reason::ManifestUnsupported)?;
+    let (digest, size) =
+        state.matched.filter(|(_, size)| state.validated && *size != 0).ok_or(Reason::ManifestUnsupported)?;
     let end = place.offset.checked_add(size);
     if size > place.length || end.is_none_or(|end| end > target.geometry.size) {
         return Err(Reason::ImageTooLarge);
     }
     let digest = Digest::parse(digest)?;
-    let none = Part { id, offset: place.offset, digest, size, uri: None, payload: None, copied: None, encryption: None };
+    let none =
+        Part { id, offset: place.offset, digest, size, uri: None, payload: None, copied: None, encryption: None };
     Ok(match written {
         Written::Fetched(uri, _) => Part { uri: Some(uri), ..none },
         Written::Content(content, encryption) => Part { payload: Some(content), encryption, ..none },

@@ -9,12 +9,12 @@ use crate::boot::{self, BootState};
 use crate::journal::{Confirmed, Image, Journal, Stage};
 use crate::medium;
 use crate::plan::Plan;
-use layout::{Layout, Place};
 use crate::{downgrade, hold};
 use aseptic_core::clinical::Use;
 use aseptic_core::crypto::{Hash, HashState, Suite};
 use aseptic_core::platform::{BootMode, Geometry, ImageSlot, Platform};
 use aseptic_core::{Reason, Result, bytes};
+use layout::{Layout, Place};
 
 /// The journal is written when this many bytes, or one erase block if that is more, have come to lie in the slot.
 const CHECKPOINT: u64 = 64 * 1024;
@@ -48,6 +48,8 @@ pub struct Session {
     carried: usize,
     /// The slot is erased up to here, from the beginning of the component.
     erased: u64,
+    /// Of the slot from its beginning, while a set is read back.
+    whole: Option<HashState>,
     broken: bool,
 }
 
@@ -231,7 +233,8 @@ impl Session {
     fn new(journal: Journal, geometry: Geometry, layout: Layout, state: HashState) -> Self {
         let erased = layout.place(0).map_or(0, |place| place.start);
         let carry = [0; WRITE_SIZE];
-        Self { journal, geometry, layout, at: 0, state, offset: 0, tail: 0, carry, carried: 0, erased, broken: false }
+        let (at, offset, tail, carried, whole, broken) = (0, 0, 0, 0, None, false);
+        Self { journal, geometry, layout, at, state, offset, tail, carry, carried, erased, whole, broken }
     }
 
     fn place(&self) -> Result<&Place> {
@@ -356,7 +359,8 @@ impl Session {
 
     /// Notes in the journal how far it is.
     fn note(&mut self, platform: &Platform<'_>, engine: &dyn Hash) -> Result<()> {
-        let (offset, prefix) = (self.layout.before(self.at).saturating_add(self.offset), medium::digest(engine, &self.state)?);
+        let (offset, prefix) =
+            (self.layout.before(self.at).saturating_add(self.offset), medium::digest(engine, &self.state)?);
         self.journal = Journal { stage: Stage::Writing, offset, prefix, ..self.journal };
         self.journal.save(platform)
     }

@@ -11,7 +11,7 @@ use aseptic_core::cose::RecipientKey;
 use aseptic_core::crypto::{KeyAlg, soft};
 use aseptic_core::platform::ImageSlot;
 use aseptic_core::trust::{
-    self, Authority, Entry, Material, PhysicalPresence, Purpose, Purposes, Quorum, StoreContent, Trust, TrustBuffers
+    self, Authority, Entry, Material, PhysicalPresence, Purpose, Purposes, Quorum, StoreContent, Trust, TrustBuffers,
 };
 use aseptic_core::{Reason, limits};
 use aseptic_testbed::bench::Bench;
@@ -81,7 +81,10 @@ fn cve_2026_34155_rauc_size_overflow() {
         pieces.remove(0);
         let spec = manifest(&pieces, 7);
         let wanted = parameters(&[(3, wrap(&suit_digest(IMAGE))), (14, uint(size))]);
-        let spec = Spec { shared: commands(&[parameters(&identity(VENDOR, CLASS)), command(1)(), command(2)(), wanted]), ..spec };
+        let spec = Spec {
+            shared: commands(&[parameters(&identity(VENDOR, CLASS)), command(1)(), command(2)(), wanted]),
+            ..spec
+        };
         assert_eq!(set_refusal(&spec), Some(Reason::ImageTooLarge), "{size}");
     }
 }
@@ -392,7 +395,7 @@ fn ghsa_gcxh_546h_phg4_mcuboot_development_keys() {
     let x = "8496811aae0baaabd26157189eecda26beaa8bf11b6f3fe6e2b5659c85dbc0ad";
     let y = "3b1f2a4b6c098131c0a36dacd1d78bd381dcdfb09c052db33991db7338b4a896";
     for (at, byte) in key[1..].iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&[x, y].concat()[2 * at..2 * at + 2], 16).unwrap();
+        *byte = u8::from_str_radix([x, y].concat().get(2 * at..2 * at + 2).unwrap(), 16).unwrap();
     }
     let material = Material::Key(aseptic_core::crypto::PublicKey::new(KeyAlg::P256, &key).unwrap());
     let entry = Entry { purposes: Purposes::of(&[Purpose::UpdateInstall]), name: b"a", material };
@@ -611,16 +614,22 @@ fn suit_try_each_bombs_and_run_sequence_recursion() {
     let level = |inner: &Vec<u8>| commands(&[try_each(&vec![inner.clone(); 8])]);
     let bomb = level(&level(&leaf));
     let spec = manifest(&two_components(), 7);
-    let everything = (12, cbor(|w| {
-        w.bool(true);
-    }));
+    let everything = (
+        12,
+        cbor(|w| {
+            w.bool(true);
+        }),
+    );
     let shared = [parameters(&identity(VENDOR, CLASS)), command(1)(), command(2)(), everything, (32, wrap(&bomb))];
     assert_eq!(set_refusal(&spec.shared(&shared)), Some(Reason::TooLarge));
     let mut deep = commands(&[]);
     for _ in 0..40 {
         deep = commands(&[(32, wrap(&deep))]);
     }
-    assert_eq!(refusal(&base().shared(&[all(), command(1)(), command(2)(), (32, wrap(&deep))])), Some(Reason::TooLarge));
+    assert_eq!(
+        refusal(&base().shared(&[all(), command(1)(), command(2)(), (32, wrap(&deep))])),
+        Some(Reason::TooLarge)
+    );
 }
 
 #[test]

@@ -555,5 +555,8 @@ fn another_device_refuses_what_this_one_takes() {
     assert_eq!(refusal(DEVICE), None);
     assert_eq!(refusal(Device { vendor: [1; 16], ..DEVICE }), Some(Reason::WrongVendor));
     assert_eq!(refusal(Device { class: [1; 16], ..DEVICE }), Some(Reason::WrongClass));
-    assert_eq!(refusal(Device { components: &[Component::whole(&[b"radio"])], ..DEVICE }), Some(Reason::WrongComponent));
+    assert_eq!(
+        refusal(Device { components: &[Component::whole(&[b"radio"])], ..DEVICE }),
+        Some(Reason::WrongComponent)
+    );
 }

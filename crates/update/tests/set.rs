@@ -71,7 +71,11 @@ fn every_way() -> Vec<Vec<Piece>> {
         vec![piece(b"main", &a, How::Fetch), piece(b"radio", &b, How::Fetch), piece(b"font", &c, How::Fetch)],
         // Another order in the manifest than in the slot.
         vec![piece(b"font", &c, How::Write), piece(b"main", &a, How::Inside), piece(b"radio", &b, How::Passage)],
-        vec![piece(b"main", &kept, How::Copy(0)), piece(b"radio", &radio, How::Copy(1)), piece(b"font", &c, How::Write)],
+        vec![
+            piece(b"main", &kept, How::Copy(0)),
+            piece(b"radio", &radio, How::Copy(1)),
+            piece(b"font", &c, How::Write),
+        ],
         vec![piece(b"main", &a, How::PassageSealed(GCM)), piece(b"font", &c, How::WriteSealed(CTR))],
         vec![piece(b"radio", &b, How::PassageSealed(CTR)), piece(b"font", &font, How::Copy(1))],
         vec![piece(b"main", &a, How::PassageSealed(CTR)), piece(b"font", &c, How::WriteSealed(GCM))],
@@ -215,8 +219,7 @@ fn a_staged_set_is_found_again_and_a_damaged_one_is_put_back_under_its_number() 
     let (author, suite, platform) = (Author::new(1), soft::suite(), bench.platform());
     let bytes = author.envelope(&manifest(pieces, NEW).encode(), &[]);
     let plan = set_plan(&author, &bench, &bytes).unwrap();
-    let staged = bring(&platform, &plan, pieces, 4096, open(&platform, &plan).unwrap()).unwrap();
-    drop(staged);
+    bring(&platform, &plan, pieces, 4096, open(&platform, &plan).unwrap()).unwrap();
     bench.reboot();
     // By the journal, and by the envelope once more without a byte fetched.
     Staged::load(&platform, &suite).unwrap();
@@ -285,12 +288,16 @@ fn a_cut_leaves_the_old_set_or_the_new_one() {
         Err(Reason::Internal)
     };
     let setup = || factory(Bench::new(1).with_store(StoreModel::Atomic).with_flash([shape; 2], 0xFF));
-    let count = sweep(setup, |bench: &Bench| drive(bench), |bench: &Bench, _: &Interrupted| {
-        let platform = bench.platform();
-        boot::verify_at_boot(&platform, &suite).unwrap();
-        drive(bench).unwrap();
-        slot_holds(bench, ImageSlot::B, &pieces);
-    });
+    let count = sweep(
+        setup,
+        |bench: &Bench| drive(bench),
+        |bench: &Bench, _: &Interrupted| {
+            let platform = bench.platform();
+            boot::verify_at_boot(&platform, &suite).unwrap();
+            drive(bench).unwrap();
+            slot_holds(bench, ImageSlot::B, &pieces);
+        },
+    );
     println!("a set: {count}");
     let _: Count = count;
 }

@@ -141,11 +141,7 @@ impl<'a> Encrypt<'a> {
     }
 
     /// What `open` makes of the first recipient of `key` that it succeeds with.
-    fn first(
-        &self,
-        key: &RecipientKey<'_>,
-        open: &mut dyn FnMut(&Recipient<'_>) -> Result<usize>,
-    ) -> Result<usize> {
+    fn first(&self, key: &RecipientKey<'_>, open: &mut dyn FnMut(&Recipient<'_>) -> Result<usize>) -> Result<usize> {
         let mut failure = Reason::CoseNoRecipient;
         for recipient in self.recipients().filter(|recipient| key.fits(recipient)) {
             // RFC 9052 sections 8.5.1 and 8.5.4: beside such a recipient there is no other.

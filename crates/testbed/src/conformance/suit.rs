@@ -18,9 +18,9 @@ use aseptic_core::cbor::{Key, Reader, Rules, Type};
 use aseptic_core::cose::{Mac0, MacKey, RecipientKey, Sign1};
 use aseptic_core::crypto::soft::{PrivateKey, suite};
 use aseptic_core::crypto::{HashAlg, KeyAlg, PublicKey};
+use aseptic_core::platform::{Geometry, ImageSlot};
 use aseptic_core::trust::{Authority, Entry, Material, Purpose, Purposes, danger};
 use aseptic_core::{Reason, Result, limits};
-use aseptic_core::platform::{Geometry, ImageSlot};
 use aseptic_update::{Authentic, Component, Device, Envelope, Target, payload_key};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -61,7 +61,9 @@ pub(super) fn run(source: &Source, report: &mut Report) -> std::result::Result<(
             },
             _ => match cose_key(&bytes) {
                 Some(key) => key.outcome(),
-                None => Outcome::Skip("the file is no SUIT envelope, no COSE_Encrypt and no COSE_Key of a known kind".into()),
+                None => Outcome::Skip(
+                    "the file is no SUIT envelope, no COSE_Encrypt and no COSE_Key of a known kind".into(),
+                ),
             },
         };
         report.case(&id, &[], outcome);

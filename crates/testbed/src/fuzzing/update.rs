@@ -6,19 +6,17 @@ use aseptic_core::cbor::Writer;
 use aseptic_core::clinical::Use;
 use aseptic_core::cose::{self, Headers, RecipientKey};
 use aseptic_core::crypto::{Aead, HashAlg, KeyAlg, KeyWrap, soft};
-use aseptic_core::{Result, limits};
 use aseptic_core::platform::{Counter, Geometry, Platform};
 use aseptic_core::record::{self, Kind};
 use aseptic_core::trust::{Authority, Entry, Material, Purpose, Purposes, Trust, danger};
+use aseptic_core::{Result, limits};
 use aseptic_update::journal::{Confirmed, Journal};
 use aseptic_update::{Component, Device, Digest, Envelope, Plan, Session, Target, boot};
 use std::sync::LazyLock;
 
 const DEVICE: Device<'static> = Device::new([0xA1; 16], [0xC2; 16], COMPONENTS);
-const COMPONENTS: &[Component<'static>] = &[
-    Component { id: &[b"main"], offset: 0, length: 128 },
-    Component { id: &[b"radio"], offset: 128, length: 128 },
-];
+const COMPONENTS: &[Component<'static>] =
+    &[Component { id: &[b"main"], offset: 0, length: 128 }, Component { id: &[b"radio"], offset: 128, length: 128 }];
 const KEK: [u8; 16] = [0x4B; 16];
 const CEK: [u8; 16] = [0xCE; 16];
 const IMAGE: &[u8] = b"an image of the seeds, somewhat longer than one unit of writing";

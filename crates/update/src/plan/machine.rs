@@ -400,11 +400,7 @@ impl<'a, 'd> Machine<'a, 'd> {
     }
 
     /// Where to read the first `size` bytes of a component as it runs; none if that cannot be.
-    fn reading(
-        &mut self,
-        state: &State<'a, 'd>,
-        size: u64,
-    ) -> Result<Option<(&'d dyn Images, ImageSlot, u64)>> {
+    fn reading(&mut self, state: &State<'a, 'd>, size: u64) -> Result<Option<(&'d dyn Images, ImageSlot, u64)>> {
         self.readings = self.readings.checked_sub(1).ok_or(Reason::TooLarge)?;
         let place = state.place.ok_or(Reason::ManifestUnsupported)?;
         let Some(images) = self.world.device.images else { return Ok(None) };

@@ -9,7 +9,7 @@ use crate::downgrade;
 use crate::medium;
 use crate::plan::Plan;
 use aseptic_core::clinical::Use;
-use aseptic_core::crypto::{HashAlg, HashState, Suite};
+use aseptic_core::crypto::{HashAlg, Suite};
 use aseptic_core::platform::{Geometry, Platform};
 use aseptic_core::{Reason, Result};
 
@@ -42,9 +42,18 @@ impl Resume {
         if journal.stage == Stage::Staged && layout.is_set() {
             // Staged under the digest of the slot: all of its components are to be there.
             let prefix = layout.digest(layout.last())?;
-            journal = Journal { image: Image { digest: planned.digest, size: planned.size, ..image }, offset: planned.size, prefix, ..journal };
+            journal = Journal {
+                image: Image { digest: planned.digest, size: planned.size, ..image },
+                offset: planned.size,
+                prefix,
+                ..journal
+            };
         }
-        if journal.stage == Stage::Activated || journal.image != planned || image.slot != slot || journal.offset > planned.size {
+        if journal.stage == Stage::Activated
+            || journal.image != planned
+            || image.slot != slot
+            || journal.offset > planned.size
+        {
             return Err(Reason::NoUpdate);
         }
         downgrade::check(platform, &image).map_err(|reason| match reason {
@@ -98,8 +107,6 @@ impl Resume {
 pub struct ReadBack {
     /// All its bytes are written; its hash starts over with each component.
     session: Session,
-    /// Of the slot from its beginning; none for one image, which is the same.
-    whole: Option<HashState>,
     /// The slot is erased up to here where no component lies.
     erased: u64,
     /// Bytes of the slot that were read.
@@ -120,8 +127,10 @@ impl ReadBack {
         }
         let engine = session.whole(platform, suite)?;
         session.begin_part(engine, 0, 0)?;
-        let whole = if session.layout.is_set() { Some(engine.start()?) } else { None };
-        Ok(Self { session, whole, erased: 0, read: 0, staged: false })
+        if session.layout.is_set() {
+            session.whole = Some(engine.start()?);
+        }
+        Ok(Self { session, erased: 0, read: 0, staged: false })
     }
 
     /// As [`Staged::load`], but nothing is read yet.
@@ -137,7 +146,7 @@ impl ReadBack {
         }
         let state = suite.hash(image.digest.alg())?.start()?;
         let session = Session::new(journal, geometry, Layout::staged(&image), state);
-        Ok(Self { session, whole: None, erased: 0, read: 0, staged: true })
+        Ok(Self { session, erased: 0, read: 0, staged: true })
     }
 
     /// Erases the next block or reads the next piece; the last step gives the staged image.
@@ -174,7 +183,7 @@ impl ReadBack {
     /// Reads the next piece; false once nothing was left. [`Reason::SlotMismatch`] if the component that ends with it is not
     /// what was signed.
     fn read_on(&mut self, platform: &Platform<'_>, suite: &Suite<'_>) -> Result<bool> {
-        let Self { session, whole, read, .. } = self;
+        let Self { session, read, .. } = self;
         if *read == session.layout.end() {
             return Ok(false);
         }
@@ -183,8 +192,8 @@ impl ReadBack {
         // Before it lies a gap, which counts for the slot alone.
         let (inside, border) = if *read < place.start { (false, place.start) } else { (true, place.end()) };
         let piece = border.saturating_sub(*read).min(STEP);
-        let state = &mut session.state;
-        medium::read(platform.images, session.journal.image.slot, *read, piece, &mut |part| {
+        let (slot, state, whole) = (session.journal.image.slot, &mut session.state, &mut session.whole);
+        medium::read(platform.images, slot, *read, piece, &mut |part| {
             whole.as_mut().map_or(Ok(()), |whole| engine.update(whole, part))?;
             if inside { engine.update(state, part) } else { Ok(()) }
         })?;
@@ -202,9 +211,9 @@ impl ReadBack {
 
     /// Writes down that the slot holds what was signed, under the digest that it has as a whole.
     fn stage(&mut self, platform: &Platform<'_>, suite: &Suite<'_>) -> Result<()> {
-        let Session { journal, layout, .. } = &mut self.session;
+        let Session { journal, layout, whole, .. } = &mut self.session;
         let mut image = journal.image;
-        if let Some(whole) = &self.whole {
+        if let Some(whole) = whole {
             image.size = layout.end();
             image.digest = medium::digest(suite.hash(HashAlg::Sha256)?, whole)?;
             // Now it is known whether it puts back what was confirmed, or has that one's number.

@@ -169,7 +169,13 @@ pub fn set_plan<'a>(author: &Author, bench: &Bench, bytes: &'a [u8]) -> Result<P
 }
 
 /// Brings what the plan wants, in chunks of `chunk` bytes, up to the read back.
-pub fn bring(platform: &Platform<'_>, plan: &Plan<'_>, pieces: &[Piece], chunk: usize, session: Session) -> Result<Staged> {
+pub fn bring(
+    platform: &Platform<'_>,
+    plan: &Plan<'_>,
+    pieces: &[Piece],
+    chunk: usize,
+    session: Session,
+) -> Result<Staged> {
     let suite = soft::suite();
     let mut session = session;
     while session.missing() > 0 {

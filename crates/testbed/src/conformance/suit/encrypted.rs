@@ -40,7 +40,8 @@ pub(super) fn plaintext(info: &[u8], payload: &[u8], keys: &[RecipientKey<'_>]) 
 
 fn counter(message: &Encrypt<'_>, payload: &[u8], key: &RecipientKey<'_>, out: &mut [u8]) -> Result<usize> {
     let iv = message.header.iv.and_then(|iv| iv.try_into().ok()).ok_or(Reason::CoseHeader)?;
-    let (mut cek, length) = ([0; 32], if matches!(message.header.alg, Some((alg, _)) if alg.0 == -65_532) { 32 } else { 16 });
+    let (mut cek, length) =
+        ([0; 32], if matches!(message.header.alg, Some((alg, _)) if alg.0 == -65_532) { 32 } else { 16 });
     message.content_key(&suite(), key, &mut cek[..length])?;
     out.copy_from_slice(payload);
     soft::AesCtr.apply(&cek[..length], &iv, 0, out)?;
