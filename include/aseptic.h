@@ -747,7 +747,8 @@ typedef struct {
    */
   aseptic_slice device_id;
   /**
-   * The key for AES key wrap (16, 24 or 32 bytes) that encrypted payloads are meant for; empty if there is none.
+   * The key for AES key wrap (16, 24 or 32 bytes) that encrypted payloads are meant for; empty if there is none. Neither this
+   * nor the next is read in the boot shape of the library, which takes no encrypted payloads.
    */
   aseptic_slice key_encryption_key;
   /**
@@ -761,7 +762,7 @@ typedef struct {
  * An update under way. It exists only after its manifest was verified. Opaque.
  */
 typedef struct {
-  uint64_t _opaque[304];
+  uint64_t _opaque[272];
 } aseptic_update;
 
 /**
@@ -818,6 +819,10 @@ typedef struct {
    * The component that it is for, in the order of the slot.
    */
   uint8_t number;
+  /**
+   * Zero.
+   */
+  uint8_t reserved[7];
 } aseptic_part;
 
 /**

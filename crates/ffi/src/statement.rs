@@ -7,13 +7,17 @@ use crate::trust::ASEPTIC_PRESENCE_CONFIRMED;
 use crate::update::{Stage, Update, aseptic_component, aseptic_model};
 use ::aseptic_update::freshness::{Policy, Source};
 use ::aseptic_update::{
-    Component, Device, Downgrade, Envelope, Permission, Resume, Session, Target, Waiver, boot, hold, payload_key,
+    Component, Device, Downgrade, Envelope, Permission, Resume, Session, Target, Waiver, boot, hold,
 };
-use aseptic_core::cose::{KeyAgree, RecipientKey};
-use aseptic_core::crypto::KeyAlg;
-use aseptic_core::platform::{KeyId, Platform};
 use aseptic_core::trust::PhysicalPresence;
 use aseptic_core::{Reason, Result, limits};
+#[cfg(feature = "device")]
+use {
+    ::aseptic_update::payload_key,
+    aseptic_core::cose::{KeyAgree, RecipientKey},
+    aseptic_core::crypto::KeyAlg,
+    aseptic_core::platform::{KeyId, Platform},
+};
 
 /// Bytes into the slot that does not run.
 pub const ASEPTIC_PERMISSION_DOWNLOAD: u8 = 1;
@@ -119,16 +123,14 @@ pub(crate) unsafe fn begin(
         };
         let plan = plan.fresh_enough(&Policy::DEFAULT, source, now)?;
         let clinical = permit?;
+        #[cfg(feature = "device")]
         let stored = KeyAgree::new(platform.keys, agreement_key(&platform, model)?, KeyAlg::P256);
-        let agree = [payload_key(&stored)?];
-        let both;
-        let keys = if kek.is_empty() {
-            agree.as_slice()
-        } else {
-            both = [RecipientKey::wrap(kek)?, payload_key(&stored)?];
-            both.as_slice()
-        };
-        let plan = plan.unlock(keys);
+        #[cfg(feature = "device")]
+        let keys =
+            [payload_key(&stored)?, if kek.is_empty() { payload_key(&stored)? } else { RecipientKey::wrap(kek)? }];
+        #[cfg(feature = "device")]
+        let plan = plan.unlock(&keys);
+        let _ = kek;
         let stage = match Resume::new(&platform, &suite, &plan) {
             Err(Reason::NoUpdate) => Session::begin(&platform, &suite, &plan, clinical).map(Stage::Receiving),
             resume => resume.map(Stage::Resuming),
@@ -152,13 +154,12 @@ unsafe fn components(model: &aseptic_model) -> Result<&[aseptic_component]> {
 }
 
 /// The key of the key store that payloads are encrypted for; 0, which is no key, if there is none.
+#[cfg(feature = "device")]
 fn agreement_key(platform: &Platform<'_>, model: &aseptic_model) -> Result<KeyId> {
-    #[cfg(feature = "device")]
-    if model.agreement_key == 0 {
-        return Ok(::aseptic_identity::agreement::load(platform)?.unwrap_or(KeyId(0)));
+    match model.agreement_key {
+        0 => Ok(::aseptic_identity::agreement::load(platform)?.unwrap_or(KeyId(0))),
+        id => Ok(KeyId(id)),
     }
-    let _ = platform;
-    Ok(KeyId(model.agreement_key))
 }
 
 /// Takes the owner's signed word that an update is put off or vetoed, or that it may go on, for this device, called `serial`, or

@@ -26,7 +26,8 @@ pub struct aseptic_model {
     pub component_count: usize,
     /// The device itself, a UUID, for manifests that are for one device; empty if it has none.
     pub device_id: aseptic_slice,
-    /// The key for AES key wrap (16, 24 or 32 bytes) that encrypted payloads are meant for; empty if there is none.
+    /// The key for AES key wrap (16, 24 or 32 bytes) that encrypted payloads are meant for; empty if there is none. Neither this
+    /// nor the next is read in the boot shape of the library, which takes no encrypted payloads.
     pub key_encryption_key: aseptic_slice,
     /// The P-256 key of the key store that encrypted payloads are meant for. 0: the one of `aseptic_agreement_public`, where
     /// there is one.
@@ -59,12 +60,14 @@ pub struct aseptic_part {
     pub missing: u64,
     /// The component that it is for, in the order of the slot.
     pub number: u8,
+    /// Zero.
+    pub reserved: [u8; 7],
 }
 
 /// An update under way. It exists only after its manifest was verified. Opaque.
 #[repr(C)]
 pub struct aseptic_update {
-    _opaque: [u64; 304],
+    _opaque: [u64; 272],
 }
 
 impl Context for aseptic_update {
@@ -77,9 +80,9 @@ impl Context for aseptic_update {
 pub(crate) struct Update {
     stage: Stage,
     /// Where URI and payload of each component lie in the envelope.
-    places: [[(usize, usize); 2]; limits::COMPONENTS],
+    places: [[(u32, u32); 2]; limits::COMPONENTS],
     arguments: [u8; limits::INVOKE_ARGUMENTS],
-    arguments_len: usize,
+    arguments_len: u8,
 }
 
 impl Update {
@@ -88,13 +91,16 @@ impl Update {
         let mut arguments = [0; limits::INVOKE_ARGUMENTS];
         bytes::copy(given, &mut arguments).ok_or(Reason::Internal)?;
         let mut places = [[(0, 0); 2]; limits::COMPONENTS];
+        let number = |value: usize| u32::try_from(value).map_err(|_| Reason::TooLarge);
         for (part, place) in plan.parts().zip(&mut places) {
-            *place = [part.uri.unwrap_or_default().as_bytes(), part.payload.unwrap_or_default()].map(|bytes| {
-                let at = bytes.as_ptr().addr().wrapping_sub(envelope.as_ptr().addr());
-                if bytes.is_empty() { (0, 0) } else { (at, bytes.len()) }
-            });
+            let there = [part.uri.unwrap_or_default().as_bytes(), part.payload.unwrap_or_default()];
+            for (bytes, place) in there.into_iter().zip(place).filter(|(bytes, _)| !bytes.is_empty()) {
+                let at = bytes.as_ptr().addr().saturating_sub(envelope.as_ptr().addr());
+                *place = (number(at)?, number(bytes.len())?);
+            }
         }
-        Ok(Self { stage, places, arguments, arguments_len: given.len() })
+        let arguments_len = u8::try_from(given.len()).map_err(|_| Reason::TooLarge)?;
+        Ok(Self { stage, places, arguments, arguments_len })
     }
 }
 
@@ -239,18 +245,19 @@ pub unsafe extern "C" fn aseptic_update_part(
         let none = aseptic_slice { ptr: core::ptr::null(), len: 0 };
         // SAFETY: as the caller promises.
         let part = unsafe { output(part)? };
-        *part = aseptic_part { uri: none, payload: none, offset: 0, missing: 0, number: 0 };
+        *part = aseptic_part { uri: none, payload: none, offset: 0, missing: 0, number: 0, reserved: [0; 7] };
         // SAFETY: as the caller promises.
         let (mut update, envelope) = unsafe { (state(update)?, envelope.bytes()?) };
         let session = receiving(&mut update.stage)?;
         let (number, offset, missing) = (session.part(), session.offset(), session.missing());
         let [uri, payload] = update.places.get(number).ok_or(Reason::Internal)?.map(|(at, len)| {
-            let bytes = envelope.get(Range { start: at, end: at.saturating_add(len) });
-            bytes.map(|bytes| if len == 0 { none } else { aseptic_slice { ptr: bytes.as_ptr(), len } })
+            let (start, len) = (usize::try_from(at).ok()?, usize::try_from(len).ok()?);
+            let bytes = envelope.get(Range { start, end: start.saturating_add(len) })?;
+            Some(if len == 0 { none } else { aseptic_slice { ptr: bytes.as_ptr(), len } })
         });
         let number = u8::try_from(number).map_err(|_| Reason::Internal)?;
         let (uri, payload) = (uri.ok_or(Reason::Misuse)?, payload.ok_or(Reason::Misuse)?);
-        *part = aseptic_part { uri, payload, offset, missing, number };
+        *part = aseptic_part { uri, payload, offset, missing, number, reserved: [0; 7] };
         Ok(())
     })
 }
@@ -270,8 +277,8 @@ pub unsafe extern "C" fn aseptic_update_invoke_arguments(
     unsafe {
         fill(out, &[Place::of(update)], |room, needed| {
             let update = state(update)?;
-            *needed = update.arguments_len;
-            let arguments = update.arguments.get(..update.arguments_len).ok_or(Reason::Internal)?;
+            *needed = update.arguments_len.into();
+            let arguments = update.arguments.get(..*needed).ok_or(Reason::Internal)?;
             bytes::copy(arguments, room).ok_or(Reason::BufferTooSmall)?;
             Ok(arguments.len())
         })

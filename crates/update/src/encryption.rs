@@ -53,6 +53,23 @@ impl Encryption {
 const TAG_BYTES: u8 = 16;
 const _: () = assert!(TAG == 16);
 
+/// The keys of a plan. The function stands beside them so that key transport is linked where keys are given, and nowhere else: a
+/// boot loader has neither.
+#[derive(Clone, Debug)]
+pub(crate) struct Keys<'k> {
+    pub(crate) keys: &'k [RecipientKey<'k>],
+    pub(crate) open: Option<Open>,
+}
+
+type Open = fn(&Suite<'_>, &[u8], &[RecipientKey<'_>]) -> Result<Cipher>;
+
+impl Keys<'_> {
+    /// [`Reason::PayloadLocked`] without keys, else as [`Cipher::unlock`].
+    pub(crate) fn open(&self, suite: &Suite<'_>, info: &[u8]) -> Result<Cipher> {
+        self.open.ok_or(Reason::PayloadLocked)?(suite, info, self.keys)
+    }
+}
+
 /// A payload's cipher with its key, at any position.
 pub(crate) struct Cipher {
     encryption: Encryption,

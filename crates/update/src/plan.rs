@@ -16,7 +16,7 @@ mod machine;
 
 use crate::digest::Digest;
 use crate::downgrade::Downgrade;
-use crate::encryption::Encryption;
+use crate::encryption::{Cipher, Encryption, Keys};
 use crate::envelope::Authentic;
 use crate::freshness::{Freshness, Policy, Source};
 use crate::journal::Image;
@@ -135,7 +135,7 @@ pub struct Plan<'a> {
     image: Image,
     geometry: Geometry,
     parts: [Option<Part<'a>>; limits::COMPONENTS],
-    keys: &'a [RecipientKey<'a>],
+    keys: Keys<'a>,
     arguments: Option<&'a [u8]>,
     commands: u32,
     downgrade: Option<u64>,
@@ -215,7 +215,7 @@ impl<'a> Plan<'a> {
     /// [`payload_key`]. Which of them fits is found out when the session begins or goes on.
     #[must_use]
     pub const fn unlock(self, keys: &'a [RecipientKey<'a>]) -> Self {
-        Self { keys, ..self }
+        Self { keys: Keys { keys, open: Some(Cipher::unlock) }, ..self }
     }
 
     /// The number of the token that lets this device go below its floor, if it is one.
@@ -258,8 +258,8 @@ impl<'a> Plan<'a> {
         &self.image
     }
 
-    pub(crate) const fn keys(&self) -> &'a [RecipientKey<'a>] {
-        self.keys
+    pub(crate) const fn keys(&self) -> &Keys<'a> {
+        &self.keys
     }
 }
 
@@ -317,7 +317,7 @@ pub(crate) fn make<'a>(
         image: Image { slot: target.slot, digest, size, sequence: manifest.sequence },
         geometry: target.geometry,
         parts,
-        keys: &[],
+        keys: Keys { keys: &[], open: None },
         arguments: machine.arguments,
         commands: limits::COMMANDS.saturating_sub(machine.budget),
         downgrade,
@@ -375,9 +375,6 @@ fn parts<'a>(
         let next = states().filter_map(|(state, id)| Some((state.place?, state.written?, state, id)));
         let next = next.filter(|(place, ..)| place.offset >= free).min_by_key(|(place, ..)| place.offset);
         let Some((place, written, state, id)) = next else { break };
-        if !place.offset.is_multiple_of(u64::from(target.geometry.erase_size)) {
-            return Err(Reason::Misuse);
-        }
         free = place.offset.saturating_add(place.length);
         *room = Some(part(machine, place, written, state, id, target)?);
     }

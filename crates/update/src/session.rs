@@ -438,7 +438,7 @@ fn shape(platform: &Platform<'_>, slot: ImageSlot, size: u64) -> Result<Geometry
         && geometry.write_size.is_power_of_two()
         && geometry.write_size <= geometry.erase_size
         && usize::try_from(geometry.write_size).is_ok_and(|unit| unit <= WRITE_SIZE)
-        && geometry.size.is_multiple_of(u64::from(geometry.erase_size));
+        && round_up(geometry.size, u64::from(geometry.erase_size)) == geometry.size;
     match usable {
         false => Err(Reason::Misuse),
         true if size > geometry.size => Err(Reason::ImageTooLarge),

@@ -5,15 +5,16 @@
 mod common;
 
 use aseptic_core::Reason;
+use aseptic_core::cbor::{Reader, Rules};
 use aseptic_core::clinical::Use;
-use aseptic_core::cose::RecipientKey;
-use aseptic_core::crypto::soft;
+use aseptic_core::cose::{Headers, KdfContext, RecipientKey, SealTo, Sealer};
+use aseptic_core::crypto::{AeadAlg, soft};
 use aseptic_core::platform::{Geometry, ImageSlot};
 use aseptic_testbed::bench::{Bench, StoreModel};
 use aseptic_testbed::sweep::{Count, Interrupted, sweep};
 use aseptic_update::boot::{self, BootState};
 use aseptic_update::journal::Confirmed;
-use aseptic_update::{Session, Staged};
+use aseptic_update::{Component, Device, Envelope, Session, Staged, Target, payload_key};
 use common::set::*;
 use common::*;
 
@@ -210,6 +211,94 @@ fn an_encrypted_payload_needs_its_key() {
     let both = [RecipientKey::wrap(&[1; 16]).unwrap(), RecipientKey::wrap(&KEK).unwrap()];
     let plan = set_plan(&author, &bench, &bytes).unwrap().unlock(&both);
     Session::begin(&platform, &suite, &plan, Use::Idle).unwrap();
+}
+
+/// ECDH-ES with A128KW, from the sender of the core crate to a key of the device.
+#[test]
+fn a_payload_for_the_key_of_a_device_is_opened_by_it_alone() {
+    let bench = device();
+    let (suite, platform, author) = (soft::suite(), bench.platform(), Author::new(1));
+    let (own, other) = (Author::new(40), Author::new(41));
+    let plain = program(5000, 3);
+    let context = KdfContext { supp_pub_other: Some(b"SUIT Payload Encryption"), ..KdfContext::default() };
+    let to = SealTo::agree(b"kid-2", own.public()).with_context(context);
+    let mut out = vec![0; 6000];
+    let sealer = Sealer { suite: &suite, entropy: platform.entropy };
+    let length = sealer.encrypt(AeadAlg::Aes128Gcm, &Headers::default(), &[to], &plain, &[], &mut out).unwrap();
+    // The ciphertext travels apart.
+    let mut reader = Reader::new(&out[..length], Rules::Received);
+    assert_eq!((reader.tag(), reader.array()), (Ok(96), Ok(4)));
+    let (protected, unprotected) = (reader.raw().unwrap(), reader.raw().unwrap());
+    let payload = reader.bytes().unwrap();
+    let info = cbor(|w| {
+        w.tag(96).array(4).raw(protected).raw(unprotected).null().raw(reader.rest());
+    });
+    let spec = manifest(&[piece(b"main", &plain, How::Passage)], NEW);
+    let install = [
+        select(1),
+        parameters(&[(21, text(URI))]),
+        (21, policy()),
+        select(0),
+        parameters(&[(19, wrap(&info)), (22, uint(1))]),
+        (22, policy()),
+        (3, policy()),
+    ];
+    let bytes = author.envelope(&spec.install(&install).encode(), &[]);
+    let plan = |keys| set_plan(&author, &bench, &bytes).unwrap().unlock(keys);
+    let wrong = [payload_key(&other.key).unwrap()];
+    let refused = Session::begin(&platform, &suite, &plan(&wrong), Use::Idle).err();
+    assert_eq!(refused, Some(Reason::DecryptFailed));
+    let keys = [payload_key(&own.key).unwrap()];
+    // Interrupted in the middle of the stream, in the middle of a block.
+    let mut session = Session::begin(&platform, &suite, &plan(&keys), Use::Idle).unwrap();
+    session.feed(&platform, &suite, &payload[..4099], Use::Idle).unwrap();
+    bench.restart();
+    let mut session = Session::resume(&platform, &suite, &plan(&keys)).unwrap();
+    let at = session.offset() as usize;
+    session.feed(&platform, &suite, &payload[at..], Use::Idle).unwrap();
+    session.finish(&platform, &suite, Use::Idle).unwrap();
+    assert_eq!(bench.snapshot().flash[1].bytes[..plain.len()], plain);
+}
+
+/// The journal of an encrypted component names a position: the stream goes on there.
+#[test]
+fn an_encrypted_transfer_goes_on_at_its_checkpoint() {
+    let shape = Geometry { size: 0x4_0000, erase_size: 0x1000, write_size: 8 };
+    let bench = Bench::new(1).with_flash([shape; 2], 0xFF);
+    let (suite, platform, author) = (soft::suite(), bench.platform(), Author::new(1));
+    let parts = [
+        Component { id: &[b"main"], offset: 0, length: 0x3_0000 },
+        Component { id: &[b"radio"], offset: 0x3_0000, length: 0x1_0000 },
+    ];
+    let pieces = [
+        piece(b"main", &program(0x2_8123, 1), How::PassageSealed(GCM)),
+        piece(b"radio", &program(700, 2), How::PassageSealed(CTR)),
+    ];
+    let bytes = author.envelope(&manifest(&pieces, NEW).encode(), &[]);
+    let authentic = Envelope::parse(&bytes).unwrap().authenticate(&author.trust(), &suite).unwrap();
+    let device = Device { components: &parts, ..SET };
+    let keys = [RecipientKey::wrap(&KEK).unwrap()];
+    let plan = authentic.plan(&suite, &device, 0, Target::of(&platform).unwrap()).unwrap().unlock(&keys);
+    let payload = pieces[0].payload();
+    let mut session = Session::begin(&platform, &suite, &plan, Use::Idle).unwrap();
+    session.feed(&platform, &suite, &payload[..0x1_F00D], Use::Idle).unwrap();
+    bench.restart();
+    let mut session = Session::resume(&platform, &suite, &plan).unwrap();
+    assert_eq!((session.part(), session.offset()), (0, 0x1_0000));
+    session.feed(&platform, &suite, &payload[0x1_0000..0x2_8123], Use::Idle).unwrap();
+    assert_eq!((session.part(), session.missing()), (0, 16), "the tag");
+    session.feed(&platform, &suite, &payload[0x2_8123..], Use::Idle).unwrap();
+    // The first component is whole; after a cut nothing of it is fetched again.
+    bench.restart();
+    let session = Session::resume(&platform, &suite, &plan).unwrap();
+    assert_eq!((session.part(), session.offset()), (1, 0));
+    bring(&platform, &plan, &pieces, 100, session).unwrap();
+    // And where it is not whole any more, all of it is.
+    let again = Session::resume(&platform, &suite, &plan).unwrap();
+    assert_eq!((again.part(), again.missing()), (1, 0));
+    bench.edit(|medium| medium.flash[1].bytes[17] ^= 1);
+    let again = Session::resume(&platform, &suite, &plan).unwrap();
+    assert_eq!((again.part(), again.offset()), (0, 0));
 }
 
 #[test]

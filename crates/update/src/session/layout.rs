@@ -11,7 +11,8 @@ use aseptic_core::{Reason, Result, bytes, limits};
 
 /// The components of one slot, ascending and apart; at least one.
 pub(super) struct Layout {
-    places: [Option<Place>; limits::COMPONENTS],
+    places: [Place; limits::COMPONENTS],
+    count: usize,
     /// The digest where there is one component, at the beginning of the slot: it may have any algorithm. None for a set.
     single: Option<Digest>,
 }
@@ -30,11 +31,12 @@ pub(super) struct Place {
 impl Layout {
     /// With the keys of its encrypted payloads.
     pub(super) fn of(suite: &Suite<'_>, plan: &Plan<'_>) -> Result<Self> {
-        let mut layout = Self { places: [const { None }; limits::COMPONENTS], single: None };
-        for (part, room) in plan.parts().zip(&mut layout.places) {
-            *room = Some(Place::of(suite, plan, part)?);
+        let mut layout = Self { places: [const { Place::EMPTY }; limits::COMPONENTS], count: 0, single: None };
+        for (part, place) in plan.parts().zip(&mut layout.places) {
+            place.fill(suite, plan, part)?;
+            layout.count = layout.count.saturating_add(1);
         }
-        if plan.parts().nth(1).is_none() && layout.place(0)?.start == 0 {
+        if layout.count == 1 && layout.place(0)?.start == 0 {
             layout.single = Some(*plan.digest());
         }
         Ok(layout)
@@ -42,12 +44,11 @@ impl Layout {
 
     /// Of an image that is in its slot already.
     pub(super) fn staged(image: &Image) -> Self {
-        let place = Place { start: 0, size: image.size, digest: [0; 32], copied: None, cipher: None };
-        let mut places = [const { None }; limits::COMPONENTS];
+        let mut places = [const { Place::EMPTY }; limits::COMPONENTS];
         if let Some(first) = places.first_mut() {
-            *first = Some(place);
+            first.size = image.size;
         }
-        Self { places, single: Some(image.digest) }
+        Self { places, count: 1, single: Some(image.digest) }
     }
 
     /// Whether the slot has a digest of its own beside those of its components.
@@ -56,11 +57,11 @@ impl Layout {
     }
 
     pub(super) fn place(&self, at: usize) -> Result<&Place> {
-        self.places.get(at).and_then(Option::as_ref).ok_or(Reason::Internal)
+        self.places.get(at).ok_or(Reason::Internal)
     }
 
     pub(super) fn last(&self) -> usize {
-        self.places().count().saturating_sub(1)
+        self.count.saturating_sub(1)
     }
 
     pub(super) fn digest(&self, at: usize) -> Result<Digest> {
@@ -90,7 +91,7 @@ impl Layout {
         let geometry = super::shape(platform, slot, self.end())?;
         let source = platform.images.geometry(slot.other())?.size;
         for place in self.places() {
-            if !place.start.is_multiple_of(u64::from(geometry.erase_size)) {
+            if round_up(place.start, u64::from(geometry.erase_size)) != place.start {
                 return Err(Reason::Misuse);
             }
             if place.copied.is_some_and(|from| from.checked_add(place.size).is_none_or(|end| end > source)) {
@@ -101,18 +102,21 @@ impl Layout {
     }
 
     fn places(&self) -> impl Iterator<Item = &Place> {
-        self.places.iter().flatten()
+        self.places.iter().take(self.count)
     }
 }
 
 impl Place {
-    fn of(suite: &Suite<'_>, plan: &Plan<'_>, part: &Part<'_>) -> Result<Self> {
-        let cipher = part.encryption.map(|info| Cipher::unlock(suite, info, plan.keys())).transpose()?;
-        let mut digest = [0; 32];
-        if part.digest.alg() == HashAlg::Sha256 {
-            bytes::copy(part.digest.as_bytes(), &mut digest).ok_or(Reason::Internal)?;
+    const EMPTY: Self = Self { start: 0, size: 0, digest: [0; 32], copied: None, cipher: None };
+
+    fn fill(&mut self, suite: &Suite<'_>, plan: &Plan<'_>, part: &Part<'_>) -> Result<()> {
+        (self.start, self.size, self.copied) = (part.offset, part.size, part.copied);
+        if let Some(info) = part.encryption {
+            self.cipher = Some(plan.keys().open(suite, info)?);
         }
-        Ok(Self { start: part.offset, size: part.size, digest, copied: part.copied, cipher })
+        // Another algorithm than SHA-256 is that of one image, whose digest stands apart.
+        bytes::copy(part.digest.as_bytes(), &mut self.digest);
+        Ok(())
     }
 
     pub(super) const fn end(&self) -> u64 {
