@@ -91,7 +91,7 @@ AT(aseptic_model, device_id, 48, 64);
 AT(aseptic_model, key_encryption_key, 56, 80);
 AT(aseptic_model, agreement_key, 64, 96);
 
-SIZE(aseptic_update, 2432, 2432);
+SIZE(aseptic_update, 2176, 2176);
 
 SIZE(aseptic_statements, 40, 72);
 AT(aseptic_statements, serial, 0, 0);
@@ -107,6 +107,7 @@ AT(aseptic_part, payload, 8, 16);
 AT(aseptic_part, offset, 16, 32);
 AT(aseptic_part, missing, 24, 40);
 AT(aseptic_part, number, 32, 48);
+AT(aseptic_part, reserved, 33, 49);
 
 SIZE(aseptic_buf, 12, 24);
 AT(aseptic_buf, ptr, 0, 0);
