@@ -78,7 +78,7 @@ impl Context for aseptic_update {
 
 /// The stage, and what is left of the plan.
 pub(crate) struct Update {
-    stage: Stage,
+    pub(crate) stage: Stage,
     /// Where URI and payload of each component lie in the envelope.
     places: [[(u32, u32); 2]; limits::COMPONENTS],
     arguments: [u8; limits::INVOKE_ARGUMENTS],

@@ -192,6 +192,10 @@ fn cve_2026_28525_swupdate_length_underflow() {
     }
 }
 
+fn quorum(keys: u8) -> Quorum {
+    Quorum { purpose: Purpose::UpdateInstall, keys, both_families: false }
+}
+
 fn provisioned(entries: &[Entry<'_>], quorums: &[Quorum]) -> (Bench, Option<Reason>) {
     let bench = Bench::new(1);
     let refused = store(&bench, Authority::Manufacturer, entries, quorums).err();
@@ -213,6 +217,7 @@ fn store(bench: &Bench, authority: Authority, entries: &[Entry<'_>], quorums: &[
         quorums,
         minimums: &[],
         epoch: 1,
+        retirements: &[],
     };
     let (object, present) = (signed(&content, &[&charge]), PhysicalPresence::confirmed_at_the_device());
     let mut room = [0; limits::TRUST_STORE];
@@ -239,7 +244,7 @@ fn author_entry<'a>(author: &'a Author, name: &'a [u8]) -> Entry<'a> {
 fn cve_2020_15093_tough_one_key_counted_twice() {
     let [one, two] = [1, 2].map(Author::new);
     let entries = [author_entry(&one, b"a"), author_entry(&one, b"b"), author_entry(&two, b"c")];
-    let (bench, refused) = provisioned(&entries, &[Quorum { purpose: Purpose::UpdateInstall, keys: 2 }]);
+    let (bench, refused) = provisioned(&entries, &[quorum(2)]);
     assert_eq!(refused, None);
     assert_eq!(judge(&bench, &[&one, &one]), Some(Reason::TrustThreshold));
     assert_eq!(judge(&bench, &[&one, &two]), None);
@@ -249,7 +254,7 @@ fn cve_2020_15093_tough_one_key_counted_twice() {
 #[test]
 fn cve_2026_23992_go_tuf_threshold_zero() {
     let one = Author::new(1);
-    let (_, refused) = provisioned(&[author_entry(&one, b"a")], &[Quorum { purpose: Purpose::UpdateInstall, keys: 0 }]);
+    let (_, refused) = provisioned(&[author_entry(&one, b"a")], &[quorum(0)]);
     assert!(refused.is_some());
 }
 
@@ -506,7 +511,7 @@ fn tuf_extraneous_dependencies() {
 fn tuf_key_compromise() {
     let [one, two] = [1, 2].map(Author::new);
     let entries = [author_entry(&one, b"a"), author_entry(&two, b"b")];
-    let (bench, refused) = provisioned(&entries, &[Quorum { purpose: Purpose::UpdateInstall, keys: 2 }]);
+    let (bench, refused) = provisioned(&entries, &[quorum(2)]);
     assert_eq!(refused, None);
     assert_eq!(judge(&bench, &[&one]), Some(Reason::TrustThreshold));
 }
@@ -538,7 +543,7 @@ fn suit_unapproved_update_and_single_factor_signature() {
     assert_eq!(refused, None);
     let purposes = Purposes::of(&[Purpose::UpdateApprove]);
     let entry = Entry { purposes, name: b"ward", material: Material::Key(approver.public()) };
-    store(&bench, Authority::Owner, &[entry], &[Quorum { purpose: Purpose::UpdateInstall, keys: 1 }]).unwrap();
+    store(&bench, Authority::Owner, &[entry], &[quorum(1)]).unwrap();
     assert_eq!(judge(&bench, &[&author]), Some(Reason::ApprovalMissing));
     // Who approves is no author.
     assert!(judge(&bench, &[&approver]).is_some());
@@ -566,7 +571,7 @@ fn suit_stripped_severable_member_replaced() {
 fn suit_auth_block_removed_from_a_multi_signed_envelope() {
     let [one, two, three] = [1, 2, 3].map(Author::new);
     let entries = [author_entry(&one, b"a"), author_entry(&two, b"b"), author_entry(&three, b"c")];
-    let (bench, refused) = provisioned(&entries, &[Quorum { purpose: Purpose::UpdateInstall, keys: 3 }]);
+    let (bench, refused) = provisioned(&entries, &[quorum(3)]);
     assert_eq!(refused, None);
     assert_eq!(judge(&bench, &[&one, &two, &three]), None);
     for left in [[&one, &two], [&one, &three], [&two, &three]] {

@@ -57,7 +57,8 @@ pub(super) fn install(info: &[u8], payload: &[u8], plain: &[u8], keys: &[Recipie
         name: b"author",
         material: Material::Key(author.public()),
     };
-    let trust = danger::unsigned(Authority::Manufacturer, &[entry])?;
+    let entries = [entry];
+    let trust = danger::unsigned(Authority::Manufacturer, &entries)?;
     let size = (plain.len() as u64).next_multiple_of(64);
     let bench = Bench::new(1).with_flash([Geometry { size, erase_size: 64, write_size: 8 }; 2], 0xFF);
     let platform = bench.platform();
