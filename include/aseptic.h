@@ -718,6 +718,24 @@ typedef struct {
 } aseptic_crypto;
 
 /**
+ * A component: a region of either slot.
+ */
+typedef struct {
+  /**
+   * One identifier.
+   */
+  aseptic_slice id;
+  /**
+   * Where it begins in the slot: a multiple of the erase unit.
+   */
+  uint64_t offset;
+  /**
+   * Bytes that it may take; regions do not overlap.
+   */
+  uint64_t length;
+} aseptic_component;
+
+/**
  * What this device is, as far as updates must fit it.
  */
 typedef struct {
@@ -730,16 +748,39 @@ typedef struct {
    */
   uint8_t device_class[16];
   /**
-   * The component that is updated, one identifier, for example `main`.
+   * The only component, which has a slot for itself: one identifier, for example `main`. Not read where there are
+   * `components`.
    */
   aseptic_slice component;
+  /**
+   * Several components that share a slot, or NULL. At most 8; all of a slot boot together.
+   */
+  const aseptic_component *components;
+  /**
+   * How many there are.
+   */
+  size_t component_count;
+  /**
+   * The device itself, a UUID, for manifests that are for one device; empty if it has none.
+   */
+  aseptic_slice device_id;
+  /**
+   * The key for AES key wrap (16, 24 or 32 bytes) that encrypted payloads are meant for; empty if there is none. Neither this
+   * nor the next is read in the boot shape of the library, which takes no encrypted payloads.
+   */
+  aseptic_slice key_encryption_key;
+  /**
+   * The P-256 key of the key store that encrypted payloads are meant for. 0: the one of `aseptic_agreement_public`, where
+   * there is one.
+   */
+  uint32_t agreement_key;
 } aseptic_model;
 
 /**
  * An update under way. It exists only after its manifest was verified. Opaque.
  */
 typedef struct {
-  uint64_t _opaque[96];
+  uint64_t _opaque[272];
 } aseptic_update;
 
 /**
@@ -771,6 +812,36 @@ typedef struct {
    */
   uint8_t source;
 } aseptic_statements;
+
+/**
+ * What an update wants next.
+ */
+typedef struct {
+  /**
+   * Where to get the payload; empty if nothing has to be fetched.
+   */
+  aseptic_slice uri;
+  /**
+   * The payload, where the envelope carries it; empty if not.
+   */
+  aseptic_slice payload;
+  /**
+   * The number of the next byte of the payload.
+   */
+  uint64_t offset;
+  /**
+   * Bytes of it that are missing; 0 once all components are whole.
+   */
+  uint64_t missing;
+  /**
+   * The component that it is for, in the order of the slot.
+   */
+  uint8_t number;
+  /**
+   * Zero.
+   */
+  uint8_t reserved[7];
+} aseptic_part;
 
 /**
  * Room to write to. `cap` 0 is a size query: the call reports `ASEPTIC_BUFFER_TOO_SMALL` and the size in `len`.
@@ -1790,6 +1861,11 @@ typedef struct {
 #define ASEPTIC_FRESHNESS_UNKNOWN 731
 
 /**
+ * The payload is encrypted, and no key was given for it.
+ */
+#define ASEPTIC_PAYLOAD_LOCKED 740
+
+/**
  * A file is missing.
  */
 #define ASEPTIC_FILE_MISSING 801
@@ -2042,7 +2118,8 @@ aseptic_status aseptic_boot_confirm(aseptic_device *device,
  *
  * Ownership: `envelope` and `model` are read during the call; `update` must not move until `aseptic_update_wipe`. Errors:
  * MANIFEST_UNSIGNED, MANIFEST_DIGEST, SIGNATURE_INVALID, UNKNOWN_SIGNER, TRUST_THRESHOLD, APPROVAL_MISSING, UPDATE_HELD,
- * UPDATE_STALE, WRONG_VENDOR, WRONG_CLASS, WRONG_COMPONENT, SEQUENCE_TOO_OLD, MIGRATION_FLOOR, IMAGE_TOO_LARGE, CLINICAL_USE
+ * UPDATE_STALE, WRONG_VENDOR, WRONG_CLASS, WRONG_COMPONENT, SEQUENCE_TOO_OLD, MIGRATION_FLOOR, IMAGE_TOO_LARGE, PAYLOAD_LOCKED
+ * and DECRYPT_FAILED where no key opens an encrypted payload, MISUSE for components that overlap, CLINICAL_USE
  * unless the device is idle, PERMISSION_WITHHELD, UPDATE_OVERDUE in place of these two, UPDATE_BUSY; nothing that is stored
  * changes then, and `update` is zeroed. Threads: as for all calls on a device. Power loss: the journal names this update or it does not; the running image is untouched.
  */
@@ -2069,10 +2146,11 @@ aseptic_status aseptic_update_begin_with(aseptic_device *device,
 
 /**
  * Does a bounded part of what is to be done before the next bytes or the activation: erases at most one block, or reads
- * and hashes at most 4,096 bytes. `more` becomes 1 while something is left, else 0.
+ * and hashes, or copies, at most 4,096 bytes. `more` becomes 1 while something is left, else 0.
  *
- * After `aseptic_update_begin` it reads again what was written before a power loss; after `aseptic_update_finish` it erases the
- * rest of the slot and reads the whole image back.
+ * After `aseptic_update_begin` it reads again what was written before a power loss, and brings a component that is copied from
+ * the running slot; call it again before each `aseptic_update_part` where there are several components. After
+ * `aseptic_update_finish` it erases the rest of the slot and reads the whole image back.
  *
  * Ownership: `more` is the caller's. Errors: MISUSE for an update that is over, CLINICAL_USE unless the device is idle: nothing has
  * happened then. SLOT_MISMATCH if the medium does not hold what was written, those of the platform: begin again. Threads: as
@@ -2093,6 +2171,30 @@ ASEPTIC_MUST_USE
 aseptic_status aseptic_update_offset(aseptic_update *update,
                                      uint64_t *offset,
                                      uint64_t *missing);
+
+/**
+ * Writes what is wanted next: for which component, where its payload is, and from which byte on. With one component
+ * `aseptic_update_offset` says enough.
+ *
+ * Ownership: `envelope` must hold the bytes that `update` began with; `uri` and `payload` of `part` point into it. Errors: MISUSE
+ * unless bytes are being received, and for another envelope as far as that shows; `part` is zeroed then. Threads: as for all
+ * calls on a device. Power loss: nothing is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_update_part(aseptic_update *update,
+                                   aseptic_slice envelope,
+                                   aseptic_part *part);
+
+/**
+ * Writes the arguments that the manifest hands to the image which it invokes, at most 64 bytes; of length 0 if there are
+ * none. What they mean, and how they reach the image, is the program's.
+ *
+ * Ownership: `out` is the caller's. Errors: MISUSE, BUFFER_TOO_SMALL. Threads: as for all calls on a device. Power loss: nothing is
+ * stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_update_invoke_arguments(aseptic_update *update,
+                                               aseptic_buf *out);
 
 /**
  * Takes the next bytes of the image, of any number.

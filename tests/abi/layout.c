@@ -76,12 +76,22 @@ AT(aseptic_crypto, chacha20_poly1305_seal, 52, 96);
 AT(aseptic_crypto, chacha20_poly1305_open, 56, 104);
 AT(aseptic_crypto, aes_block, 60, 112);
 
-SIZE(aseptic_model, 40, 48);
+SIZE(aseptic_component, 24, 32);
+AT(aseptic_component, id, 0, 0);
+AT(aseptic_component, offset, 8, 16);
+AT(aseptic_component, length, 16, 24);
+
+SIZE(aseptic_model, 68, 104);
 AT(aseptic_model, vendor, 0, 0);
 AT(aseptic_model, device_class, 16, 16);
 AT(aseptic_model, component, 32, 32);
+AT(aseptic_model, components, 40, 48);
+AT(aseptic_model, component_count, 44, 56);
+AT(aseptic_model, device_id, 48, 64);
+AT(aseptic_model, key_encryption_key, 56, 80);
+AT(aseptic_model, agreement_key, 64, 96);
 
-SIZE(aseptic_update, 768, 768);
+SIZE(aseptic_update, 2176, 2176);
 
 SIZE(aseptic_statements, 40, 72);
 AT(aseptic_statements, serial, 0, 0);
@@ -90,6 +100,14 @@ AT(aseptic_statements, downgrade, 16, 32);
 AT(aseptic_statements, waiver, 24, 48);
 AT(aseptic_statements, presence, 32, 64);
 AT(aseptic_statements, source, 36, 68);
+
+SIZE(aseptic_part, 40, 56);
+AT(aseptic_part, uri, 0, 0);
+AT(aseptic_part, payload, 8, 16);
+AT(aseptic_part, offset, 16, 32);
+AT(aseptic_part, missing, 24, 40);
+AT(aseptic_part, number, 32, 48);
+AT(aseptic_part, reserved, 33, 49);
 
 SIZE(aseptic_buf, 12, 24);
 AT(aseptic_buf, ptr, 0, 0);

@@ -359,6 +359,9 @@ static void software(void)
     uint8_t state;
     uint64_t offset, missing;
     aseptic_slice envelope = hear(0), image = hear(1);
+    aseptic_part part;
+    uint8_t words[64];
+    aseptic_buf arguments = { words, sizeof words, 0 };
     uint32_t count;
     uint64_t waited;
     CHECK(aseptic_update_begin(&device, envelope, &MODEL, &update) == ASEPTIC_CLINICAL_USE);
@@ -378,6 +381,9 @@ static void software(void)
     CHECK(aseptic_update_deferral(&device, &count, &waited) == ASEPTIC_OK && count == 0 && waited == 0);
     steps();
     CHECK(aseptic_update_offset(&update, &offset, &missing) == ASEPTIC_OK && offset == 0 && missing == image.len);
+    CHECK(aseptic_update_part(&update, envelope, &part) == ASEPTIC_OK && part.number == 0);
+    CHECK(part.offset == 0 && part.missing == image.len && part.uri.len + part.payload.len != 0);
+    CHECK(aseptic_update_invoke_arguments(&update, &arguments) == ASEPTIC_OK && arguments.len == 0);
     CHECK(aseptic_update_feed(&device, &update, image) == ASEPTIC_OK);
     CHECK(aseptic_update_finish(&device, &update) == ASEPTIC_OK);
     steps();

@@ -40,6 +40,7 @@ static void refuse(aseptic_device *d, aseptic_identity *i, aseptic_sender *s, as
     aseptic_statements statements;
     aseptic_buf out = { room, sizeof room, 7 };
     uint64_t offset = 7, missing = 7;
+    aseptic_part part;
     uint8_t boot = 7;
     uint32_t word = 7;
     (void)memset(&message, 0, sizeof message);
@@ -75,6 +76,13 @@ static void refuse(aseptic_device *d, aseptic_identity *i, aseptic_sender *s, as
     CHECK(aseptic_update_step(d, u, &boot) == ASEPTIC_MISUSE && boot == 0);
     CHECK(aseptic_update_offset(u, &offset, &missing) == ASEPTIC_MISUSE);
     CHECK(offset == 0 && missing == 0);
+    (void)memset(&part, 7, sizeof part);
+    CHECK(aseptic_update_part(u, bytes, &part) == ASEPTIC_MISUSE);
+    CHECK(part.uri.len == 0 && part.payload.len == 0 && part.offset == 0 && part.missing == 0 && part.number == 0);
+    (void)memset(room, 7, sizeof room);
+    out.len = 7;
+    CHECK(aseptic_update_invoke_arguments(u, &out) == ASEPTIC_MISUSE);
+    CHECK(out.len == 0 && zeroed(room, sizeof room));
     CHECK(aseptic_update_feed(d, u, bytes) == ASEPTIC_MISUSE);
     CHECK(aseptic_update_finish(d, u) == ASEPTIC_MISUSE);
     CHECK(aseptic_update_activate(d, u) == ASEPTIC_MISUSE);

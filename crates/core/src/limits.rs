@@ -89,6 +89,10 @@ pub const COMPONENTS: usize = 8;
 pub const COMMAND_NESTING: u8 = 4;
 /// Commands one SUIT procedure may execute in all.
 pub const COMMANDS: u32 = 512;
+/// Components that one SUIT manifest may have read, each at the cost of hashing it, before it is planned.
+pub const COMPONENT_READINGS: u32 = 8;
+/// Bytes of the arguments that a SUIT manifest hands to what it invokes.
+pub const INVOKE_ARGUMENTS: usize = 64;
 /// Branches of one try-each command of a SUIT manifest.
 pub const COMMAND_BRANCHES: usize = 8;
 /// Payloads that a SUIT envelope carries inside.

@@ -208,6 +208,7 @@ reasons! {
     UpdateStale = 730, Peer, "The manifest is past its date.", "Get the newest release, or bring it on a medium.";
     FreshnessUnknown = 731, Later, "No clock can tell whether the manifest is in date.", "Set the clock, or bring it on a medium.";
     ReportMalformed = 740, Peer, "The update report is malformed.", "Let the device make it anew, with this library.";
+    PayloadLocked = 750, Caller, "The payload is encrypted, and no key was given for it.", "Give the keys of the device to the plan.";
 
     // 8xx  hosted
     FileMissing = 801, Device, "A file is missing.", "Check the path.";

@@ -216,7 +216,16 @@ impl Bench {
                     output(room, |out| aseptic_message_seal(device, identity, sender, &raw const message, out))
                 }
                 step::BEGIN => {
-                    let model = aseptic_model { vendor: VENDOR, device_class: CLASS, component: slice(b"main") };
+                    let model = aseptic_model {
+                        vendor: VENDOR,
+                        device_class: CLASS,
+                        component: slice(b"main"),
+                        components: core::ptr::null(),
+                        component_count: 0,
+                        device_id: slice(b""),
+                        key_encryption_key: slice(b""),
+                        agreement_key: 0,
+                    };
                     aseptic_update_begin(device, slice(script.blob()), &raw const model, update)
                 }
                 step::OFFSET => {

@@ -59,7 +59,7 @@ pub unsafe extern "C" fn aseptic_update_account_deferrals(
     call(|| {
         // SAFETY: as the caller promises.
         let (mut device, update) = unsafe { (state(device)?, state(update)?) };
-        let Stage::Staged(staged) = &*update else { return Err(Reason::Misuse) };
+        let Stage::Staged(staged) = &update.stage else { return Err(Reason::Misuse) };
         device.with(|parts| {
             let now = time::now(&parts.platform)?;
             let reporter = Reporter { platform: &parts.platform, suite: &parts.suite, now };

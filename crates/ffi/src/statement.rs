@@ -4,11 +4,20 @@ use crate::abi::{Held, aseptic_slice, aseptic_status, call, output, state};
 use crate::device::aseptic_device;
 use crate::time;
 use crate::trust::ASEPTIC_PRESENCE_CONFIRMED;
-use crate::update::{Stage, aseptic_model};
+use crate::update::{Stage, Update, aseptic_component, aseptic_model};
 use ::aseptic_update::freshness::{Policy, Source};
-use ::aseptic_update::{Device, Downgrade, Envelope, Permission, Resume, Session, Target, Waiver, boot, hold};
+use ::aseptic_update::{
+    Component, Device, Downgrade, Envelope, Permission, Resume, Session, Target, Waiver, boot, hold,
+};
 use aseptic_core::trust::PhysicalPresence;
-use aseptic_core::{Reason, Result};
+use aseptic_core::{Reason, Result, limits};
+#[cfg(feature = "device")]
+use {
+    ::aseptic_update::payload_key,
+    aseptic_core::cose::{KeyAgree, RecipientKey},
+    aseptic_core::crypto::KeyAlg,
+    aseptic_core::platform::{KeyId, Platform},
+};
 
 /// Bytes into the slot that does not run.
 pub const ASEPTIC_PERMISSION_DOWNLOAD: u8 = 1;
@@ -58,14 +67,28 @@ pub(crate) unsafe fn begin(
     envelope: &[u8],
     model: &aseptic_model,
     statements: &aseptic_statements,
-) -> Result<Stage> {
+) -> Result<Update> {
     // SAFETY: as the caller promises.
-    let (component, [serial, approval, downgrade, waiver]) = unsafe {
+    let (only, [serial, approval, downgrade, waiver]) = unsafe {
         let aseptic_statements { serial, approval, downgrade, waiver, .. } = statements;
         let statements = [serial.bytes()?, approval.bytes()?, downgrade.bytes()?, waiver.bytes()?];
         ([model.component.bytes()?], statements)
     };
-    let ours = Device { vendor: model.vendor, class: model.device_class, component: &component };
+    // SAFETY: as the caller promises.
+    let (several, id, kek) =
+        unsafe { (components(model)?, model.device_id.bytes()?, model.key_encryption_key.bytes()?) };
+    let mut ids: [[&[u8]; 1]; limits::COMPONENTS] = [only; limits::COMPONENTS];
+    for (room, component) in ids.iter_mut().zip(several) {
+        // SAFETY: as the caller promises.
+        *room = [unsafe { component.id.bytes()? }];
+    }
+    let [first, ..] = &ids;
+    let mut known = [Component::whole(first); limits::COMPONENTS];
+    for ((room, component), id) in known.iter_mut().zip(several).zip(&ids) {
+        *room = Component { id, offset: component.offset, length: component.length };
+    }
+    let known = known.get(..several.len().max(1)).ok_or(Reason::TooLarge)?;
+    let id = if id.is_empty() { None } else { Some(id.try_into().map_err(|_| Reason::Misuse)?) };
     let present = || {
         let there = statements.presence == ASEPTIC_PRESENCE_CONFIRMED;
         there.then(PhysicalPresence::confirmed_at_the_device)
@@ -78,6 +101,7 @@ pub(crate) unsafe fn begin(
     device.with(|mut parts| {
         let permit = parts.permit(Permission::Install);
         let (platform, suite, trust) = parts.load_trust()?;
+        let ours = Device { id, images: Some(platform.images), ..Device::new(model.vendor, model.device_class, known) };
         let now = time::now(&platform)?;
         let mut parsed = Envelope::parse(envelope)?;
         if !approval.is_empty() {
@@ -99,11 +123,43 @@ pub(crate) unsafe fn begin(
         };
         let plan = plan.fresh_enough(&Policy::DEFAULT, source, now)?;
         let clinical = permit?;
-        match Resume::new(&platform, &suite, &plan) {
+        #[cfg(feature = "device")]
+        let stored = KeyAgree::new(platform.keys, agreement_key(&platform, model)?, KeyAlg::P256);
+        #[cfg(feature = "device")]
+        let keys =
+            [payload_key(&stored)?, if kek.is_empty() { payload_key(&stored)? } else { RecipientKey::wrap(kek)? }];
+        #[cfg(feature = "device")]
+        let plan = plan.unlock(&keys);
+        let _ = kek;
+        let stage = match Resume::new(&platform, &suite, &plan) {
             Err(Reason::NoUpdate) => Session::begin(&platform, &suite, &plan, clinical).map(Stage::Receiving),
             resume => resume.map(Stage::Resuming),
-        }
+        }?;
+        Update::new(stage, &plan, envelope)
     })
+}
+
+/// The components that share a slot; none where there is only one.
+///
+/// # Safety
+/// As many as are said must be readable.
+unsafe fn components(model: &aseptic_model) -> Result<&[aseptic_component]> {
+    match model.component_count {
+        0 => Ok(&[]),
+        count if count > limits::COMPONENTS => Err(Reason::TooLarge),
+        _ if model.components.is_null() || !model.components.is_aligned() => Err(Reason::Misuse),
+        // SAFETY: neither NULL nor misaligned, and readable as the caller promises.
+        count => Ok(unsafe { core::slice::from_raw_parts(model.components, count) }),
+    }
+}
+
+/// The key of the key store that payloads are encrypted for; 0, which is no key, if there is none.
+#[cfg(feature = "device")]
+fn agreement_key(platform: &Platform<'_>, model: &aseptic_model) -> Result<KeyId> {
+    match model.agreement_key {
+        0 => Ok(::aseptic_identity::agreement::load(platform)?.unwrap_or(KeyId(0))),
+        id => Ok(KeyId(id)),
+    }
 }
 
 /// Takes the owner's signed word that an update is put off or vetoed, or that it may go on, for this device, called `serial`, or

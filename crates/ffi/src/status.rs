@@ -246,6 +246,8 @@ pub const ASEPTIC_UPDATE_RESUMED: aseptic_status = 729;
 pub const ASEPTIC_UPDATE_STALE: aseptic_status = 730;
 /// No clock can tell whether the manifest is in date.
 pub const ASEPTIC_FRESHNESS_UNKNOWN: aseptic_status = 731;
+/// The payload is encrypted, and no key was given for it.
+pub const ASEPTIC_PAYLOAD_LOCKED: aseptic_status = 740;
 /// A file is missing.
 pub const ASEPTIC_FILE_MISSING: aseptic_status = 801;
 /// Access to a file was denied.

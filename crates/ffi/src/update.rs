@@ -1,10 +1,13 @@
 //! Verified updates.
 
-use crate::abi::{Context, aseptic_slice, aseptic_status, call, input, make, output, state, wipe};
+use crate::abi::{
+    Context, Place, aseptic_buf, aseptic_slice, aseptic_status, call, fill, input, make, output, state, wipe,
+};
 use crate::device::aseptic_device;
 use crate::statement::{aseptic_statements, begin};
-use ::aseptic_update::{Next, Permission, ReadBack, Resume, Session, Staged};
-use aseptic_core::{Reason, Result};
+use ::aseptic_update::{Next, Permission, Plan, ReadBack, Resume, Session, Staged};
+use aseptic_core::{Reason, Result, bytes, limits};
+use core::ops::Range;
 
 /// What this device is, as far as updates must fit it.
 #[derive(Clone, Copy)]
@@ -14,20 +17,91 @@ pub struct aseptic_model {
     pub vendor: [u8; 16],
     /// The class of devices, a UUID.
     pub device_class: [u8; 16],
-    /// The component that is updated, one identifier, for example `main`.
+    /// The only component, which has a slot for itself: one identifier, for example `main`. Not read where there are
+    /// `components`.
     pub component: aseptic_slice,
+    /// Several components that share a slot, or NULL. At most 8; all of a slot boot together.
+    pub components: *const aseptic_component,
+    /// How many there are.
+    pub component_count: usize,
+    /// The device itself, a UUID, for manifests that are for one device; empty if it has none.
+    pub device_id: aseptic_slice,
+    /// The key for AES key wrap (16, 24 or 32 bytes) that encrypted payloads are meant for; empty if there is none. Neither this
+    /// nor the next is read in the boot shape of the library, which takes no encrypted payloads.
+    pub key_encryption_key: aseptic_slice,
+    /// The P-256 key of the key store that encrypted payloads are meant for. 0: the one of `aseptic_agreement_public`, where
+    /// there is one.
+    pub agreement_key: u32,
+}
+
+/// A component: a region of either slot.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct aseptic_component {
+    /// One identifier.
+    pub id: aseptic_slice,
+    /// Where it begins in the slot: a multiple of the erase unit.
+    pub offset: u64,
+    /// Bytes that it may take; regions do not overlap.
+    pub length: u64,
+}
+
+/// What an update wants next.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct aseptic_part {
+    /// Where to get the payload; empty if nothing has to be fetched.
+    pub uri: aseptic_slice,
+    /// The payload, where the envelope carries it; empty if not.
+    pub payload: aseptic_slice,
+    /// The number of the next byte of the payload.
+    pub offset: u64,
+    /// Bytes of it that are missing; 0 once all components are whole.
+    pub missing: u64,
+    /// The component that it is for, in the order of the slot.
+    pub number: u8,
+    /// Zero.
+    pub reserved: [u8; 7],
 }
 
 /// An update under way. It exists only after its manifest was verified. Opaque.
 #[repr(C)]
 pub struct aseptic_update {
-    _opaque: [u64; 96],
+    _opaque: [u64; 272],
 }
 
 impl Context for aseptic_update {
-    type State = Stage;
+    type State = Update;
     type Room = ();
     const MARK: u64 = 0x6473_6574_7069_6304;
+}
+
+/// The stage, and what is left of the plan.
+pub(crate) struct Update {
+    pub(crate) stage: Stage,
+    /// Where URI and payload of each component lie in the envelope.
+    places: [[(u32, u32); 2]; limits::COMPONENTS],
+    arguments: [u8; limits::INVOKE_ARGUMENTS],
+    arguments_len: u8,
+}
+
+impl Update {
+    pub(crate) fn new(stage: Stage, plan: &Plan<'_>, envelope: &[u8]) -> Result<Self> {
+        let given = plan.invoke_arguments().unwrap_or_default();
+        let mut arguments = [0; limits::INVOKE_ARGUMENTS];
+        bytes::copy(given, &mut arguments).ok_or(Reason::Internal)?;
+        let mut places = [[(0, 0); 2]; limits::COMPONENTS];
+        let number = |value: usize| u32::try_from(value).map_err(|_| Reason::TooLarge);
+        for (part, place) in plan.parts().zip(&mut places) {
+            let there = [part.uri.unwrap_or_default().as_bytes(), part.payload.unwrap_or_default()];
+            for (bytes, place) in there.into_iter().zip(place).filter(|(bytes, _)| !bytes.is_empty()) {
+                let at = bytes.as_ptr().addr().saturating_sub(envelope.as_ptr().addr());
+                *place = (number(at)?, number(bytes.len())?);
+            }
+        }
+        let arguments_len = u8::try_from(given.len()).map_err(|_| Reason::TooLarge)?;
+        Ok(Self { stage, places, arguments, arguments_len })
+    }
 }
 
 /// Each stage is left for the next one; what fails in between leaves `Over`.
@@ -44,7 +118,8 @@ pub(crate) enum Stage {
 ///
 /// Ownership: `envelope` and `model` are read during the call; `update` must not move until `aseptic_update_wipe`. Errors:
 /// MANIFEST_UNSIGNED, MANIFEST_DIGEST, SIGNATURE_INVALID, UNKNOWN_SIGNER, TRUST_THRESHOLD, APPROVAL_MISSING, UPDATE_HELD,
-/// UPDATE_STALE, WRONG_VENDOR, WRONG_CLASS, WRONG_COMPONENT, SEQUENCE_TOO_OLD, MIGRATION_FLOOR, IMAGE_TOO_LARGE, CLINICAL_USE
+/// UPDATE_STALE, WRONG_VENDOR, WRONG_CLASS, WRONG_COMPONENT, SEQUENCE_TOO_OLD, MIGRATION_FLOOR, IMAGE_TOO_LARGE, PAYLOAD_LOCKED
+/// and DECRYPT_FAILED where no key opens an encrypted payload, MISUSE for components that overlap, CLINICAL_USE
 /// unless the device is idle, PERMISSION_WITHHELD, UPDATE_OVERDUE in place of these two, UPDATE_BUSY; nothing that is stored
 /// changes then, and `update` is zeroed. Threads: as for all calls on a device. Power loss: the journal names this update or it does not; the running image is untouched.
 #[must_use]
@@ -79,10 +154,11 @@ pub unsafe extern "C" fn aseptic_update_begin_with(
 }
 
 /// Does a bounded part of what is to be done before the next bytes or the activation: erases at most one block, or reads
-/// and hashes at most 4,096 bytes. `more` becomes 1 while something is left, else 0.
+/// and hashes, or copies, at most 4,096 bytes. `more` becomes 1 while something is left, else 0.
 ///
-/// After `aseptic_update_begin` it reads again what was written before a power loss; after `aseptic_update_finish` it erases the
-/// rest of the slot and reads the whole image back.
+/// After `aseptic_update_begin` it reads again what was written before a power loss, and brings a component that is copied from
+/// the running slot; call it again before each `aseptic_update_part` where there are several components. After
+/// `aseptic_update_finish` it erases the rest of the slot and reads the whole image back.
 ///
 /// Ownership: `more` is the caller's. Errors: MISUSE for an update that is over, CLINICAL_USE unless the device is idle: nothing has
 /// happened then. SLOT_MISMATCH if the medium does not hold what was written, those of the platform: begin again. Threads: as
@@ -102,11 +178,16 @@ pub unsafe extern "C" fn aseptic_update_step(
         let (mut device, mut update) = unsafe { (state(device)?, state(update)?) };
         device.with(|mut parts| {
             let clinical = parts.permit(Permission::Install)?;
-            let stage = match core::mem::replace(&mut *update, Stage::Over) {
+            let mut copied = false;
+            let stage = match core::mem::replace(&mut update.stage, Stage::Over) {
                 Stage::Resuming(resume) => match resume.step(&parts.platform, &parts.suite)? {
                     Next::More(resume) => Stage::Resuming(resume),
                     Next::Done(session) => Stage::Receiving(session),
                 },
+                Stage::Receiving(mut session) => {
+                    copied = session.copy(&parts.platform, &parts.suite, clinical)?;
+                    Stage::Receiving(session)
+                }
                 Stage::ReadingBack(check) => match check.step(&parts.platform, &parts.suite, clinical)? {
                     Next::More(check) => Stage::ReadingBack(check),
                     Next::Done(staged) => Stage::Staged(staged),
@@ -114,8 +195,8 @@ pub unsafe extern "C" fn aseptic_update_step(
                 Stage::Over => return Err(Reason::Misuse),
                 done => done,
             };
-            *more = u8::from(matches!(stage, Stage::Resuming(_) | Stage::ReadingBack(_)));
-            *update = stage;
+            *more = u8::from(copied || matches!(stage, Stage::Resuming(_) | Stage::ReadingBack(_)));
+            update.stage = stage;
             Ok(())
         })
     })
@@ -141,10 +222,67 @@ pub unsafe extern "C" fn aseptic_update_offset(
         (*offset, *missing) = (0, 0);
         // SAFETY: as the caller promises.
         let mut update = unsafe { state(update)? };
-        let session = receiving(&mut update)?;
+        let session = receiving(&mut update.stage)?;
         (*offset, *missing) = (session.offset(), session.missing());
         Ok(())
     })
+}
+
+/// Writes what is wanted next: for which component, where its payload is, and from which byte on. With one component
+/// `aseptic_update_offset` says enough.
+///
+/// Ownership: `envelope` must hold the bytes that `update` began with; `uri` and `payload` of `part` point into it. Errors: MISUSE
+/// unless bytes are being received, and for another envelope as far as that shows; `part` is zeroed then. Threads: as for all
+/// calls on a device. Power loss: nothing is stored.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_update_part(
+    update: *mut aseptic_update,
+    envelope: aseptic_slice,
+    part: *mut aseptic_part,
+) -> aseptic_status {
+    call(|| {
+        let none = aseptic_slice { ptr: core::ptr::null(), len: 0 };
+        // SAFETY: as the caller promises.
+        let part = unsafe { output(part)? };
+        *part = aseptic_part { uri: none, payload: none, offset: 0, missing: 0, number: 0, reserved: [0; 7] };
+        // SAFETY: as the caller promises.
+        let (mut update, envelope) = unsafe { (state(update)?, envelope.bytes()?) };
+        let session = receiving(&mut update.stage)?;
+        let (number, offset, missing) = (session.part(), session.offset(), session.missing());
+        let [uri, payload] = update.places.get(number).ok_or(Reason::Internal)?.map(|(at, len)| {
+            let (start, len) = (usize::try_from(at).ok()?, usize::try_from(len).ok()?);
+            let bytes = envelope.get(Range { start, end: start.saturating_add(len) })?;
+            Some(if len == 0 { none } else { aseptic_slice { ptr: bytes.as_ptr(), len } })
+        });
+        let number = u8::try_from(number).map_err(|_| Reason::Internal)?;
+        let (uri, payload) = (uri.ok_or(Reason::Misuse)?, payload.ok_or(Reason::Misuse)?);
+        *part = aseptic_part { uri, payload, offset, missing, number, reserved: [0; 7] };
+        Ok(())
+    })
+}
+
+/// Writes the arguments that the manifest hands to the image which it invokes, at most 64 bytes; of length 0 if there are
+/// none. What they mean, and how they reach the image, is the program's.
+///
+/// Ownership: `out` is the caller's. Errors: MISUSE, BUFFER_TOO_SMALL. Threads: as for all calls on a device. Power loss: nothing is
+/// stored.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_update_invoke_arguments(
+    update: *mut aseptic_update,
+    out: *mut aseptic_buf,
+) -> aseptic_status {
+    // SAFETY: as the caller promises.
+    unsafe {
+        fill(out, &[Place::of(update)], |room, needed| {
+            let update = state(update)?;
+            *needed = update.arguments_len.into();
+            let arguments = update.arguments.get(..*needed).ok_or(Reason::Internal)?;
+            bytes::copy(arguments, room).ok_or(Reason::BufferTooSmall)?;
+            Ok(arguments.len())
+        })
+    }
 }
 
 /// Takes the next bytes of the image, of any number.
@@ -162,7 +300,7 @@ pub unsafe extern "C" fn aseptic_update_feed(
     call(|| {
         // SAFETY: as the caller promises.
         let (mut device, mut update, bytes) = unsafe { (state(device)?, state(update)?, bytes.bytes()?) };
-        let session = receiving(&mut update)?;
+        let session = receiving(&mut update.stage)?;
         device.with(|mut parts| {
             let clinical = parts.permit(Permission::Download)?;
             session.feed(&parts.platform, &parts.suite, bytes, clinical)
@@ -185,12 +323,12 @@ pub unsafe extern "C" fn aseptic_update_finish(
     call(|| {
         // SAFETY: as the caller promises.
         let (mut device, mut update) = unsafe { (state(device)?, state(update)?) };
-        receiving(&mut update)?;
+        receiving(&mut update.stage)?;
         let clinical = device.with(|mut parts| parts.permit(Permission::Install))?;
-        let Stage::Receiving(session) = core::mem::replace(&mut *update, Stage::Over) else {
+        let Stage::Receiving(session) = core::mem::replace(&mut update.stage, Stage::Over) else {
             return Err(Reason::Misuse);
         };
-        *update =
+        update.stage =
             Stage::ReadingBack(device.with(|parts| ReadBack::new(session, &parts.platform, &parts.suite, clinical))?);
         Ok(())
     })
@@ -209,11 +347,13 @@ pub unsafe extern "C" fn aseptic_update_activate(
     call(|| {
         // SAFETY: as the caller promises.
         let (mut device, mut update) = unsafe { (state(device)?, state(update)?) };
-        if !matches!(*update, Stage::Staged(_)) {
+        if !matches!(update.stage, Stage::Staged(_)) {
             return Err(Reason::Misuse);
         }
         let clinical = device.with(|mut parts| parts.permit(Permission::Activate))?;
-        let Stage::Staged(staged) = core::mem::replace(&mut *update, Stage::Over) else { return Err(Reason::Misuse) };
+        let Stage::Staged(staged) = core::mem::replace(&mut update.stage, Stage::Over) else {
+            return Err(Reason::Misuse);
+        };
         device.with(|parts| staged.activate(&parts.platform, clinical))
     })
 }

@@ -31,6 +31,7 @@ pub const fn suite() -> Suite<'static> {
         aeads: &[&Cipher(AeadAlg::Aes128Gcm), &Cipher(AeadAlg::Aes256Gcm), &Cipher(AeadAlg::ChaCha20Poly1305)],
         agreements: &[&Ecdh(KeyAlg::P256), &Ecdh(KeyAlg::X25519)],
         wrap: Some(&soft::AesKw),
+        ctr: Some(&soft::AesCtr),
     }
 }
 

@@ -25,7 +25,7 @@ use aseptic_core::crypto::{HashAlg, PublicKey, Suite, soft};
 use aseptic_core::platform::{Geometry, ImageSlot};
 use aseptic_core::trust::{Authority, Entry, Material, Purpose, Purposes, danger};
 use aseptic_core::{Reason, limits};
-use aseptic_update::{Device, Digest, Envelope, Target};
+use aseptic_update::{Component, Device, Digest, Envelope, Target};
 use serde::Deserialize;
 use std::path::PathBuf;
 use uuid::Uuid;
@@ -250,7 +250,8 @@ pub fn verify(
         return Ok(Found { signer, sequence: 0, size: 0, digest: None, uri: String::new(), payload: None });
     };
     let component: Vec<&[u8]> = identity.component.iter().map(Vec::as_slice).collect();
-    let device = Device { vendor: identity.vendor, class: identity.class, component: &component };
+    let components = [Component::whole(&component)];
+    let device = Device::new(identity.vendor, identity.class, &components);
     // A slot without end: which devices have room is not known here.
     let geometry = Geometry { size: 1 << 62, erase_size: 1, write_size: 1 };
     let plan =

@@ -22,7 +22,7 @@ use aseptic_infra::ca::{self, Ca, Chain, Expected, Server, Validity};
 use aseptic_infra::registrar::Handle;
 use aseptic_infra::{AuthorityKey, Registrar, ServerTrust, hl7, owner, relay};
 use aseptic_messaging::{Direction, Origin, Outgoing, Sender};
-use aseptic_update::{Device, Digest, Envelope, Session, Target, boot};
+use aseptic_update::{Component, Device, Digest, Envelope, Session, Target, boot};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
@@ -298,7 +298,8 @@ pub fn install(pump: &Files, envelope: &[u8], image: &[u8], clinical: Use) -> Re
     let (platform, suite, mut buffers) = (&pump.platform(), &aseptic_hosted::crypto::suite(), TrustBuffers::new());
     let trust = Trust::load(platform, &mut buffers)?;
     let vendor = author::vendor_id(VENDOR);
-    let device = Device { vendor, class: author::class_id(&vendor, CLASS), component: &[b"main"] };
+    let components = [Component::whole(&[b"main"])];
+    let device = Device::new(vendor, author::class_id(&vendor, CLASS), &components);
     let authentic = Envelope::parse(envelope)?.authenticate(&trust, suite)?;
     let plan = authentic.plan(suite, &device, boot::floor(platform)?, Target::of(platform)?)?;
     let mut session = match Session::resume(platform, suite, &plan) {

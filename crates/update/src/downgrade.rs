@@ -97,6 +97,14 @@ pub(crate) fn begin(platform: &Platform<'_>, image: Image, number: u64) -> Resul
     Exceptions { floor, entries: [running, Some(Exception { number, image })] }.save(platform)
 }
 
+/// The set that was `planned` lies in its slot now, as one `image`: the exception is for that one.
+pub(crate) fn restate(platform: &Platform<'_>, planned: &Image, image: Image) -> Result<()> {
+    let Some(mut exceptions) = Exceptions::load(platform)? else { return Ok(()) };
+    let entries = exceptions.entries.iter_mut().flatten();
+    entries.filter(|exception| exception.image == *planned).for_each(|exception| exception.image = image);
+    exceptions.save(platform)
+}
+
 /// Forgets an exception that was not used: another update begins, or this one is given up.
 pub(crate) fn forget(platform: &Platform<'_>) -> Result<()> {
     let Some(exceptions) = Exceptions::load(platform)? else { return Ok(()) };

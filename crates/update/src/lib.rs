@@ -76,6 +76,7 @@ pub mod statement;
 pub mod text;
 
 mod digest;
+mod encryption;
 mod envelope;
 mod manifest;
 mod medium;
@@ -86,7 +87,8 @@ pub use downgrade::Downgrade;
 pub use envelope::{Authentic, Envelope};
 pub use freshness::{Freshness, Source};
 pub use interlock::{Interlock, Permission};
-pub use plan::{Device, Plan, Target};
+pub use manifest::DRAFT;
+pub use plan::{Component, Device, Part, Plan, Target, payload_key};
 pub use policy::Role;
 pub use report::{Report, Reporter};
 pub use session::{Next, ReadBack, Resume, STEP, Session, Staged};

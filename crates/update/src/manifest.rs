@@ -6,26 +6,40 @@ use aseptic_core::cbor::{Key, Map, Reader, Rules, Type};
 use aseptic_core::crypto::Suite;
 use aseptic_core::{Reason, Result, limits};
 
+/// The draft whose code points this crate reads and verifies, and goes on to verify whatever its successors say.
+pub const DRAFT: &str = "draft-ietf-suit-manifest-37";
+
 const VERSION: i64 = 1;
 const SEQUENCE_NUMBER: i64 = 2;
 const COMMON: i64 = 3;
 const REFERENCE_URI: i64 = 4;
 const VALIDATE: i64 = 7;
+const LOAD: i64 = 8;
 const INVOKE: i64 = 9;
+const PAYLOAD_FETCH: i64 = 16;
+const CANDIDATE_VERIFICATION: i64 = 18;
 const INSTALL: i64 = 20;
 const TEXT: i64 = 23;
 
 const COMPONENTS: i64 = 2;
 const SHARED_SEQUENCE: i64 = 4;
 
+/// Members that may be severed.
+const SEVERABLE: usize = 4;
+
 /// The manifest as a frame around its command sequences.
 pub(crate) struct Manifest<'a> {
     pub(crate) sequence: u64,
-    /// The component identifier: an encoded array of byte strings.
-    pub(crate) component: &'a [u8],
+    /// The component identifiers: encoded arrays of byte strings, no two alike.
+    pub(crate) components: [&'a [u8]; limits::COMPONENTS],
+    /// How many there are, at least 1.
+    pub(crate) count: usize,
     pub(crate) shared: &'a [u8],
+    pub(crate) payload_fetch: Option<&'a [u8]>,
+    pub(crate) candidate_verification: Option<&'a [u8]>,
     pub(crate) install: &'a [u8],
     pub(crate) validate: &'a [u8],
+    pub(crate) load: Option<&'a [u8]>,
     pub(crate) invoke: Option<&'a [u8]>,
     /// What it says to people, where it came along.
     pub(crate) text: Option<&'a [u8]>,
@@ -36,7 +50,7 @@ impl<'a> Manifest<'a> {
     ///
     /// [`Reason::ManifestUnsupported`] for any member outside the profile and for any that is missing;
     /// [`Reason::ManifestDigest`] for a severed member with other content, [`Reason::EnvelopeMalformed`] for a member of
-    /// the envelope that the manifest does not vouch for.
+    /// the envelope that the manifest does not vouch for, and for a severed sequence that did not come along.
     pub(crate) fn read(authentic: &Authentic<'a>, suite: &Suite<'_>) -> Result<Self> {
         let mut reader = Reader::new(authentic.manifest(), Rules::Deterministic);
         let mut map = reader.map()?;
@@ -45,23 +59,40 @@ impl<'a> Manifest<'a> {
             return Err(Reason::ManifestVersion);
         }
         field(&mut map, &mut reader, SEQUENCE_NUMBER)?;
-        let sequence = reader.uint()?;
+        let mut manifest = Self {
+            sequence: reader.uint()?,
+            components: [&[]; limits::COMPONENTS],
+            count: 0,
+            shared: &[],
+            payload_fetch: None,
+            candidate_verification: None,
+            install: &[],
+            validate: &[],
+            load: None,
+            invoke: None,
+            text: None,
+        };
         field(&mut map, &mut reader, COMMON)?;
-        let (component, shared) = common(reader.bytes()?)?;
+        manifest.common(reader.bytes()?)?;
 
-        let (mut install, mut validate, mut invoke, mut text) = (None, None, None, None);
-        let mut severed = [None; 2];
+        let mut severed = [None; SEVERABLE];
         while let Some(key) = map.next(&mut reader)? {
             match key {
                 Key::Int(REFERENCE_URI) if reader.text()?.len() <= limits::URI => {}
-                Key::Int(VALIDATE) => validate = Some(reader.bytes()?),
-                Key::Int(INVOKE) => invoke = Some(reader.bytes()?),
-                Key::Int(INSTALL) => match member(&mut reader, INSTALL, authentic, suite, &mut severed)? {
-                    Some(content) => install = Some(content),
-                    None => return Err(Reason::EnvelopeMalformed),
-                },
+                Key::Int(VALIDATE) => manifest.validate = reader.bytes()?,
+                Key::Int(LOAD) => manifest.load = Some(reader.bytes()?),
+                Key::Int(INVOKE) => manifest.invoke = Some(reader.bytes()?),
+                Key::Int(key @ (PAYLOAD_FETCH | CANDIDATE_VERIFICATION | INSTALL)) => {
+                    let content = member(&mut reader, key, authentic, suite, &mut severed)?;
+                    let content = content.ok_or(Reason::EnvelopeMalformed)?;
+                    match key {
+                        PAYLOAD_FETCH => manifest.payload_fetch = Some(content),
+                        CANDIDATE_VERIFICATION => manifest.candidate_verification = Some(content),
+                        _ => manifest.install = content,
+                    }
+                }
                 // For people; it is proven if it is there, and decides nothing.
-                Key::Int(TEXT) => text = member(&mut reader, TEXT, authentic, suite, &mut severed)?,
+                Key::Int(TEXT) => manifest.text = member(&mut reader, TEXT, authentic, suite, &mut severed)?,
                 Key::Int(_) | Key::Text(_) => return Err(Reason::ManifestUnsupported),
             }
         }
@@ -70,9 +101,41 @@ impl<'a> Manifest<'a> {
         if authentic.members().any(|key| !severed.contains(&Some(key))) {
             return Err(Reason::EnvelopeMalformed);
         }
-        let (install, validate) =
-            (install.ok_or(Reason::ManifestUnsupported)?, validate.ok_or(Reason::ManifestUnsupported)?);
-        Ok(Self { sequence, component, shared, install, validate, invoke, text })
+        // An empty string is no sequence either.
+        if manifest.install.is_empty() || manifest.validate.is_empty() {
+            return Err(Reason::ManifestUnsupported);
+        }
+        Ok(manifest)
+    }
+
+    /// The component identifiers.
+    pub(crate) fn components(&self) -> impl Iterator<Item = &'a [u8]> {
+        self.components.into_iter().take(self.count)
+    }
+
+    /// Components and shared sequence; no dependencies.
+    fn common(&mut self, bytes: &'a [u8]) -> Result<()> {
+        let mut reader = Reader::new(bytes, Rules::Deterministic);
+        let mut map = reader.map()?;
+        field(&mut map, &mut reader, COMPONENTS)?;
+        let count = reader.array()?;
+        if count == 0 || count > limits::COMPONENTS {
+            return Err(Reason::ManifestUnsupported);
+        }
+        for _ in 0..count {
+            let component = component(&mut reader)?;
+            if self.components().any(|other| other == component) {
+                return Err(Reason::ManifestUnsupported);
+            }
+            *self.components.get_mut(self.count).ok_or(Reason::Internal)? = component;
+            self.count = self.count.saturating_add(1);
+        }
+        field(&mut map, &mut reader, SHARED_SEQUENCE)?;
+        self.shared = reader.bytes()?;
+        if map.left() != 0 {
+            return Err(Reason::ManifestUnsupported);
+        }
+        reader.end()
     }
 }
 
@@ -82,7 +145,7 @@ fn member<'a>(
     key: i64,
     authentic: &Authentic<'a>,
     suite: &Suite<'_>,
-    severed: &mut [Option<i64>; 2],
+    severed: &mut [Option<i64>; SEVERABLE],
 ) -> Result<Option<&'a [u8]>> {
     if reader.peek()? != Type::Array {
         return reader.bytes().map(Some);
@@ -90,24 +153,6 @@ fn member<'a>(
     let digest = Digest::read(reader)?;
     *severed.iter_mut().find(|place| place.is_none()).ok_or(Reason::Internal)? = Some(key);
     authentic.severed(suite, key, &digest)
-}
-
-/// Components and shared sequence; one component, no dependencies.
-fn common(bytes: &[u8]) -> Result<(&[u8], &[u8])> {
-    let mut reader = Reader::new(bytes, Rules::Deterministic);
-    let mut map = reader.map()?;
-    field(&mut map, &mut reader, COMPONENTS)?;
-    if reader.array()? != 1 {
-        return Err(Reason::ManifestUnsupported);
-    }
-    let component = component(&mut reader)?;
-    field(&mut map, &mut reader, SHARED_SEQUENCE)?;
-    let shared = reader.bytes()?;
-    if map.left() != 0 {
-        return Err(Reason::ManifestUnsupported);
-    }
-    reader.end()?;
-    Ok((component, shared))
 }
 
 fn component<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8]> {

@@ -3,20 +3,19 @@
 use crate::digest::Digest;
 use crate::journal::Image;
 use aseptic_core::crypto::{Hash, HashState, Suite};
-use aseptic_core::platform::{ImageSlot, Platform};
+use aseptic_core::platform::{ImageSlot, Images, Platform};
 use aseptic_core::{Reason, Result};
 
 /// Bytes read at once; on the stack.
 const PIECE: usize = 1024;
 
-/// Takes `length` bytes of the slot from `start` on, as read from the medium, into `state`.
-pub(crate) fn hash(
-    platform: &Platform<'_>,
+/// Hands `length` bytes of the slot from `start` on, as read from the medium, to `sink`.
+pub(crate) fn read(
+    images: &dyn Images,
     slot: ImageSlot,
     start: u64,
     length: u64,
-    hash: &dyn Hash,
-    state: &mut HashState,
+    sink: &mut dyn FnMut(&[u8]) -> Result<()>,
 ) -> Result<()> {
     let mut piece = [0; PIECE];
     let (mut at, end) = (start, start.saturating_add(length));
@@ -24,11 +23,23 @@ pub(crate) fn hash(
         let left = end.saturating_sub(at);
         let size = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
         let part = piece.get_mut(..size).ok_or(Reason::Internal)?;
-        platform.images.read(slot, at, part)?;
-        hash.update(state, part)?;
+        images.read(slot, at, part)?;
+        sink(part)?;
         at = at.saturating_add(u64::try_from(size).map_err(|_| Reason::Internal)?);
     }
     Ok(())
+}
+
+/// Takes `length` bytes of the slot from `start` on into `state`.
+pub(crate) fn hash(
+    images: &dyn Images,
+    slot: ImageSlot,
+    start: u64,
+    length: u64,
+    hash: &dyn Hash,
+    state: &mut HashState,
+) -> Result<()> {
+    read(images, slot, start, length, &mut |part| hash.update(state, part))
 }
 
 /// The digest so far; the state goes on.
@@ -50,6 +61,6 @@ pub(crate) fn found(platform: &Platform<'_>, suite: &Suite<'_>, image: &Image) -
     }
     let engine = suite.hash(image.digest.alg())?;
     let mut state = engine.start()?;
-    hash(platform, image.slot, 0, image.size, engine, &mut state)?;
+    hash(platform.images, image.slot, 0, image.size, engine, &mut state)?;
     digest(engine, &state).map(Some)
 }

@@ -1,42 +1,114 @@
 //! The plan of an update: the whole manifest walked dry, before anything is written.
 //!
-//! # Profile 1
+//! The profile is closed: the manual (`update.md`, "Manifests") has it as a table. In short, with a device whose components are
+//! regions of a slot:
 //!
-//! * Manifest version 1, a sequence number not below the floor (at the floor, [`Session::begin`](crate::Session::begin)
-//!   takes a repair alone), exactly one component, which the device must have.
-//! * The shared sequence sets parameters and checks vendor and class; both checks are obligatory. It may check a date once
-//!   (use before); see [`freshness`](crate::freshness) for what comes of it.
-//! * Install: one fetch from a URI or from a payload inside the envelope, then image match.
-//! * Validate: image match, of the same digest and size. Invoke: at most one invoke; the boot loader's business.
-//! * Commands: 1 vendor, 2 class, 3 image match, 4 use before, 5 component slot, 12 set component index (0 or all), 15 try each,
-//!   20 override parameters, 21 fetch, 23 invoke, 32 run sequence. Parameters: 1 vendor, 2 class, 3 digest, 4 use before, 5 slot,
-//!   14 size, 21 URI. Any other refuses the manifest with [`Reason::ManifestUnsupported`], also where it would not run.
-//! * A branch of try-each holds conditions that can be judged now (vendor, class, slot) and parameters, no more; one that
-//!   fails leaves no parameter behind.
+//! * the shared sequence checks vendor and class, both obligatory, and has no side effect;
+//! * payload fetch, candidate verification and install, in this order, write each component of the set once, by fetch, write or
+//!   copy, into the slot that does not run, and match its digest;
+//! * validate matches the same digests again; load and invoke are the boot loader's business;
+//! * whatever is outside refuses the manifest with [`Reason::ManifestUnsupported`], also where it would not run.
+//!
+//! Conditions about what is installed are judged now, on the slot that runs, and only there. Where the walk cannot read it,
+//! they fail.
+
+mod machine;
 
 use crate::digest::Digest;
 use crate::downgrade::Downgrade;
+use crate::encryption::{Cipher, Encryption, Keys};
 use crate::envelope::Authentic;
 use crate::freshness::{Freshness, Policy, Source};
+use crate::journal::Image;
 use crate::manifest::Manifest;
+use crate::medium;
 use crate::policy::Role;
 use crate::text::Text;
-use aseptic_core::cbor::{Key, Reader, Rules, Type};
-use aseptic_core::crypto::Suite;
-use aseptic_core::platform::{Geometry, ImageSlot, Platform};
+use aseptic_core::cbor::{Reader, Rules};
+use aseptic_core::cose::{Agree, CoseAlg, KdfContext, RecipientKey};
+use aseptic_core::crypto::{HashAlg, Suite};
+use aseptic_core::platform::{Geometry, ImageSlot, Images, Platform};
 use aseptic_core::time::Time;
 use aseptic_core::trust::VerifiedPeer;
 use aseptic_core::{Reason, Result, limits};
+use core::fmt;
+use machine::{Machine, Section, State, World, Written};
 
 /// What the device says it is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Device<'d> {
     /// The vendor, a UUID.
     pub vendor: [u8; 16],
     /// The class of devices, a UUID.
     pub class: [u8; 16],
-    /// The identifier of its one component, in parts.
-    pub component: &'d [&'d [u8]],
+    /// The device itself, a UUID, if it has one; for manifests that are for one device.
+    pub id: Option<[u8; 16]>,
+    /// Its components, at most [`limits::COMPONENTS`].
+    pub components: &'d [Component<'d>],
+    /// Its slots, for conditions about what is installed; without them such conditions fail.
+    pub images: Option<&'d dyn Images>,
+}
+
+impl<'d> Device<'d> {
+    /// A device without an identifier of its own, whose slots manifests cannot ask about.
+    #[must_use]
+    pub const fn new(vendor: [u8; 16], class: [u8; 16], components: &'d [Component<'d>]) -> Self {
+        Self { vendor, class, id: None, components, images: None }
+    }
+}
+
+impl fmt::Debug for Device<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Device({:02x?} {:02x?} {:?})", self.vendor, self.class, self.components)
+    }
+}
+
+/// A component of the device: a region of either slot. All regions of a slot boot, and are updated, together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Component<'d> {
+    /// Its identifier, in parts.
+    pub id: &'d [&'d [u8]],
+    /// Where it begins in the slot: 0, or a multiple of the erase unit.
+    pub offset: u64,
+    /// Bytes that it may take; regions do not overlap.
+    pub length: u64,
+}
+
+impl<'d> Component<'d> {
+    /// The only component, which has the slot for itself.
+    #[must_use]
+    pub const fn whole(id: &'d [&'d [u8]]) -> Self {
+        Self { id, offset: 0, length: u64::MAX }
+    }
+}
+
+/// One component as it is to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Part<'a> {
+    /// The component identifier, an encoded array of byte strings.
+    pub id: &'a [u8],
+    /// Where it begins in the slot.
+    pub offset: u64,
+    /// The digest of its bytes there.
+    pub digest: Digest,
+    /// How many bytes.
+    pub size: u64,
+    /// Where to get the payload, if it is to be fetched.
+    pub uri: Option<&'a str>,
+    /// The payload itself, where the envelope or the manifest carries it. It still goes through
+    /// [`Session::feed`](crate::Session::feed).
+    pub payload: Option<&'a [u8]>,
+    /// Where it is copied from in the running slot, if it is.
+    pub copied: Option<u64>,
+    pub(crate) encryption: Option<&'a [u8]>,
+}
+
+impl Part<'_> {
+    /// Whether the payload is encrypted.
+    #[must_use]
+    pub const fn encrypted(&self) -> bool {
+        self.encryption.is_some()
+    }
 }
 
 /// Where an image would go: the slot that is not running.
@@ -60,13 +132,12 @@ impl Target {
 #[derive(Clone, Debug)]
 pub struct Plan<'a> {
     identity: [u8; 32],
-    sequence: u64,
-    digest: Digest,
-    size: u64,
-    uri: &'a str,
-    component: &'a [u8],
-    payload: Option<&'a [u8]>,
-    target: Target,
+    image: Image,
+    geometry: Geometry,
+    parts: [Option<Part<'a>>; limits::COMPONENTS],
+    keys: Keys<'a>,
+    arguments: Option<&'a [u8]>,
+    commands: u32,
     downgrade: Option<u64>,
     use_before: Option<u64>,
     role: Role,
@@ -84,43 +155,67 @@ impl<'a> Plan<'a> {
     /// The manifest's sequence number: the floor once the image is confirmed.
     #[must_use]
     pub const fn sequence(&self) -> u64 {
-        self.sequence
+        self.image.sequence
     }
 
-    /// The digest of the image.
+    /// The components, in the order in which they lie in the slot and are brought; at least one.
+    pub fn parts(&self) -> impl Iterator<Item = &Part<'a>> {
+        self.parts.iter().flatten()
+    }
+
+    /// The digest of the image. Of a set it is one over the list of its components, and stands for the plan alone.
     #[must_use]
     pub const fn digest(&self) -> &Digest {
-        &self.digest
+        &self.image.digest
     }
 
-    /// Bytes of the image.
+    /// Bytes of the image, or of all components together.
     #[must_use]
     pub const fn size(&self) -> u64 {
-        self.size
+        self.image.size
     }
 
-    /// Where to get the image.
+    /// Where to get the first component.
     #[must_use]
-    pub const fn uri(&self) -> &'a str {
-        self.uri
+    pub fn uri(&self) -> &'a str {
+        self.parts().next().and_then(|part| part.uri).unwrap_or_default()
     }
 
-    /// The image itself, where the envelope carries it. It still goes through [`Session::feed`](crate::Session::feed).
+    /// The payload of the first component, where it came along: see [`Part::payload`].
     #[must_use]
-    pub const fn payload(&self) -> Option<&'a [u8]> {
-        self.payload
+    pub fn payload(&self) -> Option<&'a [u8]> {
+        self.parts().next().and_then(|part| part.payload)
     }
 
-    /// The component identifier, an encoded array of byte strings.
+    /// The identifier of the first component, an encoded array of byte strings.
     #[must_use]
-    pub const fn component(&self) -> &'a [u8] {
-        self.component
+    pub fn component(&self) -> &'a [u8] {
+        self.parts().next().map_or(&[], |part| part.id)
     }
 
     /// The slot that the image is for.
     #[must_use]
     pub const fn target(&self) -> Target {
-        self.target
+        Target { slot: self.image.slot, geometry: self.geometry }
+    }
+
+    /// What the manifest hands to the image that it invokes; what that means is the application's.
+    #[must_use]
+    pub const fn invoke_arguments(&self) -> Option<&'a [u8]> {
+        self.arguments
+    }
+
+    /// Commands that its walk has taken, of [`limits::COMMANDS`]: one for each component that a command is for.
+    #[must_use]
+    pub const fn commands(&self) -> u32 {
+        self.commands
+    }
+
+    /// The plan with the keys that open its encrypted payloads: those for AES key wrap and for ECDH-ES with key wrap; see
+    /// [`payload_key`]. Which of them fits is found out when the session begins or goes on.
+    #[must_use]
+    pub const fn unlock(self, keys: &'a [RecipientKey<'a>]) -> Self {
+        Self { keys: Keys { keys, open: Some(Cipher::unlock) }, ..self }
     }
 
     /// The number of the token that lets this device go below its floor, if it is one.
@@ -158,6 +253,20 @@ impl<'a> Plan<'a> {
     pub const fn signer(&self) -> &VerifiedPeer {
         &self.signer
     }
+
+    pub(crate) const fn image(&self) -> &Image {
+        &self.image
+    }
+
+    pub(crate) const fn keys(&self) -> &Keys<'a> {
+        &self.keys
+    }
+}
+
+/// A key for ECDH-ES with A128KW, as encrypted payloads use it (draft-ietf-suit-firmware-encryption).
+pub fn payload_key<'k>(key: &'k dyn Agree) -> Result<RecipientKey<'k>> {
+    let context = KdfContext { supp_pub_other: Some(b"SUIT Payload Encryption"), ..KdfContext::default() };
+    Ok(RecipientKey::agree(CoseAlg::ECDH_ES_A128KW, key)?.with_context(context))
 }
 
 pub(crate) fn make<'a>(
@@ -178,70 +287,57 @@ pub(crate) fn make<'a>(
         _ if manifest.sequence < floor => return Err(Reason::SequenceTooOld),
         _ => None,
     };
-    if !is_component(manifest.component, device.component)? {
+    let world = World { device, suite, slot: target.slot };
+    let mut machine = Machine::new(&world, manifest.components().map(|id| place(device, id)))?;
+    // Where none of them is ours nothing else is worth saying.
+    if machine.components.iter().all(|state| state.place.is_none()) {
         return Err(Reason::WrongComponent);
     }
-    let mut shared = Machine::new(device, target.slot);
-    shared.section(Section::Shared, manifest.shared)?;
-    if !(shared.vendor_checked && shared.class_checked) {
+    machine.section(Section::Shared, manifest.shared)?;
+    if !(machine.vendor_checked && machine.class_checked) {
         return Err(Reason::ManifestUnsupported);
     }
-    // Each section starts from what the shared sequence left, with the budget that all of them have in common.
-    let mut install = shared.clone();
-    install.section(Section::Install, manifest.install)?;
-    let (uri, image) = match (install.fetched, install.matched) {
-        (Some(uri), Some(image)) => (uri, image),
-        _ => return Err(Reason::ManifestUnsupported),
-    };
-    let mut validate = Machine { budget: install.budget, ..shared.clone() };
-    validate.section(Section::Validate, manifest.validate)?;
-    if validate.matched != Some(image) {
-        return Err(Reason::ManifestUnsupported);
+    let sections = [
+        (Section::PayloadFetch, manifest.payload_fetch),
+        (Section::CandidateVerification, manifest.candidate_verification),
+        (Section::Install, Some(manifest.install)),
+        (Section::Validate, Some(manifest.validate)),
+        (Section::Load, manifest.load),
+        (Section::Invoke, manifest.invoke),
+    ];
+    for (section, sequence) in sections {
+        if let Some(sequence) = sequence {
+            machine.section(section, sequence)?;
+        }
     }
-    if let Some(sequence) = manifest.invoke {
-        let mut invoke = Machine { budget: validate.budget, ..shared };
-        invoke.section(Section::Invoke, sequence)?;
-    }
-    let (digest, size) = image;
-    if size == 0 {
-        return Err(Reason::ManifestUnsupported);
-    }
-    if size > target.geometry.size {
-        return Err(Reason::ImageTooLarge);
-    }
-    let payload = payload(authentic, uri, size)?;
+    let parts = parts(authentic, &machine, &manifest, target)?;
+    let (digest, size) = name(suite, &parts)?;
     Ok(Plan {
         identity: *authentic.identity(),
-        sequence: manifest.sequence,
-        digest,
-        size,
-        uri,
-        component: manifest.component,
-        payload,
-        target,
+        image: Image { slot: target.slot, digest, size, sequence: manifest.sequence },
+        geometry: target.geometry,
+        parts,
+        keys: Keys { keys: &[], open: None },
+        arguments: machine.arguments,
+        commands: limits::COMMANDS.saturating_sub(machine.budget),
         downgrade,
-        use_before: shared.use_before,
+        use_before: machine.use_before,
         role: authentic.role(),
         text: manifest.text.map(Text),
         signer: authentic.signer().clone(),
     })
 }
 
-/// The payload of this name inside the envelope. A payload that nothing names is refused: the signature does not cover it.
-fn payload<'a>(authentic: &Authentic<'a>, uri: &str, size: u64) -> Result<Option<&'a [u8]>> {
-    let mut found = None;
-    for (name, payload) in authentic.payloads() {
-        if name != uri {
-            return Err(Reason::EnvelopeMalformed);
+type Parts<'a> = [Option<Part<'a>>; limits::COMPONENTS];
+
+/// The component of the device with this identifier, an encoded array of byte strings.
+fn place<'d>(device: &Device<'d>, id: &[u8]) -> Result<Option<&'d Component<'d>>> {
+    for component in device.components {
+        if is_component(id, component.id)? {
+            return Ok(Some(component));
         }
-        found = Some(payload);
     }
-    match found {
-        Some(payload) if u64::try_from(payload.len()) != Ok(size) => Err(Reason::ImageMismatch),
-        // A fragment can only be inside.
-        None if uri.starts_with('#') => Err(Reason::EnvelopeMalformed),
-        found => Ok(found),
-    }
+    Ok(None)
 }
 
 fn is_component(encoded: &[u8], parts: &[&[u8]]) -> Result<bool> {
@@ -257,247 +353,132 @@ fn is_component(encoded: &[u8], parts: &[&[u8]]) -> Result<bool> {
     Ok(true)
 }
 
-const VENDOR: i64 = 1;
-const CLASS: i64 = 2;
-const IMAGE_MATCH: i64 = 3;
-const USE_BEFORE: i64 = 4;
-const COMPONENT_SLOT: i64 = 5;
-const SET_COMPONENT_INDEX: i64 = 12;
-const TRY_EACH: i64 = 15;
-const OVERRIDE_PARAMETERS: i64 = 20;
-const FETCH: i64 = 21;
-const INVOKE: i64 = 23;
-const RUN_SEQUENCE: i64 = 32;
-
-const PARAMETER_VENDOR: i64 = 1;
-const PARAMETER_CLASS: i64 = 2;
-const PARAMETER_DIGEST: i64 = 3;
-const PARAMETER_USE_BEFORE: i64 = 4;
-const PARAMETER_SLOT: i64 = 5;
-const PARAMETER_SIZE: i64 = 14;
-const PARAMETER_URI: i64 = 21;
-
-/// The highest reporting policy: four bits.
-const POLICY: u64 = 15;
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Section {
-    Shared,
-    Install,
-    Validate,
-    Invoke,
-}
-
-impl Section {
-    /// Whether the profile has `command` here; `trying` inside a branch of try-each.
-    const fn allows(self, command: i64, trying: bool) -> bool {
-        match command {
-            SET_COMPONENT_INDEX => true,
-            VENDOR | CLASS | COMPONENT_SLOT | TRY_EACH | OVERRIDE_PARAMETERS | RUN_SEQUENCE => {
-                !matches!(self, Self::Invoke)
-            }
-            USE_BEFORE => !trying && matches!(self, Self::Shared),
-            IMAGE_MATCH => !trying && matches!(self, Self::Install | Self::Validate),
-            FETCH => !trying && matches!(self, Self::Install),
-            INVOKE => !trying && matches!(self, Self::Invoke),
-            _ => false,
+/// What the walk has written, in the order of the slot.
+fn parts<'a>(
+    authentic: &Authentic<'a>,
+    machine: &Machine<'a, '_>,
+    manifest: &Manifest<'a>,
+    target: Target,
+) -> Result<Parts<'a>> {
+    let states = || machine.components.iter().zip(manifest.components());
+    // What the device does not have is on its way to what it has: fetched, and copied once.
+    for (at, (state, _)) in states().enumerate().filter(|(_, (state, _))| state.place.is_none()) {
+        let copies =
+            states().filter(|(other, _)| matches!(other.written, Some(Written::Copied(from, _)) if from == at));
+        if !matches!(state.written, Some(Written::Fetched(..))) || copies.count() != 1 {
+            return Err(Reason::WrongComponent);
         }
     }
-}
-
-#[derive(Clone, Copy, Default)]
-struct Parameters<'a> {
-    vendor: Option<&'a [u8; 16]>,
-    class: Option<&'a [u8; 16]>,
-    digest: Option<Digest>,
-    use_before: Option<u64>,
-    slot: Option<u64>,
-    size: Option<u64>,
-    uri: Option<&'a str>,
-}
-
-/// The interpreter. It changes nothing but itself.
-#[derive(Clone)]
-struct Machine<'a, 'd> {
-    device: &'d Device<'d>,
-    slot: ImageSlot,
-    parameters: Parameters<'a>,
-    budget: u32,
-    vendor_checked: bool,
-    class_checked: bool,
-    /// What freshness is judged by; no refusal yet, as that is a matter of the source.
-    use_before: Option<u64>,
-    fetched: Option<&'a str>,
-    matched: Option<(Digest, u64)>,
-    invoked: bool,
-}
-
-impl<'a, 'd> Machine<'a, 'd> {
-    fn new(device: &'d Device<'d>, slot: ImageSlot) -> Self {
-        Self {
-            device,
-            slot,
-            parameters: Parameters::default(),
-            budget: limits::COMMANDS,
-            vendor_checked: false,
-            class_checked: false,
-            use_before: None,
-            fetched: None,
-            matched: None,
-            invoked: false,
-        }
+    let mut parts: Parts<'a> = [None; limits::COMPONENTS];
+    let mut free = 0;
+    for room in &mut parts {
+        let next = states().filter_map(|(state, id)| Some((state.place?, state.written?, state, id)));
+        let next = next.filter(|(place, ..)| place.offset >= free).min_by_key(|(place, ..)| place.offset);
+        let Some((place, written, state, id)) = next else { break };
+        free = place.offset.saturating_add(place.length);
+        *room = Some(part(machine, place, written, state, id, target)?);
     }
-
-    fn section(&mut self, section: Section, sequence: &'a [u8]) -> Result<()> {
-        self.run(section, sequence, limits::COMMAND_NESTING, false)?.map_or(Ok(()), Err)
+    // One that was passed over lies in the region of another.
+    let written = states().filter(|(state, _)| state.place.is_some() && state.written.is_some()).count();
+    match written {
+        0 => return Err(Reason::ManifestUnsupported),
+        written if written != parts.iter().flatten().count() => return Err(Reason::Misuse),
+        _ => {}
     }
+    for part in parts.iter_mut().flatten() {
+        part.find(authentic)?;
+    }
+    // A payload that nothing names is refused: the signature does not cover it.
+    let named = |name: &str| parts.iter().flatten().any(|part| part.uri == Some(name));
+    if authentic.payloads().any(|(name, _)| !named(name)) {
+        return Err(Reason::EnvelopeMalformed);
+    }
+    Ok(parts)
+}
 
-    /// Walks one sequence to its end. The answer is the first condition that does not hold; an error is what no try-each
-    /// forgives. The walk goes on behind a failed condition, so that no command escapes the profile by not running.
-    fn run(&mut self, section: Section, sequence: &'a [u8], depth: u8, trying: bool) -> Result<Option<Reason>> {
-        let depth = depth.checked_sub(1).ok_or(Reason::TooLarge)?;
-        let mut reader = Reader::new(sequence, Rules::Deterministic);
-        let items = reader.array()?;
-        if items % 2 != 0 {
-            return Err(Reason::CborMalformed);
-        }
-        let mut failure = None;
-        for _ in 0..items / 2 {
-            self.budget = self.budget.checked_sub(1).ok_or(Reason::TooLarge)?;
-            let command = reader.int()?;
-            if !section.allows(command, trying) {
-                return Err(Reason::ManifestUnsupported);
-            }
-            let result = match command {
-                SET_COMPONENT_INDEX => set_component_index(&mut reader).map(|()| None),
-                OVERRIDE_PARAMETERS => self.override_parameters(&mut reader).map(|()| None),
-                TRY_EACH => self.try_each(section, &mut reader, depth),
-                RUN_SEQUENCE => self.run(section, reader.bytes()?, depth, trying),
-                _ => {
-                    if reader.uint()? > POLICY {
+fn part<'a>(
+    machine: &Machine<'a, '_>,
+    place: &Component<'_>,
+    written: Written<'a>,
+    state: &State<'a, '_>,
+    id: &'a [u8],
+    target: Target,
+) -> Result<Part<'a>> {
+    let (digest, size) =
+        state.matched.filter(|(_, size)| state.validated && *size != 0).ok_or(Reason::ManifestUnsupported)?;
+    let end = place.offset.checked_add(size);
+    if size > place.length || end.is_none_or(|end| end > target.geometry.size) {
+        return Err(Reason::ImageTooLarge);
+    }
+    let digest = Digest::parse(digest)?;
+    let none =
+        Part { id, offset: place.offset, digest, size, uri: None, payload: None, copied: None, encryption: None };
+    Ok(match written {
+        Written::Fetched(uri, _) => Part { uri: Some(uri), ..none },
+        Written::Content(content, encryption) => Part { payload: Some(content), encryption, ..none },
+        Written::Copied(source, encryption) => {
+            let from = machine.components.get(source).ok_or(Reason::Internal)?;
+            match (from.place, from.written) {
+                // As it runs. Where the manifest brings something else there, which of both would be meant?
+                (Some(own), brought) if encryption.is_none() && (brought.is_none() || own.offset == place.offset) => {
+                    Part { copied: Some(own.offset), ..none }
+                }
+                (None, Some(Written::Fetched(uri, fetched))) => {
+                    let part = Part { uri: Some(uri), encryption, ..none };
+                    let same = from.matched.is_none_or(|wanted| encryption.is_none() && state.matched == Some(wanted));
+                    if !same || fetched.is_some_and(|size| Some(size) != part.payload_size().ok()) {
                         return Err(Reason::ManifestUnsupported);
                     }
-                    self.simple(command)
+                    part
                 }
-            }?;
-            failure = failure.or(result);
+                _ => return Err(Reason::ManifestUnsupported),
+            }
         }
-        reader.end()?;
-        Ok(failure)
+    })
+}
+
+impl<'a> Part<'a> {
+    /// Bytes of the payload: as many as of the component, and the tag of an encrypted one.
+    pub(crate) fn payload_size(&self) -> Result<u64> {
+        let tail = match self.encryption {
+            Some(info) => Encryption::read(info)?.1.tail,
+            None => 0,
+        };
+        self.size.checked_add(tail.into()).ok_or(Reason::TooLarge)
     }
 
-    /// The commands whose argument is a reporting policy.
-    fn simple(&mut self, command: i64) -> Result<Option<Reason>> {
-        let parameters = &self.parameters;
-        match command {
-            VENDOR => {
-                self.vendor_checked = true;
-                Ok(unless(parameters.vendor == Some(&self.device.vendor), Reason::WrongVendor))
-            }
-            CLASS => {
-                self.class_checked = true;
-                Ok(unless(parameters.class == Some(&self.device.class), Reason::WrongClass))
-            }
-            USE_BEFORE if self.use_before.is_none() => {
-                self.use_before = Some(parameters.use_before.ok_or(Reason::ManifestUnsupported)?);
-                Ok(None)
-            }
-            COMPONENT_SLOT => {
-                let slot = u64::from(self.slot as u8);
-                Ok(unless(parameters.slot == Some(slot), Reason::ConditionFailed))
-            }
-            FETCH if self.fetched.is_none() && self.matched.is_none() => {
-                self.fetched = Some(parameters.uri.ok_or(Reason::ManifestUnsupported)?);
-                Ok(None)
-            }
-            IMAGE_MATCH => match (parameters.digest, parameters.size) {
-                (Some(digest), Some(size)) => {
-                    self.matched = Some((digest, size));
-                    Ok(None)
-                }
-                _ => Err(Reason::ManifestUnsupported),
-            },
-            INVOKE if !self.invoked => {
-                self.invoked = true;
-                Ok(None)
-            }
-            _ => Err(Reason::ManifestUnsupported),
+    /// Looks for the payload in the envelope, and that it is as long as it has to be.
+    fn find(&mut self, authentic: &Authentic<'a>) -> Result<()> {
+        let size = self.payload_size()?;
+        if let Some(uri) = self.uri {
+            self.payload = authentic.payloads().find(|(name, _)| *name == uri).map(|(_, payload)| payload);
         }
-    }
-
-    /// The first branch whose conditions hold counts; the others are walked all the same.
-    fn try_each(&mut self, section: Section, reader: &mut Reader<'a>, depth: u8) -> Result<Option<Reason>> {
-        let branches = reader.array()?;
-        if !(2..=limits::COMMAND_BRANCHES).contains(&branches) {
-            return Err(Reason::ManifestUnsupported);
+        match self.payload {
+            Some(payload) if u64::try_from(payload.len()) != Ok(size) => Err(Reason::ImageMismatch),
+            // A fragment can only be inside.
+            None if self.uri.is_some_and(|uri| uri.starts_with('#')) => Err(Reason::EnvelopeMalformed),
+            _ => Ok(()),
         }
-        let mut chosen: Option<Self> = None;
-        let mut failure = None;
-        for left in (0..branches).rev() {
-            if reader.null() {
-                if left != 0 {
-                    return Err(Reason::CborMalformed);
-                }
-                failure = None;
-                continue;
-            }
-            let mut branch = self.clone();
-            let result = branch.run(section, reader.bytes()?, depth, true)?;
-            self.budget = branch.budget;
-            match result {
-                None if chosen.is_none() => chosen = Some(branch),
-                None => {}
-                Some(reason) => failure = Some(reason),
-            }
-        }
-        match chosen {
-            Some(branch) => {
-                *self = Self { budget: self.budget, ..branch };
-                Ok(None)
-            }
-            None => Ok(failure),
-        }
-    }
-
-    fn override_parameters(&mut self, reader: &mut Reader<'a>) -> Result<()> {
-        // What has been fetched or matched is settled.
-        if self.fetched.is_some() || self.matched.is_some() {
-            return Err(Reason::ManifestUnsupported);
-        }
-        let mut map = reader.map()?;
-        while let Some(key) = map.next(reader)? {
-            match key {
-                Key::Int(PARAMETER_VENDOR) => self.parameters.vendor = Some(reader.array_of()?),
-                Key::Int(PARAMETER_CLASS) => self.parameters.class = Some(reader.array_of()?),
-                Key::Int(PARAMETER_DIGEST) => self.parameters.digest = Some(Digest::parse(reader.bytes()?)?),
-                Key::Int(PARAMETER_USE_BEFORE) => self.parameters.use_before = Some(reader.uint()?),
-                Key::Int(PARAMETER_SLOT) => self.parameters.slot = Some(reader.uint()?),
-                Key::Int(PARAMETER_SIZE) => self.parameters.size = Some(reader.uint()?),
-                Key::Int(PARAMETER_URI) => {
-                    let uri = reader.text()?;
-                    if uri.len() > limits::URI {
-                        return Err(Reason::TooLarge);
-                    }
-                    self.parameters.uri = Some(uri);
-                }
-                Key::Int(_) | Key::Text(_) => return Err(Reason::ManifestUnsupported),
-            }
-        }
-        Ok(())
     }
 }
 
-/// There is one component, so the only index is 0 and "all" is the same.
-fn set_component_index(reader: &mut Reader<'_>) -> Result<()> {
-    let first = match reader.peek()? {
-        Type::Unsigned => reader.uint()? == 0,
-        Type::Simple => reader.bool()?,
-        Type::Array => reader.array()? == 1 && reader.uint()? == 0,
-        _ => false,
-    };
-    if first { Ok(()) } else { Err(Reason::ManifestUnsupported) }
-}
-
-fn unless(holds: bool, reason: Reason) -> Option<Reason> {
-    if holds { None } else { Some(reason) }
+/// Digest and size that stand for the parts: those of the image where it is one from the beginning of the slot.
+fn name(suite: &Suite<'_>, parts: &Parts<'_>) -> Result<(Digest, u64)> {
+    let [Some(first), second, ..] = parts else { return Err(Reason::Internal) };
+    if second.is_none() && first.offset == 0 {
+        return Ok((first.digest, first.size));
+    }
+    let hash = suite.hash(HashAlg::Sha256)?;
+    let (mut state, mut total) = (hash.start()?, 0_u64);
+    for part in parts.iter().flatten() {
+        // The digest of a slot has one algorithm, so its parts have it too.
+        if part.digest.alg() != HashAlg::Sha256 {
+            return Err(Reason::AlgorithmUnsupported);
+        }
+        hash.update(&mut state, &part.offset.to_be_bytes())?;
+        hash.update(&mut state, &part.size.to_be_bytes())?;
+        hash.update(&mut state, part.digest.as_bytes())?;
+        total = total.saturating_add(part.size);
+    }
+    Ok((medium::digest(hash, &state)?, total))
 }

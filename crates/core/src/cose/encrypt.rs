@@ -126,13 +126,29 @@ impl<'a> Encrypt<'a> {
         out: &mut [u8],
     ) -> Result<usize> {
         let sealed = one_payload(self.ciphertext, detached)?;
+        self.first(key, &mut |recipient| self.open_as(suite, key, recipient, aad, sealed, out))
+    }
+
+    /// Fills `out` with the content key alone, for a payload that travels apart and is decrypted as a stream.
+    ///
+    /// Recipients as in [`Encrypt::open`], by key wrap with or without key agreement; [`Reason::KeyWrongUse`] for another key.
+    pub fn content_key(&self, suite: &Suite<'_>, key: &RecipientKey<'_>, out: &mut [u8]) -> Result<()> {
+        if key.alone() {
+            return Err(Reason::KeyWrongUse);
+        }
+        // Only keys that are alone bind the content algorithm.
+        self.first(key, &mut |recipient| key.unlock(suite, recipient, AeadAlg::Aes128Gcm, out).map(|()| 0)).map(drop)
+    }
+
+    /// What `open` makes of the first recipient of `key` that it succeeds with.
+    fn first(&self, key: &RecipientKey<'_>, open: &mut dyn FnMut(&Recipient<'_>) -> Result<usize>) -> Result<usize> {
         let mut failure = Reason::CoseNoRecipient;
         for recipient in self.recipients().filter(|recipient| key.fits(recipient)) {
             // RFC 9052 sections 8.5.1 and 8.5.4: beside such a recipient there is no other.
             if key.alone() && self.count != 1 {
                 return Err(Reason::CoseMalformed);
             }
-            match self.open_as(suite, key, &recipient, aad, sealed, out) {
+            match open(&recipient) {
                 Err(reason) if reason.blame() == Blame::Peer => failure = reason,
                 outcome => return outcome,
             }

@@ -214,6 +214,14 @@ pub trait KeyWrap: Send + Sync {
     fn unwrap(&self, kek: &[u8], wrapped: &[u8], out: &mut [u8]) -> Result<usize>;
 }
 
+/// AES in counter mode (SP 800-38A section 6.5) with keys of 16, 24 and 32 bytes. It hides and proves nothing: only for bytes
+/// that a digest decides about.
+pub trait Ctr: Send + Sync {
+    /// Encrypts or decrypts `data` in place, which begins `offset` bytes behind the block of `counter`; the counter is one
+    /// big-endian number of 128 bits.
+    fn apply(&self, key: &[u8], counter: &[u8; 16], offset: u64, data: &mut [u8]) -> Result<()>;
+}
+
 /// The algorithms that a device has.
 #[derive(Clone, Copy, Default)]
 pub struct Suite<'a> {
@@ -231,12 +239,14 @@ pub struct Suite<'a> {
     pub agreements: &'a [&'a dyn Agreement],
     /// AES key wrap.
     pub wrap: Option<&'a dyn KeyWrap>,
+    /// AES in counter mode.
+    pub ctr: Option<&'a dyn Ctr>,
 }
 
 impl<'a> Suite<'a> {
     /// A suite without any algorithm, to build others from.
     pub const EMPTY: Self =
-        Self { hashes: &[], macs: &[], kdfs: &[], verifiers: &[], aeads: &[], agreements: &[], wrap: None };
+        Self { hashes: &[], macs: &[], kdfs: &[], verifiers: &[], aeads: &[], agreements: &[], wrap: None, ctr: None };
 
     /// The hash, or [`Reason::AlgorithmUnsupported`].
     pub fn hash(&self, alg: HashAlg) -> Result<&'a dyn Hash> {
@@ -271,6 +281,11 @@ impl<'a> Suite<'a> {
     /// AES key wrap, or [`Reason::AlgorithmUnsupported`].
     pub fn key_wrap(&self) -> Result<&'a dyn KeyWrap> {
         self.wrap.ok_or(Reason::AlgorithmUnsupported)
+    }
+
+    /// AES in counter mode, or [`Reason::AlgorithmUnsupported`].
+    pub fn counter_mode(&self) -> Result<&'a dyn Ctr> {
+        self.ctr.ok_or(Reason::AlgorithmUnsupported)
     }
 
     /// Verifies a signature by `key` over a message in parts.

@@ -1,9 +1,9 @@
-//! HMAC, HKDF and AES key wrap over engines of the firmware.
+//! HMAC, HKDF, AES key wrap and AES in counter mode over engines of the firmware.
 //!
 //! The crates for these want an engine that cannot fail, has no context and is a type: none of that holds for a table of C
 //! functions. Each is a page of its RFC, and is compared with those crates below.
 
-use aseptic_core::crypto::{Hash, HashAlg, Kdf, KeyWrap, Mac, Message, Parts};
+use aseptic_core::crypto::{Ctr, Hash, HashAlg, Kdf, KeyWrap, Mac, Message, Parts};
 use aseptic_core::secret::{Secret, equal, wipe};
 use aseptic_core::{Reason, Result, bytes};
 
@@ -89,6 +89,28 @@ impl<F: Fn(bool, &[u8], &mut [u8; 16]) -> Result<()> + Send + Sync> KeyWrap for 
             wipe(out);
         }
         opened.map(|()| blocks.len())
+    }
+}
+
+/// AES in counter mode (SP 800-38A section 6.5) on the same function.
+impl<F: Fn(bool, &[u8], &mut [u8; 16]) -> Result<()> + Send + Sync> Ctr for AesKw<F> {
+    fn apply(&self, key: &[u8], counter: &[u8; 16], offset: u64, data: &mut [u8]) -> Result<()> {
+        if !matches!(key.len(), 16 | 24 | 32) {
+            return Err(Reason::KeyWrongUse);
+        }
+        let mut number = u128::from_be_bytes(*counter).wrapping_add(u128::from(offset / 16));
+        let mut skip = usize::try_from(offset % 16).map_err(|_| Reason::Internal)?;
+        let mut rest = data;
+        let mut stream = Secret::<16>::zeroed();
+        while !rest.is_empty() {
+            *stream.expose_mut() = number.to_be_bytes();
+            (self.0)(false, key, stream.expose_mut())?;
+            let length = rest.len().min(16_usize.saturating_sub(skip));
+            let (now, later) = core::mem::take(&mut rest).split_at_mut_checked(length).ok_or(Reason::Internal)?;
+            now.iter_mut().zip(stream.expose().iter().skip(skip)).for_each(|(byte, key)| *byte ^= *key);
+            (rest, skip, number) = (later, 0, number.wrapping_add(1));
+        }
+        Ok(())
     }
 }
 
@@ -249,6 +271,24 @@ mod tests {
         }
         assert_eq!(own.wrap(&[0; 16], &[0; 8], &mut [0; 16]), Err(Reason::KeyWrongUse));
         assert_eq!(own.wrap(&[0; 17], &[0; 16], &mut [0; 24]), Err(Reason::KeyWrongUse));
+    }
+
+    #[test]
+    fn counter_mode_is_that_of_the_crate_at_every_offset() {
+        let own = AesKw(block);
+        let mut counter = [0xFF; 16];
+        counter[0] = 7;
+        for key in [16, 24, 32].map(|length| bytes(length, 6)) {
+            for offset in (0..40).chain([1 << 20, (1 << 36) + 5]) {
+                for length in [0, 1, 15, 16, 17, 50] {
+                    let (mut ours, mut theirs) = (bytes(length, 9), bytes(length, 9));
+                    own.apply(&key, &counter, offset, &mut ours).unwrap();
+                    soft::AesCtr.apply(&key, &counter, offset, &mut theirs).unwrap();
+                    assert_eq!(ours, theirs, "{offset} {length}");
+                }
+            }
+        }
+        assert_eq!(own.apply(&[0; 17], &counter, 0, &mut [0]), Err(Reason::KeyWrongUse));
     }
 
     /// The example of RFC 3394 section 4.6.

@@ -4,7 +4,7 @@ use super::built_on::{AesKw, HkdfSha256, HmacSha256};
 use super::engine::Sha256;
 use super::{BUILT_IN, Engine, aseptic_crypto, present};
 use crate::abi::aseptic_status;
-use aseptic_core::crypto::{Aead, AeadAlg, Agreement, HashAlg, Kdf, KeyAlg, KeyWrap, Mac, NONCE, Suite, TAG};
+use aseptic_core::crypto::{Aead, AeadAlg, Agreement, Ctr, HashAlg, Kdf, KeyAlg, KeyWrap, Mac, NONCE, Suite, TAG};
 use aseptic_core::platform::Entropy;
 use aseptic_core::secret::{Secret, wipe};
 use aseptic_core::{Reason, Result};
@@ -42,12 +42,14 @@ pub(super) fn with<T>(engine: &Engine, suite: Suite<'_>, body: impl FnOnce(Suite
         })
     });
     let wrap = engine.0.aes_block.map(|_| &own_wrap as &dyn KeyWrap);
+    let ctr = engine.0.aes_block.map(|_| &own_wrap as &dyn Ctr);
     body(Suite {
         macs: present(&mut macs, [hmac.or(mac256), mac384, mac512].into_iter()),
         kdfs: present(&mut kdfs, [hkdf.or(kdf256), kdf384, kdf512].into_iter()),
         aeads: present(&mut aeads, chosen.into_iter()),
         agreements: present(&mut agreements, curves.into_iter()),
         wrap: wrap.or(BUILT_IN.wrap),
+        ctr: ctr.or(BUILT_IN.ctr),
         ..suite
     })
 }

@@ -4,17 +4,21 @@ use crate::bench::Bench;
 use crate::trust::KeyPair;
 use aseptic_core::cbor::Writer;
 use aseptic_core::clinical::Use;
-use aseptic_core::cose::{self, Headers};
-use aseptic_core::crypto::{HashAlg, KeyAlg, soft};
-use aseptic_core::limits;
+use aseptic_core::cose::{self, Headers, RecipientKey};
+use aseptic_core::crypto::{Aead, HashAlg, KeyAlg, KeyWrap, soft};
 use aseptic_core::platform::{Counter, Geometry, Platform};
 use aseptic_core::record::{self, Kind};
 use aseptic_core::trust::{Authority, Entry, Material, Purpose, Purposes, Trust, danger};
+use aseptic_core::{Result, limits};
 use aseptic_update::journal::{Confirmed, Journal};
-use aseptic_update::{Device, Digest, Envelope, Session, Target, boot};
+use aseptic_update::{Component, Device, Digest, Envelope, Plan, Session, Target, boot};
 use std::sync::LazyLock;
 
-const DEVICE: Device<'static> = Device { vendor: [0xA1; 16], class: [0xC2; 16], component: &[b"main"] };
+const DEVICE: Device<'static> = Device::new([0xA1; 16], [0xC2; 16], COMPONENTS);
+const COMPONENTS: &[Component<'static>] =
+    &[Component { id: &[b"main"], offset: 0, length: 128 }, Component { id: &[b"radio"], offset: 128, length: 128 }];
+const KEK: [u8; 16] = [0x4B; 16];
+const CEK: [u8; 16] = [0xCE; 16];
 const IMAGE: &[u8] = b"an image of the seeds, somewhat longer than one unit of writing";
 const URI: &str = "https://updates.example/pump.bin";
 const SLOT: Geometry = Geometry { size: 256, erase_size: 64, write_size: 8 };
@@ -93,20 +97,72 @@ pub fn update_records(data: &[u8]) {
 fn install(bench: &Bench, bytes: &[u8]) -> bool {
     let (platform, suite) = (bench.platform(), soft::suite());
     let before = bench.snapshot();
+    let device = Device { images: Some(platform.images), ..DEVICE };
     let plan = Envelope::parse(bytes)
         .and_then(|envelope| envelope.authenticate(&trust(), &suite))
-        .and_then(|envelope| envelope.plan(&suite, &DEVICE, FLOOR, target(bench)));
+        .and_then(|envelope| envelope.plan(&suite, &device, FLOOR, target(bench)));
     assert_eq!(bench.snapshot(), before, "planning changes nothing");
     let Ok(plan) = plan else { return false };
-    assert!(plan.sequence() >= FLOOR && plan.size() <= SLOT.size && plan.uri().len() <= limits::URI);
-    let mut session = Session::begin(&platform, &suite, &plan, Use::Idle).expect("a device that is idle");
-    let image = plan.payload().unwrap_or(IMAGE);
-    if session.feed(&platform, &suite, image, Use::Idle).is_ok()
+    let keys = [RecipientKey::wrap(&KEK).expect("16 bytes")];
+    let plan = plan.unlock(&keys);
+    assert!(plan.sequence() >= FLOOR && plan.size() <= SLOT.size && plan.commands() <= limits::COMMANDS);
+    assert!(plan.invoke_arguments().is_none_or(|arguments| arguments.len() <= limits::INVOKE_ARGUMENTS));
+    let mut end = 0;
+    for part in plan.parts() {
+        assert!(part.offset >= end && part.size > 0 && part.uri.is_none_or(|uri| uri.len() <= limits::URI));
+        end = part.offset + part.size;
+    }
+    assert!((1..=SLOT.size).contains(&end));
+    // A key that does not fit, or a source that is too short, is found out before anything is stored.
+    let Ok(mut session) = Session::begin(&platform, &suite, &plan, Use::Idle) else {
+        assert_eq!(bench.snapshot(), before, "what does not begin changes nothing");
+        return true;
+    };
+    let brought = bring(&platform, &plan, &mut session);
+    if brought.is_ok()
         && let Ok(staged) = session.finish(&platform, &suite, Use::Idle)
     {
-        assert_eq!(staged.image().digest, Digest::of(&suite, plan.digest().alg(), &[image]).expect("a digest"));
+        let slot = bench.snapshot().flash[1].bytes.clone();
+        for part in plan.parts() {
+            let at = |at: u64| usize::try_from(at).expect("inside the slot");
+            let bytes = &slot[at(part.offset)..at(part.offset + part.size)];
+            assert_eq!(part.digest, Digest::of(&suite, part.digest.alg(), &[bytes]).expect("a digest"));
+        }
+        let whole = usize::try_from(staged.image().size).expect("inside the slot");
+        let digest = Digest::of(&suite, staged.image().digest.alg(), &[&slot[..whole]]).expect("a digest");
+        assert_eq!(staged.image().digest, digest);
     }
+    assert_eq!(bench.snapshot().flash[0], before.flash[0], "what runs is never touched");
     true
+}
+
+/// What travels: what came along, or the image of the seeds, encrypted where that is wanted.
+fn bring(platform: &Platform<'_>, plan: &Plan<'_>, session: &mut Session) -> Result<()> {
+    let suite = soft::suite();
+    while session.missing() > 0 {
+        if session.copy(platform, &suite, Use::Idle)? {
+            continue;
+        }
+        let part = plan.parts().nth(session.part()).expect("a part that is missing");
+        let sealed = sealed(IMAGE);
+        let payload = part.payload.unwrap_or(if part.encrypted() { &sealed } else { IMAGE });
+        session.feed(platform, &suite, payload, Use::Idle)?;
+    }
+    Ok(())
+}
+
+/// As AES-GCM leaves it.
+fn sealed(plain: &[u8]) -> Vec<u8> {
+    let (mut data, mut tag) = (plain.to_vec(), [0; 16]);
+    let protected = cbor(|w| {
+        w.map(1).int(1).int(1);
+    });
+    let aad = cbor(|w| {
+        w.array(3).text("Encrypt").bytes(&protected).bytes(&[]);
+    });
+    soft::Aes128Gcm.seal(&CEK, &[7; 12], &aad, &mut data, &mut tag).expect("a short text");
+    data.extend(tag);
+    data
 }
 
 fn device() -> Bench {
@@ -131,7 +187,7 @@ pub(super) fn envelope_seeds() -> Vec<Vec<u8>> {
 }
 
 pub(super) fn manifest_seeds() -> Vec<Vec<u8>> {
-    vec![manifest(IMAGE, URI), branching()]
+    vec![manifest(IMAGE, URI), branching(), set(), on_its_way()]
 }
 
 pub(super) fn record_seeds() -> Vec<Vec<u8>> {
@@ -219,6 +275,82 @@ fn branching() -> Vec<u8> {
         }),
         URI,
     )
+}
+
+/// Two components: one copied as it runs, or written where it is another; both conditions about what is installed.
+fn set() -> Vec<u8> {
+    let shared = cbor(|w| {
+        w.array(16).int(12).bool(true).int(20).map(4);
+        identity(w);
+        size_and_digest(w, IMAGE);
+        w.int(1).uint(15).int(2).uint(15).int(12).array(1).uint(1).int(20).map(1).int(5).uint(1).int(5).uint(15);
+        w.int(12).uint(0);
+    });
+    let same = cbor(|w| {
+        w.array(8).int(3).uint(15).int(20).map(1).int(22).uint(0).int(22).uint(15).int(3).uint(15);
+    });
+    let new = cbor(|w| {
+        w.array(10).int(25).uint(15).int(20).map(1).int(18).bytes(IMAGE).int(18).uint(15).int(6).uint(15);
+        w.int(3).uint(15);
+    });
+    let never = cbor(|w| {
+        w.array(2).int(14).uint(15);
+    });
+    let install = cbor(|w| {
+        w.array(10).int(15).array(3).bytes(&never).bytes(&same).bytes(&new).int(12).uint(1);
+        w.int(20).map(1).int(21).text(URI).int(21).uint(15).int(3).uint(15);
+    });
+    let validate = cbor(|w| {
+        w.array(4).int(12).bool(true).int(3).uint(15);
+    });
+    let invoke = cbor(|w| {
+        w.array(4).int(20).map(1).int(23).bytes(b"--safe").int(23).uint(15);
+    });
+    let common = cbor(|w| {
+        w.map(2).int(2).array(2).array(1).bytes(b"main").array(1).bytes(b"radio").int(4).bytes(&shared);
+    });
+    cbor(|w| {
+        w.map(7).int(1).uint(1).int(2).uint(7).int(3).bytes(&common).int(7).bytes(&validate).int(8).bytes(&validate);
+        w.int(9).bytes(&invoke).int(20).bytes(&install);
+    })
+}
+
+/// One component that is fetched first, then checked, then decrypted into its place.
+fn on_its_way() -> Vec<u8> {
+    let shared = cbor(|w| {
+        w.array(6).int(20).map(4);
+        identity(w);
+        size_and_digest(w, IMAGE);
+        w.int(1).uint(15).int(2).uint(15);
+    });
+    let common = cbor(|w| {
+        w.map(2).int(2).array(2).array(1).bytes(b"main").array(1).bytes(b"sealed").int(4).bytes(&shared);
+    });
+    let mut wrapped = [0; 24];
+    soft::AesKw.wrap(&KEK, &CEK, &mut wrapped).expect("two keys of 16 bytes");
+    let protected = cbor(|w| {
+        w.map(1).int(1).int(1);
+    });
+    let info = cbor(|w| {
+        w.tag(96).array(4).bytes(&protected).map(1).int(5).bytes(&[7; 12]).null().array(1);
+        w.array(3).bytes(&[]).map(1).int(1).int(-3).bytes(&wrapped);
+    });
+    let fetch = cbor(|w| {
+        w.array(6).int(12).uint(1).int(20).map(1).int(21).text(URI).int(21).uint(15);
+    });
+    let verify = cbor(|w| {
+        w.array(0);
+    });
+    let install = cbor(|w| {
+        w.array(6).int(20).map(2).int(19).bytes(&info).int(22).uint(1).int(22).uint(15).int(3).uint(15);
+    });
+    let validate = cbor(|w| {
+        w.array(2).int(3).uint(15);
+    });
+    cbor(|w| {
+        w.map(7).int(1).uint(1).int(2).uint(7).int(3).bytes(&common).int(7).bytes(&validate);
+        w.int(16).bytes(&fetch).int(18).bytes(&verify).int(20).bytes(&install);
+    })
 }
 
 fn identity(w: &mut Writer<'_>) {

@@ -90,7 +90,7 @@ fn the_library_has_the_sizes_of_the_header() {
         (size_of::<aseptic_ffi::aseptic_device>(), "aseptic_device", 9984),
         (size_of::<aseptic_ffi::aseptic_identity>(), "aseptic_identity", 192),
         (size_of::<aseptic_ffi::aseptic_sender>(), "aseptic_sender", 128),
-        (size_of::<aseptic_ffi::aseptic_update>(), "aseptic_update", 768),
+        (size_of::<aseptic_ffi::aseptic_update>(), "aseptic_update", 2176),
         (size_of::<aseptic_ffi::aseptic_workspace>(), "aseptic_workspace", 20480),
         (size_of::<aseptic_ffi::aseptic_peer>(), "aseptic_peer", 192),
         (size_of::<aseptic_ffi::aseptic_enroller>(), "aseptic_enroller", 64),

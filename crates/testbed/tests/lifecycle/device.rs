@@ -15,7 +15,7 @@ use aseptic_infra::author::vendor_id;
 use aseptic_messaging::{Direction, Origin, Outgoing, Sender};
 use aseptic_testbed::bench::Bench;
 use aseptic_update::boot::{self, BootState};
-use aseptic_update::{Device, Digest, Envelope, Plan, Session, Staged, Target};
+use aseptic_update::{Component, Device, Digest, Envelope, Plan, Session, Staged, Target};
 
 /// How often a life may need to start the device, each time it is gone on with.
 const STARTS: usize = 8;
@@ -333,6 +333,7 @@ pub(crate) fn with_plan<T>(
     let authentic = Envelope::parse(envelope)?.authenticate(&trust, &world.suite)?;
     let vendor = vendor_id(crate::world::VENDOR);
     let class = aseptic_infra::author::class_id(&vendor, crate::world::CLASS);
-    let device = Device { vendor, class, component: &[b"main"] };
+    let components = [Component::whole(&[b"main"])];
+    let device = Device::new(vendor, class, &components);
     use_it(&authentic.plan(&world.suite, &device, boot::floor(platform)?, Target::of(platform)?)?)
 }

@@ -20,7 +20,7 @@ use aseptic_testbed::bench::Bench;
 use aseptic_testbed::fuzzing::{HARDWARE_TYPE, anchor, certificate_for};
 use aseptic_testbed::trust::KeyPair;
 use aseptic_update::boot::{self, BootState};
-use aseptic_update::{Device, Digest, Envelope, Plan, Session, Staged, Target};
+use aseptic_update::{Component, Device, Digest, Envelope, Plan, Session, Staged, Target};
 
 /// What the certificates of the testbed name.
 pub(crate) const SERIAL: &str = "PUMP-0001";
@@ -429,7 +429,8 @@ fn with_plan<T>(platform: &Platform<'_>, world: &World, use_it: impl FnOnce(&Pla
     let trust = Trust::load(platform, &mut buffers)?;
     let authentic = Envelope::parse(&world.envelope)?.authenticate(&trust, &world.suite)?;
     let vendor = vendor_id(VENDOR);
-    let device = Device { vendor, class: class_id(&vendor, CLASS), component: &[b"main"] };
+    let components = [Component::whole(&[b"main"])];
+    let device = Device::new(vendor, class_id(&vendor, CLASS), &components);
     use_it(&authentic.plan(&world.suite, &device, boot::floor(platform)?, Target::of(platform)?)?)
 }
 

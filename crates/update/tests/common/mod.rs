@@ -8,11 +8,13 @@ use aseptic_core::crypto::{HashAlg, KeyAlg, PublicKey, soft};
 use aseptic_core::platform::{Geometry, ImageSlot};
 use aseptic_core::trust::{Authority, Entry, Material, Purpose, Purposes, Trust, danger};
 use aseptic_testbed::bench::Bench;
-use aseptic_update::{Device, Digest, Envelope, Plan, Target};
+use aseptic_update::{Component, Device, Digest, Envelope, Plan, Target};
+
+pub mod set;
 
 pub const VENDOR: [u8; 16] = [0xA1; 16];
 pub const CLASS: [u8; 16] = [0xC2; 16];
-pub const DEVICE: Device<'static> = Device { vendor: VENDOR, class: CLASS, component: &[b"main"] };
+pub const DEVICE: Device<'static> = Device::new(VENDOR, CLASS, &[Component::whole(&[b"main"])]);
 pub const URI: &str = "https://updates.example/pump-2.bin";
 
 /// CBOR as the closure writes it.

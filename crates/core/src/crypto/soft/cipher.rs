@@ -1,11 +1,13 @@
 //! AEAD ciphers and AES key wrap.
 
 use crate::Result;
-use crate::crypto::{Aead, AeadAlg, KeyWrap, NONCE, TAG};
+use crate::crypto::{Aead, AeadAlg, Ctr, KeyWrap, NONCE, TAG};
 use crate::reason::Reason;
 use crate::secret::wipe;
 use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_kw::{KwAes128, KwAes192, KwAes256};
+use ctr::Ctr128BE;
+use ctr::cipher::{KeyIvInit, StreamCipher, StreamCipherSeek};
 
 macro_rules! aeads {
     ($($(#[$doc:meta])* $name:ident = $engine:ty;)*) => {$(
@@ -96,4 +98,30 @@ impl KeyWrap for AesKw {
             _ => Reason::DecryptFailed,
         })
     }
+}
+
+/// AES in counter mode (SP 800-38A) with keys of 128, 192 and 256 bits.
+#[derive(Clone, Copy, Debug)]
+pub struct AesCtr;
+
+impl Ctr for AesCtr {
+    fn apply(&self, key: &[u8], counter: &[u8; 16], offset: u64, data: &mut [u8]) -> Result<()> {
+        match key.len() {
+            16 => run::<Ctr128BE<aes::Aes128>>(key, counter, offset, data),
+            24 => run::<Ctr128BE<aes::Aes192>>(key, counter, offset, data),
+            32 => run::<Ctr128BE<aes::Aes256>>(key, counter, offset, data),
+            _ => Err(Reason::KeyWrongUse),
+        }
+    }
+}
+
+fn run<C: KeyIvInit + StreamCipher + StreamCipherSeek>(
+    key: &[u8],
+    counter: &[u8; 16],
+    offset: u64,
+    data: &mut [u8],
+) -> Result<()> {
+    let mut cipher = C::new_from_slices(key, counter).map_err(|_| Reason::Internal)?;
+    cipher.try_seek(offset).map_err(|_| Reason::TooLarge)?;
+    cipher.try_apply_keystream(data).map_err(|_| Reason::TooLarge)
 }

@@ -21,7 +21,7 @@ mod p256;
 
 mod private_key;
 
-pub use cipher::{Aes128Gcm, Aes256Gcm, AesKw, ChaCha20Poly1305};
+pub use cipher::{Aes128Gcm, Aes256Gcm, AesCtr, AesKw, ChaCha20Poly1305};
 
 pub use curve25519::{Ed25519, X25519};
 
@@ -47,6 +47,7 @@ pub const fn suite() -> Suite<'static> {
         aeads: &[&Aes128Gcm, &Aes256Gcm, &ChaCha20Poly1305],
         agreements: &[&EcdhP256, &X25519],
         wrap: Some(&AesKw),
+        ctr: Some(&AesCtr),
     }
 }
 

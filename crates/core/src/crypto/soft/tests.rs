@@ -1,7 +1,7 @@
 //! What the algorithms promise beyond the test vectors, which `aseptic-testbed` runs.
 
 use super::*;
-use crate::crypto::{AeadAlg, HashAlg, KeyAlg, Message, Parts, PublicKey};
+use crate::crypto::{AeadAlg, Ctr, HashAlg, KeyAlg, Message, Parts, PublicKey};
 use crate::platform::{Absent, Entropy, Outcome};
 use crate::reason::Reason;
 use crate::secret::Secret;
@@ -237,4 +237,32 @@ fn keys_are_for_one_use_and_never_printed() {
     let ed25519 = PrivateKey::from_bytes(KeyAlg::Ed25519, &[0xAB; 32]).unwrap();
     assert_eq!(ed25519.agree(&[9; 32], &mut Secret::zeroed()), Err(Reason::KeyWrongUse));
     assert_eq!(format!("{x25519:?}"), "PrivateKey(X25519, redacted)");
+}
+
+/// SP 800-38A, F.5.1 and F.5.5: whole, and from every byte on.
+#[test]
+fn counter_mode_gives_the_examples_of_the_standard() {
+    let hex = |text: &str| -> Vec<u8> {
+        text.as_bytes()
+            .chunks(2)
+            .map(|pair| u8::from_str_radix(core::str::from_utf8(pair).unwrap(), 16).unwrap())
+            .collect()
+    };
+    let counter = 0xF0F1_F2F3_F4F5_F6F7_F8F9_FAFB_FCFD_FEFF_u128.to_be_bytes();
+    let plain = hex("6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51");
+    let cases = [
+        ("2b7e151628aed2a6abf7158809cf4f3c", "874d6191b620e3261bef6864990db6ce9806f66b7970fdff8617187bb9fffdff"),
+        (
+            "603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4",
+            "601ec313775789a5b7a7f504bbf3d228f443e3ca4d62b59aca84e990cacaf5c5",
+        ),
+    ];
+    for (key, sealed) in cases.map(|(key, sealed)| (hex(key), hex(sealed))) {
+        for from in 0..plain.len() {
+            let mut data = sealed[from..].to_vec();
+            AesCtr.apply(&key, &counter, from as u64, &mut data).unwrap();
+            assert_eq!(data, plain[from..]);
+        }
+    }
+    assert_eq!(AesCtr.apply(&[0; 15], &counter, 0, &mut []), Err(Reason::KeyWrongUse));
 }
