@@ -6,15 +6,17 @@ use crate::{Error, Result};
 use aseptic_certs::der::{self, Reader};
 use aseptic_core::Reason;
 use aseptic_core::cose::Signer;
+use aseptic_core::crypto::soft::PrivateKey;
 use aseptic_core::crypto::{KeyAlg, Message, PublicKey, SigAlg};
-use rcgen::{KeyPair, PublicKeyData, SigningKey};
+use rcgen::{KeyPair, PublicKeyData};
 use std::fmt;
 use std::path::Path;
 use zeroize::{Zeroize, Zeroizing};
 
 /// A private key that signs certificates, trust stores or updates. Its PKCS#8 copy is wiped on drop, and it is never printed.
 ///
-/// It may be used from several threads at once.
+/// What it signs in COSE is deterministic (RFC 6979, RFC 8032): the same key and the same bytes give the same signature, so that
+/// a release can be made again and compared. It may be used from several threads at once.
 pub struct AuthorityKey {
     pair: KeyPair,
     alg: KeyAlg,
@@ -44,7 +46,9 @@ impl AuthorityKey {
         } else {
             return Err(Error::new(Reason::AlgorithmUnsupported, "reading a private key"));
         };
-        Ok(Self { pair, alg })
+        let key = Self { pair, alg };
+        key.private().during("reading a private key")?;
+        Ok(key)
     }
 
     /// The key as PKCS#8 in PEM, wiped when the value goes.
@@ -77,9 +81,27 @@ impl AuthorityKey {
         PublicKey::new(self.alg, self.pair.der_bytes()).during("reading a public key")
     }
 
+    /// The same key for signatures that need no randomness.
+    fn private(&self) -> aseptic_core::Result<PrivateKey> {
+        let pkcs8 = self.expose_pkcs8();
+        let secret = secret(self.alg, &pkcs8).map_err(|_| Reason::KeyInvalid)?;
+        PrivateKey::from_bytes(self.alg, secret)
+    }
+
     pub(crate) const fn pair(&self) -> &KeyPair {
         &self.pair
     }
+}
+
+/// A device's private key for key agreement out of a PEM file, whose mode must keep others out: P-256 or X25519, in PKCS#8. For
+/// makers' tools; a device keeps its own in its key store.
+pub fn agreement_key(path: &Path) -> Result<PrivateKey> {
+    let bytes = files::read(path, Access::Owner)?;
+    let invalid = |reason| Error::new(reason, "reading a private key for key agreement");
+    let block = pem::parse(&bytes[..]).map_err(|_| invalid(Reason::KeyInvalid))?;
+    let contents = Zeroizing::new(block.into_contents());
+    let alg = algorithm(&contents).map_err(invalid)?;
+    secret(alg, &contents).and_then(|secret| PrivateKey::from_bytes(alg, secret)).map_err(invalid)
 }
 
 impl Signer for AuthorityKey {
@@ -88,18 +110,7 @@ impl Signer for AuthorityKey {
     }
 
     fn sign(&self, message: &mut dyn Message, out: &mut [u8]) -> aseptic_core::Result<usize> {
-        let mut whole = Vec::new();
-        message.read(&mut |part| {
-            whole.extend_from_slice(part);
-            Ok(())
-        })?;
-        let made = self.pair.sign(&whole).map_err(|_| Reason::PlatformIo)?;
-        let fixed: [u8; 64] = match self.alg {
-            KeyAlg::P256 => fixed_length(&made).map_err(|_| Reason::Internal)?,
-            _ => made.as_slice().try_into().map_err(|_| Reason::Internal)?,
-        };
-        out.get_mut(..64).ok_or(Reason::BufferTooSmall)?.copy_from_slice(&fixed);
-        Ok(64)
+        self.private()?.sign(message, out)
     }
 }
 
@@ -115,26 +126,40 @@ impl fmt::Debug for AuthorityKey {
     }
 }
 
-/// Turns the ECDSA-Sig-Value of RFC 3279 section 2.2.3 into r || s.
-fn fixed_length(signature: &[u8]) -> aseptic_core::Result<[u8; 64]> {
-    let mut out = [0; 64];
-    let mut reader = Reader::new(signature);
-    let mut pair = reader.nested(der::SEQUENCE)?;
-    reader.end()?;
-    for half in out.chunks_exact_mut(32) {
-        let value = pair.magnitude()?;
-        let room = half.len().checked_sub(value.len()).and_then(|at| half.get_mut(at..));
-        room.ok_or(Reason::DerMalformed)?.copy_from_slice(value);
+/// What a OneAsymmetricKey (RFC 5958) is for: X25519 (RFC 8410), or P-256 (RFC 5480).
+fn algorithm(pkcs8: &[u8]) -> aseptic_core::Result<KeyAlg> {
+    let mut key = Reader::new(pkcs8).nested(der::SEQUENCE)?;
+    key.read(der::INTEGER)?;
+    match key.read(der::SEQUENCE)? {
+        [0x06, 0x03, 0x2B, 0x65, 0x6E] => Ok(KeyAlg::X25519),
+        [.., 0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07] => Ok(KeyAlg::P256),
+        _ => Err(Reason::AlgorithmUnsupported),
     }
-    pair.end()?;
-    Ok(out)
+}
+
+/// The secret inside a OneAsymmetricKey (RFC 5958): of P-256 in an ECPrivateKey (RFC 5915), of Ed25519 in an octet string
+/// (RFC 8410 section 7).
+fn secret(alg: KeyAlg, pkcs8: &[u8]) -> aseptic_core::Result<&[u8; 32]> {
+    let mut key = Reader::new(pkcs8).nested(der::SEQUENCE)?;
+    key.read(der::INTEGER)?;
+    key.read(der::SEQUENCE)?;
+    let mut inner = Reader::new(key.read(der::OCTET_STRING)?);
+    let secret = match alg {
+        KeyAlg::P256 => {
+            let mut inner = inner.nested(der::SEQUENCE)?;
+            inner.read(der::INTEGER)?;
+            inner.read(der::OCTET_STRING)?
+        }
+        _ => inner.read(der::OCTET_STRING)?,
+    };
+    secret.try_into().map_err(|_| Reason::KeyInvalid)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use aseptic_core::cose::{Headers, Sign1, sign1};
-    use aseptic_core::crypto::soft;
+    use aseptic_core::crypto::{Parts, soft};
 
     #[test]
     fn what_it_signs_verifies_with_the_suite_of_a_device() {
@@ -147,6 +172,34 @@ mod tests {
                 let message = Sign1::parse(&out[..length]).unwrap();
                 message.verify(&soft::suite(), key.public().unwrap(), &[], None).unwrap();
             }
+        }
+    }
+
+    /// RFC 6979 A.2.5 (P-256, SHA-256, "sample") and RFC 8032 section 7.1, test 1: keys as OpenSSL writes them.
+    #[test]
+    fn signatures_are_those_of_the_standards_byte_for_byte() {
+        let cases: [(&str, &[u8], &str); 2] = [
+            (
+                "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgya+p2EW6dRZrXCFXZ7HWk05Qw9s26JsSe4piKxIPZyGhRANCAARg\n\
+                 /tS6JVqdMclh63TGNW1owEm4kjth+mzmaWIuYPKftnkD/hAIuLyZpBrp6VYovGTy8bIMLX6fUXejwpTURiKZ",
+                b"sample",
+                "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716\
+                 f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8",
+            ),
+            (
+                "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g",
+                b"",
+                "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e06522490155\
+                 5fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b",
+            ),
+        ];
+        for (base64, message, signature) in cases {
+            let pem = format!("-----BEGIN PRIVATE KEY-----\n{base64}\n-----END PRIVATE KEY-----\n");
+            let key = AuthorityKey::from_pem(&pem).unwrap();
+            let mut out = [0; 64];
+            assert_eq!(key.sign(&mut Parts(&[message]), &mut out), Ok(64));
+            let made: String = out.iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(made, signature);
         }
     }
 

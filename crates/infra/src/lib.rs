@@ -21,6 +21,6 @@ mod trust;
 
 pub use ca::{Ca, Validity};
 pub use error::{Error, Result};
-pub use keys::AuthorityKey;
+pub use keys::{AuthorityKey, agreement_key};
 pub use registrar::Registrar;
 pub use trust::ServerTrust;
