@@ -16,6 +16,19 @@ pub(crate) struct Error {
 
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 
+/// What is to be printed, and the refusal, if it is one.
+pub(crate) struct Report {
+    pub(crate) text: String,
+    pub(crate) refused: Option<Error>,
+}
+
+impl Report {
+    /// Nothing was refused.
+    pub(crate) const fn done(text: String) -> Self {
+        Self { text, refused: None }
+    }
+}
+
 impl Error {
     /// The content of a file is refused.
     pub(crate) fn refused(path: &Path, reason: Reason) -> Self {

@@ -14,7 +14,7 @@ mod trust;
 mod update;
 
 use clap::{Parser, Subcommand};
-use error::{Error, Result};
+use error::{Error, Report, Result};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -51,13 +51,10 @@ fn main() -> ExitCode {
     };
     finish(match arguments.command {
         Command::Inspect(arguments) => inspect::run(&arguments),
-        Command::Certs(command) => certs::run(&command).and_then(|report| {
-            print(&report.text)?;
-            report.refused.map_or(Ok(String::new()), Err)
-        }),
+        Command::Certs(command) => certs::run(&command).and_then(report),
         Command::Registrar(command) => registrar::run(&command),
         Command::Trust(command) => trust::run(&command),
-        Command::Update(command) => update::run(&command),
+        Command::Update(command) => update::run(&command).and_then(report),
     })
 }
 
@@ -69,6 +66,12 @@ fn finish(outcome: Result<String>) -> ExitCode {
             ExitCode::from(error.exit())
         }
     }
+}
+
+/// A refusal comes with all that was found.
+fn report(report: Report) -> Result<String> {
+    print(&report.text)?;
+    report.refused.map_or(Ok(String::new()), Err)
 }
 
 /// A reader that has seen enough, as `head` does, is no error.

@@ -23,7 +23,7 @@ pub use description::Description;
 
 use crate::error::While;
 use crate::trust::Memory;
-use crate::{Error, Result};
+use crate::{AuthorityKey, Error, Result};
 use aseptic_certs::{Certificate, Engine};
 use aseptic_core::clinical::{Failure, Override, Path, Response};
 use aseptic_core::cose::{self, Headers, Signer};
@@ -200,6 +200,16 @@ impl<'a> Store<'a> {
         }
         told.during("rehearsing the update of the trust store")?;
         Ok(object)
+    }
+
+    /// The store signed by a key that is then thrown away, in place of its signers: to see what devices would do under it. It
+    /// passes every check of a device's first store, and nobody has signed it.
+    pub fn rehearsal(&self, suite: &Suite<'_>) -> Result<Vec<u8>> {
+        let key = AuthorityKey::generate(KeyAlg::Ed25519)?;
+        let public = key.public()?;
+        let mut store: Store<'_> = self.clone();
+        (store.signers, store.threshold, store.installed) = (vec![public], 1, None);
+        store.sign(suite, &[(public, &key)])
     }
 
     fn seal(

@@ -1,7 +1,7 @@
 //! `aseptic certs lint`.
 
-use super::{CERTIFICATE, Report, blocks, show};
-use crate::error::{Error, Result};
+use super::{CERTIFICATE, blocks, show};
+use crate::error::{Error, Report, Result};
 use crate::tree::Node;
 use aseptic_certs::Certificate;
 use aseptic_certs::profile::{self, BIRTH, COMPAT, DEVICE, Position, Rule, Subject, TRUST_AUTHOR};

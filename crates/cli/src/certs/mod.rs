@@ -4,7 +4,7 @@ mod lint;
 mod show;
 mod verify;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Report, Result};
 use crate::file;
 use aseptic_certs::profile::{COMPAT, DEVICE, Profile};
 use aseptic_core::Reason;
@@ -20,12 +20,6 @@ use std::path::Path;
 pub(crate) enum Command {
     Verify(verify::Arguments),
     Lint(lint::Arguments),
-}
-
-/// What is to be printed, and the refusal, if it is one.
-pub(crate) struct Report {
-    pub(crate) text: String,
-    pub(crate) refused: Option<Error>,
 }
 
 pub(crate) fn run(command: &Command) -> Result<Report> {

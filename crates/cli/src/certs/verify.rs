@@ -1,7 +1,7 @@
 //! `aseptic certs verify`.
 
-use super::{CERTIFICATE, LIST, Report, Strictness, blocks, show};
-use crate::error::{Error, Result};
+use super::{CERTIFICATE, LIST, Strictness, blocks, show};
+use crate::error::{Error, Report, Result};
 use crate::tree::{Node, hex};
 use aseptic_certs::crl::{Age, Numbers};
 use aseptic_certs::{Answer, Certificate, HeldLists, Judgement, PathValidator};

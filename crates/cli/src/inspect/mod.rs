@@ -9,7 +9,7 @@ mod item;
 mod key;
 pub(crate) mod names;
 mod record;
-mod suit;
+pub(crate) mod suit;
 #[cfg(test)]
 mod tests;
 mod trust;

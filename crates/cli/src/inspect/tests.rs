@@ -250,7 +250,16 @@ fn every_suit_vector_can_be_looked_at() {
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|kind| kind == "suit" || kind == "cbor" || kind == "pem") {
-                let tree = look(&std::fs::read(&path).unwrap());
+                let bytes = std::fs::read(&path).unwrap();
+                // Damaged it is shown or refused; each place once, and each of some lengths.
+                for at in (0..bytes.len()).step_by(3) {
+                    let mut damaged = bytes.clone();
+                    damaged[at] ^= 1 << (at % 8);
+                    for sample in [&damaged[..], &damaged[..at]] {
+                        let _ = look(sample).map(|tree| tree.map(|tree| tree.text()));
+                    }
+                }
+                let tree = look(&bytes);
                 let tree = tree.unwrap_or_else(|reason| panic!("{}: {reason}", path.display()));
                 let text = tree.unwrap_or_else(|| panic!("{}: of no known kind", path.display())).text();
                 assert_eq!(text.starts_with("SUIT envelope"), text.contains("manifest version"), "{text}");

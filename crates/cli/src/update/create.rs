@@ -1,72 +1,69 @@
 //! `aseptic update create`.
 
+use super::{Output, progress};
 use crate::error::{Error, Result};
 use crate::file;
-use crate::tree::{Node, hex};
 use aseptic_core::Reason;
 use aseptic_core::crypto::soft;
-use aseptic_infra::AuthorityKey;
-use aseptic_infra::author::{self, Description, Signature};
+use aseptic_infra::author::{Description, Envelope};
 use clap::Args;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// Sign an update: from a description and an image to a SUIT envelope.
+/// Make an envelope that nobody has signed yet, from a description and images.
 ///
-/// The description is TOML:
-///   vendor = "pumps.example"             # domain name of the maker
-///   class = "infusion pump 2"            # name of the class of devices
-///   sequence = 7                         # rises with each release
-///   uri = "https://pumps.example/7.bin"  # where devices get the image; "#name" puts it into the envelope
-///   image = "pump-7.bin"                 # where it is now, relative to the description
-///   component = ["main"]                 # optional
+/// The description is TOML; paths in it are relative to it:
+///   vendor = "pumps.example"                # domain name of the maker
+///   class = "infusion pump 2"               # name of the class of devices
+///   sequence = 7                            # rises with each release
+///   use-before = "2027-06-30T00:00:00Z"     # optional, as all that follows but the component
+///   reference = "https://pumps.example/7"   # where more is found, for people
+///   sbom = "pump-7.spdx.json"               # its SHA-256 is put into the text
+///   invoke = ""                             # what the first component is told when it is started
+///   severed = ["text"]                      # travels beside the manifest; also "install"
+///   [text.en]
+///   manifest = "Release 7 of the pump"
+///   update = "Ends a delay of the air alarm."
+///   [[component]]
+///   id = ["main"]                           # "main" without it
+///   file = "pump-7.bin"                     # the image as it is to lie in its slot
+///   uri = "https://pumps.example/7.bin"     # where devices get it; "#name" puts it into the envelope
+///   encryption = "pump-7.info"              # what `encrypt` made of the image: this, and
+///   payload = "pump-7.enc"                  # this, which then is what devices get
+///   [component.text.en]                     # vendor-name, model-name, vendor-domain, model-info, description, version
+///   version = "7.0.1"
+///   [[component]]
+///   id = ["radio"]
+///   slot.a = { file = "radio-a.bin", uri = "https://pumps.example/7-a.bin" }  # an image for each slot
+///   slot.b = { file = "radio-b.bin", uri = "https://pumps.example/7-b.bin" }
+///   [[component]]
+///   id = ["calibration"]
+///   file = "calibration.bin"
+///   how = "write"                           # out of the manifest; "keep": copied from the slot that runs
 ///
-/// Before the envelope is written the device's own code reads it: what a device would refuse is not handed out.
+/// The same description and files give the same bytes.
 #[derive(Args)]
-#[command(
-    verbatim_doc_comment,
-    after_help = "Example:\n  aseptic update create pump-7.toml --key author.key --out pump-7.suit"
-)]
+#[command(verbatim_doc_comment, after_help = "Example:\n  aseptic update create pump-7.toml --out pump-7.suit")]
 pub(crate) struct Arguments {
     /// What is released, in TOML
     description: PathBuf,
-    /// Private key of an author, PEM, mode 0600; repeated, several sign together
-    #[arg(long, value_name = "FILE", required = true)]
-    key: Vec<PathBuf>,
-    /// Where the envelope goes
-    #[arg(long, value_name = "FILE")]
-    out: PathBuf,
-    /// Replace the envelope if there is one
-    #[arg(long)]
-    force: bool,
+    #[command(flatten)]
+    out: Output,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<String> {
+pub(super) fn run(arguments: &Arguments) -> Result<String> {
     let path = &arguments.description;
     let fail = |error| Error::infra(path, &error);
     let text = String::from_utf8(file::read(path)?)
         .map_err(|_| Error::because(path, Reason::DescriptionInvalid, "The description is not text."))?;
-    let description = Description::parse(&text).map_err(fail)?;
-    let image = path.parent().unwrap_or(Path::new("")).join(&description.image);
-    let manifest = description.manifest(&file::read(&image)?).map_err(fail)?;
-
-    let load = |path: &PathBuf| AuthorityKey::load(path).map_err(|error| Error::infra(path, &error));
-    let keys: Vec<_> = arguments.key.iter().map(load).collect::<Result<_>>()?;
-    let sign = |key| Ok(Signature { key: AuthorityKey::public(key)?, signer: key });
-    let signatures: Vec<_> = keys.iter().map(sign).collect::<aseptic_infra::Result<_>>().map_err(fail)?;
-    let envelope = manifest.sign(&soft::suite(), &signatures).map_err(fail)?;
-    let public: Vec<_> = signatures.iter().map(|signature| signature.key).collect();
-    let found = author::verify(&soft::suite(), &envelope, &public, Some(&manifest.identity())).map_err(fail)?;
-    file::write(&arguments.out, &envelope, arguments.force)?;
-
-    let mut children = vec![
-        Node::leaf("sequence number", found.sequence.to_string()),
-        Node::leaf("image size", found.size.to_string()).meaning("bytes"),
-        Node::leaf("image digest", found.digest.map(|digest| hex(digest.as_bytes())).unwrap_or_default()),
-        Node::leaf("URI", found.uri),
-    ];
-    for signature in &signatures {
-        let thumbprint = signature.key.thumbprint(&soft::suite()).map_err(|reason| Error::refused(path, reason))?;
-        children.push(Node::leaf("signed by", hex(&thumbprint)).meaning("SHA-256 of the public key"));
-    }
-    Ok(Node::new(arguments.out.display().to_string(), format!("{} bytes", envelope.len()), children).text())
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let open = |named: &Path| -> aseptic_infra::Result<Box<dyn Read>> {
+        let named = folder.join(named);
+        progress::open(&named)
+            .map(|file| Box::new(file) as Box<dyn Read>)
+            .map_err(|error| aseptic_infra::Error::io(&error, format!("reading {}", named.display())))
+    };
+    let manifest = Description::parse(&text).and_then(|described| described.manifest(&soft::suite(), &open));
+    let envelope = Envelope::unsigned(&soft::suite(), &manifest.map_err(fail)?).map_err(fail)?;
+    arguments.out.write(&envelope)
 }

@@ -26,7 +26,7 @@ pub(crate) struct Arguments {
     ed25519: bool,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<String> {
+pub(super) fn run(arguments: &Arguments) -> Result<String> {
     let fail = |error| Error::infra(&arguments.out, &error);
     let key = AuthorityKey::generate(if arguments.ed25519 { KeyAlg::Ed25519 } else { KeyAlg::P256 }).map_err(fail)?;
     key.save(&arguments.out).map_err(fail)?;
