@@ -18,6 +18,9 @@ pub mod registrar {}
 #[doc = include_str!("../manual/update.md")]
 pub mod update {}
 
+#[doc = include_str!("../manual/authoring.md")]
+pub mod authoring {}
+
 #[doc = include_str!("../manual/porting.md")]
 pub mod porting {}
 
@@ -60,4 +63,6 @@ pub mod decisions {
     pub mod reasons_are_data {}
     #[doc = include_str!("../manual/decisions/2026-11-30-registrar-store.md")]
     pub mod registrar_store {}
+    #[doc = include_str!("../manual/decisions/2026-11-30-encrypt-before-create.md")]
+    pub mod encrypt_before_create {}
 }
