@@ -30,7 +30,8 @@
  *     in the boot loader  aseptic_boot_verify
  *     at every start      aseptic_boot_state, and aseptic_boot_confirm after a self-test
  *     for an update       aseptic_update_begin, aseptic_update_begin_with for what owner and maker say beside it,
- *                         aseptic_update_step, aseptic_update_offset, aseptic_update_feed, aseptic_update_finish,
+ *                         aseptic_update_step, aseptic_update_offset, aseptic_update_part,
+ *                         aseptic_update_invoke_arguments, aseptic_update_feed, aseptic_update_finish,
  *                         aseptic_update_activate, aseptic_update_wipe; aseptic_update_abandon to forget it
  *     any time            aseptic_update_hold for the owner's veto; aseptic_update_grant, aseptic_update_deferral for the
  *                         bedside
