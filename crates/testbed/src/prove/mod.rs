@@ -4,6 +4,7 @@
 //! make it happen again. Everything is deterministic: the device of a seed, the cut of a number.
 
 pub mod cuts;
+pub mod flips;
 pub mod rig;
 pub mod scenes;
 pub mod world;
@@ -46,7 +47,7 @@ impl Job {
 /// Every job of every proof, or of those whose name contains `only`.
 #[must_use]
 pub fn jobs(depth: Depth, only: Option<&str>) -> Vec<Job> {
-    let mut jobs = cuts::jobs(depth);
+    let mut jobs: Vec<Job> = [cuts::jobs(depth), flips::jobs(depth)].into_iter().flatten().collect();
     jobs.retain(|job| only.is_none_or(|only| job.proof.contains(only)));
     jobs
 }

@@ -178,6 +178,12 @@ impl Scene {
         Ok(Mark { floor, confirmed, trust: store.version })
     }
 
+    /// How many downgrade tokens the device counts as used.
+    #[must_use]
+    pub fn downgrades(rig: &Rig) -> u64 {
+        Counters::read(rig, Counter::Downgrades).unwrap_or(0)
+    }
+
     /// The boot loader judges what is selected and starts it: it must be whole, authentic and not below the floor; and
     /// nothing that can only rise has stepped back.
     pub fn boots(&self, rig: &Rig, before: Mark) -> Verdict<Mark> {
@@ -256,12 +262,17 @@ impl Order {
         Err(Reason::Internal)
     }
 
-    fn transfer(&self, rig: &Rig) -> Result<Staged> {
+    /// Fetches the image, as far as it is missing, and stages it.
+    pub fn transfer(&self, rig: &Rig) -> Result<Staged> {
         let (suite, platform) = (suite(), rig.platform());
         self.planned(rig, |plan| {
             let mut session = match Session::resume(&platform, &suite, plan) {
-                // Another one that was tried and reverted is no obstacle; `begin` knows.
-                Err(Reason::NoUpdate | Reason::UpdateBusy) => Session::begin(&platform, &suite, plan, Use::Idle)?,
+                Err(Reason::NoUpdate) => Session::begin(&platform, &suite, plan, Use::Idle)?,
+                // Another one was under way, or was tried and reverted: this one is wanted.
+                Err(Reason::UpdateBusy) => {
+                    Session::abandon(&platform, &suite)?;
+                    Session::begin(&platform, &suite, plan, Use::Idle)?
+                }
                 session => session?,
             };
             let image = plan.payload().unwrap_or(&self.release.image);
