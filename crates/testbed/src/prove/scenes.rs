@@ -231,7 +231,8 @@ impl Scene {
 }
 
 impl Order {
-    fn drive(&self, rig: &Rig) -> Result<()> {
+    /// Brings the release to run, as far as the power lasts.
+    pub fn drive(&self, rig: &Rig) -> Result<()> {
         let (suite, platform) = (suite(), rig.platform());
         let goal = self.release.sequence;
         for _ in 0..4 {
