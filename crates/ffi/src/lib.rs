@@ -76,6 +76,9 @@ mod flash;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 /// cbindgen:ignore
+#[cfg(feature = "fuzzing")]
+pub mod program;
+/// cbindgen:ignore
 #[cfg(feature = "planted-panic")]
 mod planted;
 

@@ -1,8 +1,9 @@
-//! Tries to bring wrong software to run: `prove [--quick] [--only <part of a name>]`.
+//! Tries to bring wrong software to run: `prove [--quick] [--only <part of a name>]`. `prove --accept` writes
+//! the golden traces anew.
 //!
 //! Prints what was tried. Exit status 1 at the first violation, which it describes so that anybody can repeat it.
 
-use aseptic_testbed::prove::{Depth, jobs, run};
+use aseptic_testbed::prove::{Depth, golden, jobs, run};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -12,9 +13,16 @@ fn main() -> ExitCode {
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--quick" => depth = Depth::Quick,
+            "--accept" => match golden::accept() {
+                Ok(()) => return ExitCode::SUCCESS,
+                Err(difference) => {
+                    eprintln!("{difference}");
+                    return ExitCode::from(1);
+                }
+            },
             "--only" => only = arguments.next(),
             _ => {
-                eprintln!("usage: prove [--quick] [--only <part of a name>]");
+                eprintln!("usage: prove [--quick] [--only <part of a name>] | prove --accept");
                 return ExitCode::from(2);
             }
         }

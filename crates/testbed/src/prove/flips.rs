@@ -1,13 +1,15 @@
 //! Every bit of every record of an update, flipped: on the store, and of everything that the log keeps on raw flash.
 
-use super::rig::Rig;
-use super::scenes::{Scene, Stored, Task, Verdict};
+use super::rig::{Planted, Rig};
+use super::scenes::{Order, Scene, Stored, Task, Verdict};
 use super::world::{Keeps, Model, suite};
 use super::{Counts, Depth, Job};
 use crate::bench::StoreModel;
-use aseptic_core::platform::Geometry;
+use aseptic_core::Reason;
+use aseptic_core::clinical::Use;
+use aseptic_core::platform::{Geometry, ImageSlot};
 use aseptic_core::record::Kind;
-use aseptic_update::boot;
+use aseptic_update::{Session, Staged, boot};
 
 const SLOT: Geometry = Geometry { size: 512, erase_size: 256, write_size: 32 };
 const STORE: Model =
@@ -35,6 +37,9 @@ pub fn jobs(depth: Depth) -> Vec<Job> {
         .iter()
         .map(|(kind, at, name)| Job::new("flipped bits", move || record(*kind, at, name)))
         .collect();
+    for (number, _) in MOMENTS.iter().enumerate() {
+        jobs.push(Job::new("flipped bits", move || image(number, None)));
+    }
     for name in ["confirm", "resume", "back up again"] {
         let stride = if depth == Depth::Quick { 997 } else { 1 };
         jobs.push(Job::new("flipped bits", move || log(name, stride)));
@@ -62,6 +67,56 @@ fn record(kind: Kind, at: &str, name: &str) -> Verdict<Counts> {
         return Err(format!("{kind:?} {at}: nothing is stored"));
     }
     Ok(Counts { row: vec![format!("{kind:?}"), at.into()], counts: vec![("bits", flipped), ("told as damage", 0), ("other end", 0), ("token count lost", 0)] })
+}
+
+/// When a bit of the new image is flipped in its slot.
+const MOMENTS: [&str; 4] = ["written, not read back", "staged", "selected for trial", "confirmed"];
+
+/// Flips each bit of the image; the boot loader must never start it, nor may it be staged or selected.
+pub fn image(moment: usize, planted: Option<Planted>) -> Verdict<Counts> {
+    let scene = start(&STORE, "install");
+    let Task::Install(order) = &scene.task else { return Err("no update".into()) };
+    let (mut flipped, bits) = (0, order.release.image.len() * 8);
+    for bit in 0..bits {
+        let rig = scene.start.clone().with(planted);
+        let flip =
+            || rig.bench.edit(|medium| medium.flash[ImageSlot::B as usize].bytes[bit / 8] ^= 1 << (bit % 8));
+        let refused = damaged(&rig, order, moment, flip);
+        let started = boot::verify_at_boot(&rig.platform(), &suite());
+        if !refused || started == Ok(ImageSlot::B) {
+            return Err(format!("image {}, bit {bit}: it was taken, and {started:?} boots", MOMENTS[moment]));
+        }
+        flipped += 1;
+    }
+    let counts = vec![("bits", flipped), ("told as damage", flipped), ("other end", 0), ("token count lost", 0)];
+    Ok(Counts { row: vec!["image".into(), MOMENTS[moment].into()], counts })
+}
+
+/// Whether the library told the damage where it could.
+fn damaged(rig: &Rig, order: &Order, moment: usize, flip: impl Fn()) -> bool {
+    let (suite, platform) = (suite(), rig.platform());
+    let told = |result: Result<(), Reason>| result == Err(Reason::SlotMismatch);
+    if moment == 0 {
+        let finished = order.planned(rig, |plan| {
+            let mut session = Session::begin(&platform, &suite, plan, Use::Idle)?;
+            session.feed(&platform, &suite, &order.release.image, Use::Idle)?;
+            flip();
+            session.finish(&platform, &suite, Use::Idle)
+        });
+        return told(finished.map(drop));
+    }
+    let staged = order.transfer(rig).expect("nothing goes wrong yet");
+    if moment == 1 {
+        flip();
+        return told(Staged::load(&platform, &suite).map(drop));
+    }
+    staged.activate(&platform, Use::Idle).expect("nothing goes wrong yet");
+    rig.restart();
+    if moment == 3 {
+        boot::confirm(&platform, &suite, 0).expect("nothing goes wrong yet");
+    }
+    flip();
+    true
 }
 
 /// Flips each bit of the chip. The log finds a damaged entry and goes back to the copy of the record; a damaged head of a unit

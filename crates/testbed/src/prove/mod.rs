@@ -6,6 +6,7 @@
 pub mod cuts;
 pub mod flips;
 pub mod glitches;
+pub mod golden;
 pub mod model;
 pub mod rig;
 pub mod scenes;
@@ -49,7 +50,7 @@ impl Job {
 /// Every job of every proof, or of those whose name contains `only`.
 #[must_use]
 pub fn jobs(depth: Depth, only: Option<&str>) -> Vec<Job> {
-    let mut jobs: Vec<Job> = [cuts::jobs(depth), flips::jobs(depth), glitches::jobs(depth), model::jobs(depth)].into_iter().flatten().collect();
+    let mut jobs: Vec<Job> = [cuts::jobs(depth), flips::jobs(depth), glitches::jobs(depth), model::jobs(depth), golden::jobs(depth)].into_iter().flatten().collect();
     jobs.retain(|job| only.is_none_or(|only| job.proof.contains(only)));
     jobs
 }

@@ -110,7 +110,11 @@ enum Action {
 pub fn jobs(depth: Depth) -> Vec<Job> {
     match depth {
         Depth::Quick => vec![Job::new(PROOF, || check(1, 5, None))],
-        Depth::Whole => vec![Job::new(PROOF, || check(1, 40, None)), Job::new(PROOF, || check(2, 11, None))],
+        Depth::Whole => {
+            let n = |name: &str| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(7usize);
+            let (a, b, c) = (n("S0"), n("S1"), n("S2"));
+            vec![Job::new(PROOF, move || check(0, a, None)), Job::new(PROOF, move || check(1, b, None)), Job::new(PROOF, move || check(2, c, None))]
+        }
     }
 }
 
