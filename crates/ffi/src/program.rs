@@ -1,9 +1,7 @@
 //! The C functions of an update over a platform of Rust traits, for tests that compare what both interfaces ask it for.
 
 use crate::*;
-use aseptic_core::platform::{
-    BootMode, Counter, Event, Fault, ImageSlot, Outcome, Platform, Slot,
-};
+use aseptic_core::platform::{BootMode, Counter, Event, Fault, ImageSlot, Outcome, Platform, Slot};
 use aseptic_core::{Reason, Result};
 use core::ffi::c_void;
 use core::marker::PhantomData;

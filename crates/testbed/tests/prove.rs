@@ -3,6 +3,7 @@
 
 use aseptic_core::platform::Geometry;
 use aseptic_testbed::bench::StoreModel;
+use aseptic_testbed::prove::model::Bounds;
 use aseptic_testbed::prove::rig::Planted;
 use aseptic_testbed::prove::scenes::Scene;
 use aseptic_testbed::prove::world::{Keeps, Model};
@@ -35,6 +36,6 @@ fn a_slot_that_is_not_read_back_is_noticed() {
 
 #[test]
 fn a_selection_that_knows_no_trial_is_noticed() {
-    red(model::check(0, 8, Some(Planted::NoTrial)), "I8");
+    red(model::check(Bounds::releases(0, 8), Some(Planted::NoTrial)), "I8");
     red(sweep("revert", Some(Planted::NoTrial)).and(sweep("install", Some(Planted::NoTrial))), "on small");
 }

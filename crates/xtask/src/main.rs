@@ -12,6 +12,7 @@ mod fuzz;
 mod header;
 mod interop;
 mod panics;
+mod prove;
 mod rtos;
 mod sbom;
 mod setup;
@@ -97,6 +98,15 @@ enum Chore {
     },
     /// Let other people's tools read what we write, and the reverse
     Interop,
+    /// Prove that no power cut, flipped bit or order of events brings wrong software to run, and count what was tried
+    Prove {
+        /// Some of everything, in a few seconds
+        #[arg(long)]
+        quick: bool,
+        /// Write the golden traces under tests/golden/update anew, for review
+        #[arg(long)]
+        accept: bool,
+    },
     /// Run every fuzz target for a short while
     Fuzz {
         /// Seconds a target
@@ -123,6 +133,7 @@ fn main() -> Result<()> {
         Chore::Firmware { sizes: true, accept, .. } => sizes::run(accept),
         Chore::Firmware { accept, every_cut, .. } => firmware::run(every_cut).and_then(|()| panics::run(accept)),
         Chore::Interop => interop::run(),
+        Chore::Prove { quick, accept } => prove::run(quick, accept),
         Chore::Fuzz { seconds } => fuzz::run(seconds),
     }
 }

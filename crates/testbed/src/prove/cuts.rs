@@ -44,19 +44,21 @@ pub fn jobs(depth: Depth) -> Vec<Job> {
     let mut jobs = Vec::new();
     let scenes = Scene::all(&MODELS[0], LENGTH).len();
     for (number, model) in MODELS.iter().enumerate() {
-        // In short: all scenes on the small model, and on one more of each kind.
-        if depth == Depth::Quick && !matches!(number, 0 | 3 | 7) {
+        // In short: all scenes on the small model and on one with a log.
+        if depth == Depth::Quick && !matches!(number, 0 | 7) {
             continue;
         }
         for scene in 0..scenes {
             // The small model is swept in pairs, and so is a confirmation on a store that tears.
             let pairs = match (depth, number) {
-                (_, 0) => true,
-                (Depth::Whole, 1) => true,
+                (Depth::Whole, 0 | 1) => true,
+                (Depth::Quick, 0) => PAIRS.contains(&scene),
                 (Depth::Whole, 2) => PAIRS.contains(&scene),
                 _ => false,
             };
-            jobs.push(Job::new("power cuts", move || sweep(&Scene::all(model, LENGTH)[scene], model.name, pairs, None)));
+            jobs.push(Job::new("power cuts", move || {
+                sweep(&Scene::all(model, LENGTH)[scene], model.name, pairs, None)
+            }));
         }
     }
     if depth == Depth::Whole {

@@ -12,8 +12,7 @@ use aseptic_core::record::Kind;
 use aseptic_update::{Session, Staged, boot};
 
 const SLOT: Geometry = Geometry { size: 512, erase_size: 256, write_size: 32 };
-const STORE: Model =
-    Model { name: "store", slots: [SLOT; 2], erased: 0xFF, keeps: Keeps::Store(StoreModel::Atomic) };
+const STORE: Model = Model { name: "store", slots: [SLOT; 2], erased: 0xFF, keeps: Keeps::Store(StoreModel::Atomic) };
 const LOG: Model = Model { name: "log", slots: [SLOT; 2], erased: 0xFF, keeps: Keeps::Log(8, false) };
 
 /// A record, and the scene at whose start it is flipped.
@@ -33,10 +32,8 @@ const STAGED: &str = "staged";
 /// A job for each record, and one for the log.
 #[must_use]
 pub fn jobs(depth: Depth) -> Vec<Job> {
-    let mut jobs: Vec<_> = RECORDS
-        .iter()
-        .map(|(kind, at, name)| Job::new("flipped bits", move || record(*kind, at, name)))
-        .collect();
+    let mut jobs: Vec<_> =
+        RECORDS.iter().map(|(kind, at, name)| Job::new("flipped bits", move || record(*kind, at, name))).collect();
     for (number, _) in MOMENTS.iter().enumerate() {
         jobs.push(Job::new("flipped bits", move || image(number, None)));
     }
@@ -66,7 +63,10 @@ fn record(kind: Kind, at: &str, name: &str) -> Verdict<Counts> {
     if flipped == 0 {
         return Err(format!("{kind:?} {at}: nothing is stored"));
     }
-    Ok(Counts { row: vec![format!("{kind:?}"), at.into()], counts: vec![("bits", flipped), ("told as damage", 0), ("other end", 0), ("token count lost", 0)] })
+    Ok(Counts {
+        row: vec![format!("{kind:?}"), at.into()],
+        counts: vec![("bits", flipped), ("told as damage", 0), ("other end", 0), ("token count lost", 0)],
+    })
 }
 
 /// When a bit of the new image is flipped in its slot.
@@ -79,8 +79,7 @@ pub fn image(moment: usize, planted: Option<Planted>) -> Verdict<Counts> {
     let (mut flipped, bits) = (0, order.release.image.len() * 8);
     for bit in 0..bits {
         let rig = scene.start.clone().with(planted);
-        let flip =
-            || rig.bench.edit(|medium| medium.flash[ImageSlot::B as usize].bytes[bit / 8] ^= 1 << (bit % 8));
+        let flip = || rig.bench.edit(|medium| medium.flash[ImageSlot::B as usize].bytes[bit / 8] ^= 1 << (bit % 8));
         let refused = damaged(&rig, order, moment, flip);
         let started = boot::verify_at_boot(&rig.platform(), &suite());
         if !refused || started == Ok(ImageSlot::B) {

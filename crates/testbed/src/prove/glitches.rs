@@ -103,7 +103,8 @@ fn answers(number: usize) -> Verdict<Counts> {
 /// Up to four flipped bits of the word that a boot loader compares.
 fn word() -> Verdict<Counts> {
     let mut tried = 0;
-    for (word, count) in [Decision::A, Decision::B].into_iter().flat_map(|word| (1..=4).map(move |count| (word, count))) {
+    for (word, count) in [Decision::A, Decision::B].into_iter().flat_map(|word| (1..=4).map(move |count| (word, count)))
+    {
         // Every mask of so many bits, in ascending order (Gosper).
         let mut mask = (1_u64 << count) - 1;
         while let Ok(bits) = u32::try_from(mask) {
@@ -136,7 +137,11 @@ struct Gate {
 
 impl Gate {
     /// Lets `make` write the answer, of so many bytes; or not.
-    fn answer<E>(&self, out: &mut [u8], make: impl FnOnce(&mut [u8]) -> std::result::Result<usize, E>) -> std::result::Result<usize, E> {
+    fn answer<E>(
+        &self,
+        out: &mut [u8],
+        make: impl FnOnce(&mut [u8]) -> std::result::Result<usize, E>,
+    ) -> std::result::Result<usize, E> {
         let mut lengths = self.lengths.lock().unwrap_or_else(PoisonError::into_inner);
         let glitch = self.glitch.filter(|(call, _)| *call == lengths.len()).map(|(_, glitch)| glitch);
         if glitch == Some(Glitch::Skipped) {

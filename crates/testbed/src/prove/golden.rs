@@ -84,7 +84,10 @@ fn compare(number: usize, accept: bool) -> Verdict<Counts> {
     if golden != text {
         return Err(format!("{name}: was {} lines, is {}", golden.lines().count(), rust.len()));
     }
-    Ok(Counts { row: vec![(*name).into()], counts: vec![("lines, Rust", rust.len() as u64), ("lines, C", c.len() as u64)] })
+    Ok(Counts {
+        row: vec![(*name).into()],
+        counts: vec![("lines, Rust", rust.len() as u64), ("lines, C", c.len() as u64)],
+    })
 }
 
 fn trace<'s>(
@@ -135,7 +138,9 @@ fn scenes() -> Vec<(&'static str, Rig, Vec<Step>)> {
         _ => unreachable!("an installation"),
     };
     let start = |name: &str| named(name).start.clone();
-    let install = |order: &Order| vec![Step::Use(Use::Idle), Start, Begin(order.clone()), Rest(order.clone()), Finish, Activate, Reset, Start];
+    let install = |order: &Order| {
+        vec![Step::Use(Use::Idle), Start, Begin(order.clone()), Rest(order.clone()), Finish, Activate, Reset, Start]
+    };
     let then = |mut steps: Vec<Step>, more: Vec<Step>| {
         steps.extend(more);
         steps
@@ -203,7 +208,9 @@ impl Interface for Rust<'_> {
     fn rest(&mut self, order: &Order) -> Result<()> {
         let session = self.session.as_mut().ok_or(Reason::Misuse)?;
         let image = &order.release.image[session.offset() as usize..];
-        image.chunks(order.piece).try_for_each(|piece| session.feed(&self.rig.platform(), &suite(), piece, self.clinical))
+        image
+            .chunks(order.piece)
+            .try_for_each(|piece| session.feed(&self.rig.platform(), &suite(), piece, self.clinical))
     }
     fn finish(&mut self) -> Result<()> {
         let session = self.session.take().ok_or(Reason::Misuse)?;

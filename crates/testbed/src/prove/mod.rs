@@ -50,7 +50,11 @@ impl Job {
 /// Every job of every proof, or of those whose name contains `only`.
 #[must_use]
 pub fn jobs(depth: Depth, only: Option<&str>) -> Vec<Job> {
-    let mut jobs: Vec<Job> = [cuts::jobs(depth), flips::jobs(depth), glitches::jobs(depth), model::jobs(depth), golden::jobs(depth)].into_iter().flatten().collect();
+    let mut jobs: Vec<Job> =
+        [cuts::jobs(depth), flips::jobs(depth), glitches::jobs(depth), model::jobs(depth), golden::jobs(depth)]
+            .into_iter()
+            .flatten()
+            .collect();
     jobs.retain(|job| only.is_none_or(|only| job.proof.contains(only)));
     jobs
 }

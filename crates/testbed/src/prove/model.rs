@@ -50,6 +50,7 @@ struct Clinic {
     holds: [Vec<u8>; 2],
     releases: Vec<Release>,
     start: State,
+    bounds: Bounds,
     planted: Option<Planted>,
 }
 
@@ -105,42 +106,79 @@ enum Action {
     Cut(Box<Action>, Cut),
 }
 
-/// A job for the depth.
-#[must_use]
-pub fn jobs(depth: Depth) -> Vec<Job> {
-    match depth {
-        Depth::Quick => vec![Job::new(PROOF, || check(1, 5, None))],
-        Depth::Whole => {
-            let n = |name: &str| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(7usize);
-            let (a, b, c) = (n("S0"), n("S1"), n("S2"));
-            vec![Job::new(PROOF, move || check(0, a, None)), Job::new(PROOF, move || check(1, b, None)), Job::new(PROOF, move || check(2, c, None))]
-        }
+/// What may happen in one exploration; what may not is left out of its actions, so that it reaches deeper.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    name: &'static str,
+    /// Which of the orders come.
+    orders: &'static [usize],
+    /// Trust updates, holds, the passing of a date, and a bedside that comes into use. Without it the device is always idle.
+    all: bool,
+    cuts: u8,
+    steps: usize,
+}
+
+impl Bounds {
+    /// Two releases, nothing else.
+    #[must_use]
+    pub const fn releases(cuts: u8, steps: usize) -> Self {
+        Self { name: "two releases", orders: &[0, 1], all: false, cuts, steps }
+    }
+
+    /// A release, the token back, and the release on a stale medium.
+    #[must_use]
+    pub const fn back(cuts: u8, steps: usize) -> Self {
+        Self { name: "release, token, medium", orders: &[0, 2, 3], all: false, cuts, steps }
+    }
+
+    /// Everything.
+    #[must_use]
+    pub const fn all(cuts: u8, steps: usize) -> Self {
+        Self { name: "everything", orders: &[0, 1, 2, 3], all: true, cuts, steps }
     }
 }
 
-const PROOF: &str = "model checking";
+/// A job for each exploration.
+#[must_use]
+pub fn jobs(depth: Depth) -> Vec<Job> {
+    let bounds: &[Bounds] = match depth {
+        Depth::Quick => &QUICK,
+        Depth::Whole => &WHOLE,
+    };
+    let bounds = bounds.iter().copied();
+    bounds.map(|bounds| Job::new("model checking", move || check(bounds, None))).collect()
+}
 
-/// Explores everything within so many power cuts and steps.
-pub fn check(cuts: u8, steps: usize, planted: Option<Planted>) -> Verdict<Counts> {
-    let clinic = Clinic::new(cuts, planted);
-    let options = clinic.checker().target_max_depth(steps).finish_when(HasDiscoveries::Any);
+const QUICK: [Bounds; 2] = [Bounds::releases(1, 6), Bounds::all(0, 5)];
+const WHOLE: [Bounds; 6] = [
+    Bounds::releases(0, 100),
+    Bounds::releases(1, 14),
+    Bounds::releases(2, 10),
+    Bounds::back(1, 10),
+    Bounds::all(0, 9),
+    Bounds::all(1, 7),
+];
+
+/// Explores everything within these bounds.
+pub fn check(bounds: Bounds, planted: Option<Planted>) -> Verdict<Counts> {
+    let clinic = Clinic::new(bounds, planted);
+    let options = clinic.checker().target_max_depth(bounds.steps).finish_when(HasDiscoveries::Any);
     let checker = options.spawn_bfs().join();
     if let Some((invariant, path)) = checker.discoveries().into_iter().next() {
         let actions: Vec<_> = path.into_actions().iter().map(|action| format!("{action:?}")).collect();
-        return Err(format!("{invariant}, {cuts} cuts: {}", actions.join(", ")));
+        return Err(format!("{invariant}, {}, {} cuts: {}", bounds.name, bounds.cuts, actions.join(", ")));
     }
     Ok(Counts {
-        row: vec![format!("{cuts} cuts, at most {steps} steps")],
+        row: vec![bounds.name.into(), format!("{} cuts", bounds.cuts), format!("{} steps", checker.max_depth())],
         counts: vec![
             ("unique states", checker.unique_state_count() as u64),
             ("steps tried", checker.state_count() as u64),
-            ("deepest", checker.max_depth() as u64),
         ],
     })
 }
 
 impl Clinic {
-    fn new(cuts: u8, planted: Option<Planted>) -> Self {
+    fn new(bounds: Bounds, planted: Option<Planted>) -> Self {
         let world = World::new();
         let slot = Geometry { size: 64, erase_size: 32, write_size: 16 };
         let shape = Shape { name: "", slots: [slot; 2], erased: 0xFF, keeps: Keeps::Store(StoreModel::Atomic) };
@@ -182,9 +220,9 @@ impl Clinic {
             medium: Arc::new(device.bench.snapshot()),
             running: ImageSlot::A,
             live: None,
-            in_use: true,
+            in_use: bounds.all,
             late: false,
-            cuts,
+            cuts: bounds.cuts,
             tries: 0,
             floor: 5,
             ever: 1 << 5,
@@ -198,6 +236,7 @@ impl Clinic {
             holds: [world.hold(&new, 1, DATE), world.hold(&new, 2, 0)],
             releases: vec![older, old, new, next],
             start,
+            bounds,
             planted,
         }
     }
@@ -257,9 +296,7 @@ impl Clinic {
             }
             Action::Confirm => (live, boot::confirm(&platform, &suite, 0).map(drop)),
             Action::Abandon => (live, Session::abandon(&platform, &suite)),
-            Action::Reset => {
-                (None, reset(rig).and_then(|()| begin(rig)))
-            }
+            Action::Reset => (None, reset(rig).and_then(|()| begin(rig))),
             Action::Trust => {
                 let mut buffer = [0; limits::TRUST_STORE];
                 let object = &self.trust[1];
@@ -332,7 +369,8 @@ impl Clinic {
             let destroyed = medium.flash != before.medium.flash || selected;
             after.broken |= u16::from(destroyed) << 4;
         }
-        if let (Action::Offer(_) | Action::Activate | Action::Trust | Action::Hold(_), Err(reason), None) = (inner, result, cut)
+        if let (Action::Offer(_) | Action::Activate | Action::Trust | Action::Hold(_), Err(reason), None) =
+            (inner, result, cut)
         {
             // What the library refuses leaves everything as it was; what it finds damaged it may put down.
             let told = matches!(reason, Reason::SlotMismatch);
@@ -362,7 +400,7 @@ impl Clinic {
             after.broken |= u16::from(result.is_err()) << 1;
         }
         if restarted {
-            after.in_use = true;
+            after.in_use = self.bounds.all;
         }
         let platform = rig.platform();
         after.running = platform.images.running().unwrap_or(before.running);
@@ -502,12 +540,14 @@ impl Model for Clinic {
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
-        let mut whole: Vec<Action> = (0..self.orders.len()).map(Action::Offer).collect();
+        let mut whole: Vec<Action> = self.bounds.orders.iter().map(|order| Action::Offer(*order)).collect();
         if state.live.as_ref().is_some_and(|live| !live.staged) {
             whole.extend([Action::Feed(true), Action::Feed(false), Action::Finish]);
         }
-        whole.extend([Action::Activate, Action::Confirm, Action::Abandon, Action::Reset, Action::Trust]);
-        whole.extend([Action::Hold(0), Action::Hold(1)]);
+        whole.extend([Action::Activate, Action::Confirm, Action::Abandon, Action::Reset]);
+        if self.bounds.all {
+            whole.extend([Action::Trust, Action::Hold(0), Action::Hold(1)]);
+        }
         for action in whole {
             if state.cuts > 0 {
                 let rig = self.rig(&state.medium, state.running, state.late);
@@ -517,8 +557,10 @@ impl Model for Clinic {
             }
             actions.push(action);
         }
-        actions.push(Action::InUse(!state.in_use));
-        if !state.late {
+        if self.bounds.all {
+            actions.push(Action::InUse(!state.in_use));
+        }
+        if self.bounds.all && !state.late {
             actions.push(Action::Late);
         }
     }
@@ -528,7 +570,8 @@ impl Model for Clinic {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        let [one, two, three, four, five, six, seven, eight, nine, ten, eleven, twelve, thirteen, fourteen] = INVARIANTS;
+        let [one, two, three, four, five, six, seven, eight, nine, ten, eleven, twelve, thirteen, fourteen] =
+            INVARIANTS;
         fn whole(state: &State, invariant: u16) -> bool {
             state.broken & (1 << (invariant - 1)) == 0
         }
@@ -546,7 +589,10 @@ impl Model for Clinic {
             Property::always(ten, |clinic: &Self, state| clinic.hashed(state)),
             Property::always(eleven, |clinic: &Self, state| clinic.outcomes(state)),
             Property::always(twelve, |clinic: &Self, state| {
-                whole(state, 12) && clinic.keeps_trust(state) && clinic.refuses(state, 0..3) && clinic.refuses(state, 6..7)
+                whole(state, 12)
+                    && clinic.keeps_trust(state)
+                    && clinic.refuses(state, 0..3)
+                    && clinic.refuses(state, 6..7)
             }),
             Property::always(thirteen, |clinic: &Self, state| clinic.refuses(state, 3..5)),
             Property::always(fourteen, |clinic: &Self, state| clinic.refuses(state, 5..6)),

@@ -85,7 +85,8 @@ impl Scene {
     #[must_use]
     pub fn all(model: &Model, length: usize) -> Vec<Self> {
         let world = World::new();
-        let [older, old, new, next] = [4, FACTORY, 6, 7].map(|sequence| world.release(sequence, length - sequence as usize));
+        let [older, old, new, next] =
+            [4, FACTORY, 6, 7].map(|sequence| world.release(sequence, length - sequence as usize));
         let releases = vec![older.clone(), old.clone(), new.clone(), next.clone()];
         let factory = world.factory(model, &old);
         let piece = length / 3 + 1;
