@@ -76,7 +76,10 @@ const MOMENTS: [&str; 4] = ["written, not read back", "staged", "selected for tr
 pub fn image(moment: usize, planted: Option<Planted>) -> Verdict<Counts> {
     let scene = start(&STORE, "install");
     let Task::Install(order) = &scene.task else { return Err("no update".into()) };
-    let (mut flipped, bits) = (0, order.release.image.len() * 8);
+    // The last bytes wait for a whole unit until the end of the transfer.
+    let length = order.release.image.len();
+    let written = if moment == 0 { length & !(SLOT.write_size as usize - 1) } else { length };
+    let (mut flipped, bits) = (0, written * 8);
     for bit in 0..bits {
         let rig = scene.start.clone().with(planted);
         let flip = || rig.bench.edit(|medium| medium.flash[ImageSlot::B as usize].bytes[bit / 8] ^= 1 << (bit % 8));

@@ -62,8 +62,8 @@ const FACTORY: u64 = 5;
 #[derive(Clone, Copy, Debug)]
 pub struct Mark {
     floor: u64,
-    /// The highest release that was ever confirmed.
-    confirmed: u64,
+    /// The releases that were ever confirmed, a bit each.
+    ever: u32,
     trust: u64,
 }
 
@@ -175,8 +175,8 @@ impl Scene {
         let mut buffer = [0; limits::TRUST_STORE];
         let store = TrustStore::load(&platform, Authority::Manufacturer, &mut buffer);
         let store = store.map_err(|reason| told("the trust store", reason))?.ok_or("the trust store is gone")?;
-        let confirmed = confirmed.ok_or("nothing is confirmed any more")?.image.sequence.max(FACTORY);
-        Ok(Mark { floor, confirmed, trust: store.version })
+        let confirmed = confirmed.ok_or("nothing is confirmed any more")?.image.sequence;
+        Ok(Mark { floor, ever: 1 << confirmed | 1 << FACTORY, trust: store.version })
     }
 
     /// How many downgrade tokens the device counts as used.
@@ -191,17 +191,27 @@ impl Scene {
         let slot = boot::verify_at_boot(&rig.platform(), &suite())
             .map_err(|reason| format!("the device does not boot: {reason:?}"))?;
         rig.bench.start(slot);
-        let held = rig.bench.snapshot().flash[slot as usize].bytes.clone();
-        let release = self.releases.iter().find(|release| held.starts_with(&release.image));
+        let medium = rig.bench.snapshot();
+        let held = |slot: ImageSlot| {
+            let bytes = &medium.flash[slot as usize].bytes;
+            self.releases.iter().find(|release| bytes.starts_with(&release.image))
+        };
+        let release = held(slot);
         let release = release.ok_or_else(|| format!("slot {slot:?} boots and holds no image that anybody signed"))?;
         let mut mark = Self::mark(rig)?;
-        mark.confirmed = mark.confirmed.max(before.confirmed);
-        let Mark { floor, confirmed, trust } = mark;
+        mark.ever |= before.ever;
+        let Mark { floor, ever, trust } = mark;
         if floor < before.floor || trust < before.trust {
             return Err(format!("stepped back from {before:?} to {mark:?}"));
         }
-        if floor > confirmed {
-            return Err(format!("the floor is {floor}, and no higher image than {confirmed} was ever confirmed"));
+        if ever >> floor == 0 {
+            return Err(format!("the floor is {floor}, and no image as high was ever confirmed"));
+        }
+        match held(medium.boot.permanent) {
+            Some(release) if ever & (1 << release.sequence) == 0 => {
+                return Err(format!("image {} is selected for good and was never confirmed", release.sequence));
+            }
+            _ => {}
         }
         if release.sequence < floor && !self.may_go_back(release) {
             return Err(format!("image {} boots below the floor {floor}", release.sequence));
