@@ -15,6 +15,7 @@ pub mod world;
 use std::fmt::Write;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
 
 /// How much is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +64,7 @@ pub fn jobs(depth: Depth, only: Option<&str>) -> Vec<Job> {
 pub fn run(jobs: &[Job]) -> Result<String, String> {
     let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
     let results: Mutex<Vec<Option<Result<Counts, String>>>> = Mutex::new(vec![None; jobs.len()]);
+    let start = Instant::now();
     let work = || {
         while !failed.load(Ordering::Relaxed) {
             let number = next.fetch_add(1, Ordering::Relaxed);
@@ -70,6 +72,9 @@ pub fn run(jobs: &[Job]) -> Result<String, String> {
             let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (job.run)()))
                 .unwrap_or_else(|_| Err("a panic, told above".into()))
                 .map_err(|what| format!("{}: {what}", job.proof));
+            if let Ok(counts) = &result {
+                eprintln!("{}: {}: done after {} s", job.proof, counts.row.join(", "), start.elapsed().as_secs());
+            }
             failed.fetch_or(result.is_err(), Ordering::Relaxed);
             results.lock().expect("no job panics outside").get_mut(number).map(|place| place.replace(result));
         }

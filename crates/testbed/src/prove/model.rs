@@ -151,10 +151,10 @@ pub fn jobs(depth: Depth) -> Vec<Job> {
 
 const QUICK: [Bounds; 2] = [Bounds::releases(1, 6), Bounds::all(0, 5)];
 const WHOLE: [Bounds; 6] = [
-    Bounds::releases(0, 100),
-    Bounds::releases(1, 14),
-    Bounds::releases(2, 10),
-    Bounds::back(1, 10),
+    Bounds::releases(0, 12),
+    Bounds::releases(1, 10),
+    Bounds::releases(2, 7),
+    Bounds::back(1, 8),
     Bounds::all(0, 9),
     Bounds::all(1, 7),
 ];

@@ -61,8 +61,8 @@ fn manifest() -> Outcomes<()> {
     for way in &ways {
         println!("update: {}, AWS-LC: {:.1?}", way.name(), way.percentile(50));
     }
-    println!("update: manifest authenticated: {} of the signature", authentic.ratio(raw).against(1.05));
-    println!("update: manifest authenticated and planned: {} of the signature", planned.ratio(raw).against(1.05));
+    println!("update: manifest authenticated, against the signature: {}", authentic.ratio(raw).against(1.05));
+    println!("update: manifest authenticated and planned, against the signature: {}", planned.ratio(raw).against(1.05));
     Ok(())
 }
 
@@ -121,8 +121,8 @@ fn image() -> Outcomes<()> {
     for way in &ways {
         println!("update: 64 MiB from a file, {}: {:.1?}", way.name(), way.percentile(50));
     }
-    println!("update: 64 MiB fed to a session: {} of one pass", fed.ratio(pass).against(1.10));
-    println!("update: 64 MiB fed, read back and hashed again: {} of one pass", whole.ratio(pass).against(2.20));
+    println!("update: 64 MiB fed to a session, against one pass: {}", fed.ratio(pass).against(1.10));
+    println!("update: 64 MiB fed, read back and hashed again, against one pass: {}", whole.ratio(pass).against(2.20));
     drop(ways);
     let grown = peak().saturating_sub(before);
     println!("update: 64 MiB: a session takes {} bytes; peak memory grew by {grown} KiB", size_of::<Session>());
