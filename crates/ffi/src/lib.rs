@@ -84,6 +84,9 @@ pub mod fuzzing;
 /// cbindgen:ignore
 #[cfg(feature = "planted-panic")]
 mod planted;
+/// cbindgen:ignore
+#[cfg(feature = "fuzzing")]
+pub mod program;
 
 pub use abi::{ASEPTIC_OK, aseptic_buf, aseptic_slice, aseptic_status};
 pub use boot::*;

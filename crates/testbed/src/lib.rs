@@ -21,6 +21,9 @@ pub mod nor;
 
 pub mod posix;
 
+#[cfg(feature = "prove")]
+pub mod prove;
+
 pub mod sweep;
 
 #[cfg(feature = "story")]

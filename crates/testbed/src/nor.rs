@@ -129,6 +129,12 @@ impl Chip {
         self.state.borrow_mut().dark = false;
     }
 
+    /// Whether the power is off.
+    #[must_use]
+    pub fn dark(&self) -> bool {
+        self.state.borrow().dark
+    }
+
     /// The operations since the last count began.
     #[must_use]
     pub fn operations(&self) -> Vec<Operation> {

@@ -13,6 +13,7 @@ mod fuzz;
 mod header;
 mod interop;
 mod panics;
+mod prove;
 mod rtos;
 mod sbom;
 mod setup;
@@ -103,6 +104,15 @@ enum Chore {
     },
     /// Let other people's tools read what we write, and the reverse
     Interop,
+    /// Prove that no power cut, flipped bit or order of events brings wrong software to run, and count what was tried
+    Prove {
+        /// Some of everything, in a few seconds
+        #[arg(long)]
+        quick: bool,
+        /// Write the golden traces under tests/golden/update anew, for review
+        #[arg(long)]
+        accept: bool,
+    },
     /// Run every fuzz target for a short while
     Fuzz {
         /// Seconds a target
@@ -130,6 +140,7 @@ fn main() -> Result<()> {
         Chore::Firmware { accept, every_cut, .. } => firmware::run(every_cut).and_then(|()| panics::run(accept)),
         Chore::Bench { pillars } => bench::run(&pillars),
         Chore::Interop => interop::run(),
+        Chore::Prove { quick, accept } => prove::run(quick, accept),
         Chore::Fuzz { seconds } => fuzz::run(seconds),
     }
 }

@@ -170,6 +170,11 @@ impl Bench {
         state.sign_waited = 0;
     }
 
+    /// The boot loader starts this slot, whatever was selected.
+    pub fn start(&self, slot: ImageSlot) {
+        self.state.borrow_mut().running = slot;
+    }
+
     /// A copy of all that is stored.
     #[must_use]
     pub fn snapshot(&self) -> Medium {

@@ -6,13 +6,14 @@
 mod certs;
 mod measure;
 mod registrar;
+mod update;
 
 use std::process::ExitCode;
 
 /// A pillar's measurements: prints a line each.
 type Bench = fn() -> Result<(), Box<dyn std::error::Error>>;
 
-const PILLARS: &[(&str, Bench)] = &[("certs", certs::run), ("registrar", registrar::run)];
+const PILLARS: &[(&str, Bench)] = &[("certs", certs::run), ("registrar", registrar::run), ("update", update::run)];
 
 fn main() -> ExitCode {
     let wanted: Vec<String> = std::env::args().skip(1).collect();

@@ -1,0 +1,41 @@
+//! The proofs notice what is planted: each fault turns at least one of them red.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use aseptic_core::platform::Geometry;
+use aseptic_testbed::bench::StoreModel;
+use aseptic_testbed::prove::model::Bounds;
+use aseptic_testbed::prove::rig::Planted;
+use aseptic_testbed::prove::scenes::Scene;
+use aseptic_testbed::prove::world::{Keeps, Model};
+use aseptic_testbed::prove::{cuts, flips, model};
+
+fn sweep(name: &str, planted: Option<Planted>) -> Result<(), String> {
+    let slot = Geometry { size: 512, erase_size: 256, write_size: 32 };
+    let small = Model { name: "small", slots: [slot; 2], erased: 0xFF, keeps: Keeps::Store(StoreModel::Atomic) };
+    let scene = Scene::all(&small, 200).into_iter().find(|scene| scene.name == name).unwrap();
+    cuts::sweep(&scene, small.name, false, planted).map(drop)
+}
+
+/// The text with which it is told, so that nobody takes another failure for this one.
+fn red<T: std::fmt::Debug>(result: Result<T, String>, told: &str) {
+    let violation = result.unwrap_err();
+    assert!(violation.contains(told), "{violation}");
+}
+
+#[test]
+fn a_counter_that_moves_before_the_confirmation_is_noticed() {
+    assert_eq!(sweep("confirm", None), Ok(()));
+    red(sweep("confirm", Some(Planted::CounterFirst)), "power cut at write");
+}
+
+#[test]
+fn a_slot_that_is_not_read_back_is_noticed() {
+    flips::image(0, None).unwrap();
+    red(flips::image(0, Some(Planted::Cached)), "bit 0: it was taken");
+}
+
+#[test]
+fn a_selection_that_knows_no_trial_is_noticed() {
+    red(model::check(Bounds::releases(0, 8), Some(Planted::NoTrial)), "I8");
+    red(sweep("install", Some(Planted::NoTrial)), "selected for good and was never confirmed");
+}
