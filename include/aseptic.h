@@ -41,10 +41,13 @@
  *     certificate files   aseptic_certificate_import
  *     at each connection  aseptic_peer_verify when TLS has the other side's chain, or aseptic_peer_verify_listed with
  *                         revocation lists; aseptic_peer_name, aseptic_peer_degraded, aseptic_peer_wipe
- *     at every start      aseptic_identity_tidy, aseptic_identity_stage, aseptic_identity_load, aseptic_identity_name,
- *                         aseptic_identity_certificate and aseptic_identity_sign for TLS, aseptic_identity_confirm after it,
- *                         aseptic_identity_wipe
- *     with an owner       aseptic_enroller_begin, aseptic_enroller_step, aseptic_enroller_wipe
+ *     at every start      aseptic_identity_tidy, aseptic_identity_check_hardware, aseptic_identity_stage,
+ *                         aseptic_identity_load, aseptic_identity_name, aseptic_identity_certificate and
+ *                         aseptic_identity_sign for TLS, aseptic_identity_confirm after it, aseptic_identity_wipe
+ *     with an owner       aseptic_enroller_begin, aseptic_enroller_begin_with to renew, aseptic_enroller_connected,
+ *                         aseptic_enroller_step, aseptic_enroller_wipe
+ *     once an hour        aseptic_renewal_next says whether to renew
+ *     at the end          aseptic_device_decommission; aseptic_device_tombstone to look
  *     once a day          aseptic_inventory_next to look, aseptic_inventory_warn to be told
  *     messages out        aseptic_sender_init, aseptic_message_seal, aseptic_sender_wipe
  *     messages in         aseptic_agreement_public, aseptic_agreement_renew; aseptic_opener_init, aseptic_message_open,
@@ -353,6 +356,36 @@
  * The new identity is stored, on probation until `aseptic_identity_confirm`.
  */
 #define ASEPTIC_ENROL_DONE 3
+
+/**
+ * Peers said nothing about the certificate.
+ */
+#define ASEPTIC_HINT_NONE 0
+
+/**
+ * The registrar wants it renewed between `window_start` and `window_end`.
+ */
+#define ASEPTIC_HINT_WINDOW 1
+
+/**
+ * A server of the owner turned it down as expired, revoked or unknown.
+ */
+#define ASEPTIC_HINT_TURNED_DOWN 2
+
+/**
+ * Nothing for `seconds`.
+ */
+#define ASEPTIC_RENEW_WAIT 1
+
+/**
+ * Enrol or renew now, with `identity` as in `aseptic_est_terms`.
+ */
+#define ASEPTIC_RENEW_NOW 2
+
+/**
+ * It is due, but the device is in use: ask again when that ends.
+ */
+#define ASEPTIC_RENEW_DEFERRED 3
 
 /**
  * There is no further item.
@@ -868,7 +901,7 @@ typedef struct {
  * the same memory goes into each step. One serves all calls of a thread. Opaque.
  */
 typedef struct {
-  uint64_t _opaque[2560];
+  uint64_t _opaque[2592];
 } aseptic_workspace;
 
 /**
@@ -973,34 +1006,32 @@ typedef struct {
  * An enrolment under way. Opaque.
  */
 typedef struct {
-  uint64_t _opaque[8];
+  uint64_t _opaque[16];
 } aseptic_enroller;
 
 /**
- * What the registrar answered.
+ * How one registrar is spoken to.
  */
 typedef struct {
   /**
-   * The HTTP status.
+   * The identity that the device shows in the connection: `ASEPTIC_IDENTITY_BIRTH` enrols, `ASEPTIC_IDENTITY_FALLBACK`, the
+   * one in use, renews itself. `aseptic_renewal_next` says which.
    */
-  uint32_t status;
+  uint8_t identity;
+  /**
+   * 1 to ask first what the registrar wants in a request (csrattrs), 0 not to.
+   */
+  uint8_t attributes;
+  /**
+   * 1 to put the channel binding of the connection into each request (RFC 9266), 0 not to; only for a registrar that is known
+   * to want it. Then each new connection is told by `aseptic_enroller_connected`.
+   */
+  uint8_t proof_of_possession;
   /**
    * 0.
    */
-  uint32_t reserved;
-  /**
-   * Content-Type with its parameters; empty if absent.
-   */
-  aseptic_slice content_type;
-  /**
-   * Retry-After; empty if absent.
-   */
-  aseptic_slice retry_after;
-  /**
-   * The body: `len` bytes, at most 65,536. It is decoded in place, so its bytes are others afterwards.
-   */
-  aseptic_buf body;
-} aseptic_est_answer;
+  uint8_t reserved[5];
+} aseptic_est_terms;
 
 /**
  * What to do next.
@@ -1023,6 +1054,11 @@ typedef struct {
    */
   aseptic_slice method;
   /**
+   * Where to, as `host` or `host:port`, if the registrar redirected the request; empty for the registrar itself. Another
+   * place than the one connected to takes a new connection with all checks, under this name.
+   */
+  aseptic_slice authority;
+  /**
    * The path of the request.
    */
   aseptic_slice path;
@@ -1035,6 +1071,100 @@ typedef struct {
    */
   aseptic_slice body;
 } aseptic_enrol_action;
+
+/**
+ * What the registrar answered.
+ */
+typedef struct {
+  /**
+   * The HTTP status.
+   */
+  uint32_t status;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * Content-Type with its parameters; empty if absent.
+   */
+  aseptic_slice content_type;
+  /**
+   * Retry-After; empty if absent.
+   */
+  aseptic_slice retry_after;
+  /**
+   * Location; empty if absent.
+   */
+  aseptic_slice location;
+  /**
+   * The body: `len` bytes, at most 65,536. It is decoded in place, so its bytes are others afterwards.
+   */
+  aseptic_buf body;
+} aseptic_est_answer;
+
+/**
+ * What the program knows and the library does not. Set `size` before the call.
+ */
+typedef struct {
+  /**
+   * `sizeof(aseptic_renewal_state)`.
+   */
+  uint32_t size;
+  /**
+   * How many attempts have failed since the last one that succeeded; 0 after a restart is fine.
+   */
+  uint32_t failed;
+  /**
+   * Seconds since the last attempt ended, or since the start of the device if there was none.
+   */
+  uint64_t since_seconds;
+  /**
+   * From here on, in seconds since 1970; for `ASEPTIC_HINT_WINDOW` alone.
+   */
+  uint64_t window_start;
+  /**
+   * Up to here.
+   */
+  uint64_t window_end;
+  /**
+   * One of `ASEPTIC_HINT_...`.
+   */
+  uint8_t hint;
+  /**
+   * 0.
+   */
+  uint8_t reserved[7];
+} aseptic_renewal_state;
+
+/**
+ * What to do.
+ */
+typedef struct {
+  /**
+   * Seconds for which nothing is due; asking earlier does no harm.
+   */
+  uint64_t seconds;
+  /**
+   * Whole days until the identity expires, 0 once it has, -1 where that cannot be told; for `ASEPTIC_RENEW_DEFERRED` alone.
+   */
+  int64_t days_left;
+  /**
+   * How many times the device will rest until then, if it rests once a day; -1 where that cannot be told.
+   */
+  int64_t windows_left;
+  /**
+   * One of `ASEPTIC_RENEWAL_...`; 0 with an error.
+   */
+  uint8_t kind;
+  /**
+   * The identity to show, for `aseptic_est_terms`; for `ASEPTIC_RENEW_NOW` alone.
+   */
+  uint8_t identity;
+  /**
+   * 0.
+   */
+  uint8_t reserved[6];
+} aseptic_renewal;
 
 /**
  * One thing with an end. Set `size` before the call; the rest is written.
@@ -1635,6 +1765,26 @@ typedef struct {
  * The device identifier has a wrong form or check digit.
  */
 #define ASEPTIC_UDI_INVALID 514
+
+/**
+ * The registrar asks for what this device cannot give.
+ */
+#define ASEPTIC_EST_ATTRIBUTES 515
+
+/**
+ * The device was decommissioned; its keys are destroyed.
+ */
+#define ASEPTIC_DECOMMISSIONED 516
+
+/**
+ * The identity was made on other hardware.
+ */
+#define ASEPTIC_HARDWARE_MISMATCH 517
+
+/**
+ * Renewal is due and put off while the device is in use.
+ */
+#define ASEPTIC_RENEWAL_DEFERRED 518
 
 /**
  * Too many requests came from this device or address.
@@ -2430,6 +2580,18 @@ aseptic_status aseptic_identity_tidy(aseptic_device *device,
                                      uint32_t *destroyed);
 
 /**
+ * Tells the serial number of the hardware that the program runs on, as the machine itself says (fuses, the number of a secure
+ * element), once at every start. An identity that was born on other hardware is not served: the storage was copied.
+ *
+ * Ownership: `hardware_serial` is read during the call. Errors: HARDWARE_MISMATCH, which is an event as well; every call that
+ * needs an identity answers the same from then on. DECOMMISSIONED, RECORD_CORRUPT, TOO_LARGE, those of the platform. Threads: as
+ * for all calls on a device. Power loss: nothing is stored; tell it again after each `aseptic_device_init`.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_identity_check_hardware(aseptic_device *device,
+                                               aseptic_slice hardware_serial);
+
+/**
  * Writes how far an identity has come, one of `ASEPTIC_STAGE_...`; `which` is `ASEPTIC_IDENTITY_BIRTH`, `_LOCAL` or
  * `_SUCCESSOR`. A device that is active stays so while a successor is prepared.
  *
@@ -2516,18 +2678,46 @@ aseptic_status aseptic_identity_confirm(aseptic_device *device,
 void aseptic_identity_wipe(aseptic_identity *identity);
 
 /**
- * Begins an enrolment with the owner, or goes on with the one that a power loss, a restart or a refusal interrupted. Makes a
- * key and its request beside the identity in use.
+ * Begins an enrolment with the owner by the birth identity, or goes on with the one that a power loss, a restart or a refusal
+ * interrupted. Makes a key beside the identity in use. The registrar is asked what it wants in a request.
  *
  * Ownership: `workspace` is used during the call and goes into each step; `enroller` must not move until
  * `aseptic_enroller_wipe`. Errors: OWNER_ROOT_MISSING without the owner's trust store or if it names no registrar,
- * NOT_PROVISIONED without a birth certificate, KEY_BUSY (call again), those of the platform; `enroller` is zeroed then. Threads:
+ * NOT_PROVISIONED without a birth certificate, those of the platform; `enroller` is zeroed then. Threads:
  * as for all calls on a device. Power loss: begin again; key and request stay the same.
  */
 ASEPTIC_MUST_USE
 aseptic_status aseptic_enroller_begin(aseptic_device *device,
                                       aseptic_workspace *workspace,
                                       aseptic_enroller *enroller);
+
+/**
+ * Begins an enrolment or a renewal on these terms; otherwise like `aseptic_enroller_begin`.
+ *
+ * Ownership: `terms` is read during the call; the rest as there. Errors: as there, and MISUSE for other numbers than `terms` may
+ * hold, and to renew where no local identity is in use. Threads: as for all
+ * calls on a device. Power loss: as there.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_enroller_begin_with(aseptic_device *device,
+                                           aseptic_workspace *workspace,
+                                           const aseptic_est_terms *terms,
+                                           aseptic_enroller *enroller);
+
+/**
+ * Tells that a new connection to the registrar stands, and its channel binding: the 32 bytes of the exporter with the label
+ * `EXPORTER-Channel-Binding` and an empty context. For registrars that want possession proven; `action` is then the request to
+ * send over this connection.
+ *
+ * Ownership: as for `aseptic_enroller_step`. Errors: MISUSE for another length, those of `aseptic_enroller_step`. Threads: as for
+ * all calls on a device. Power loss: as there.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_enroller_connected(aseptic_device *device,
+                                          aseptic_workspace *workspace,
+                                          aseptic_enroller *enroller,
+                                          aseptic_slice binding,
+                                          aseptic_enrol_action *action);
 
 /**
  * Tells what happened and learns what to do. First with NULL; then with each answer and the verdict about the one who gave
@@ -2556,6 +2746,45 @@ aseptic_status aseptic_enroller_step(aseptic_device *device,
  * stays stored.
  */
 void aseptic_enroller_wipe(aseptic_enroller *enroller);
+
+/**
+ * Decides when the local identity is renewed, by its certificate, the time, and what the bedside does
+ * (`aseptic_device_set_use`): first at 60 to 70 % of its life, at a moment of the device's own; after failures again at growing
+ * random intervals; after expiry for ever, by the birth identity. The manual has the rules.
+ *
+ * Ownership: `known` is read during the call, `decision` is the caller's. Errors: MISUSE, NOT_PROVISIONED without a birth
+ * identity, IDENTITY_KEY_LOST, HARDWARE_MISMATCH, RECORD_CORRUPT, those of the platform; `decision` is zeroed then. Threads: as
+ * for all calls on a device. Power loss: the first call stores a secret that spreads a lot over time; nothing else is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_renewal_next(aseptic_device *device,
+                                    const aseptic_renewal_state *known,
+                                    aseptic_renewal *decision);
+
+/**
+ * Ends the device for good: stores a tombstone that its birth key has signed (COSE_Sign1), destroys every key of the key store,
+ * sees that none answers any more, erases the identities, and writes the tombstone into `out`, which must have room for
+ * 1,024 bytes. From then on every call about identities answers DECOMMISSIONED; a size query changes nothing.
+ *
+ * Ownership: `workspace` is used during the call. Errors: CLINICAL_USE unless the device is idle, NOT_PROVISIONED for a blank
+ * device, IDENTITY_KEY_LOST where no key is left to sign, KEY_BUSY (call again), BUFFER_TOO_SMALL; nothing has changed then.
+ * PLATFORM_IO and others of the platform where a key may still be there: call it again, or `aseptic_identity_tidy` at the next
+ * start. Threads: as for all calls on a device. Power loss: not begun, or finished by the next call or `aseptic_identity_tidy`.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_device_decommission(aseptic_device *device,
+                                           aseptic_workspace *workspace,
+                                           aseptic_buf *out);
+
+/**
+ * Writes the tombstone of a device that was decommissioned, at most 1,024 bytes.
+ *
+ * Ownership: `out` is the caller's. Errors: PLATFORM_NOT_FOUND for a device that was not decommissioned, BUFFER_TOO_SMALL,
+ * RECORD_CORRUPT, those of the platform. Threads: as for all calls on a device. Power loss: nothing is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_device_tombstone(aseptic_device *device,
+                                        aseptic_buf *out);
 
 /**
  * Writes the next item of all that runs out: the anchors of both trust stores, then the device's own certificates with those

@@ -114,7 +114,7 @@ AT(aseptic_buf, ptr, 0, 0);
 AT(aseptic_buf, cap, 4, 8);
 AT(aseptic_buf, len, 8, 16);
 
-SIZE(aseptic_workspace, 20480, 20480);
+SIZE(aseptic_workspace, 20736, 20736);
 
 SIZE(aseptic_device_name, 32, 64);
 AT(aseptic_device_name, serial, 0, 0);
@@ -142,23 +142,48 @@ SIZE(aseptic_peer, 192, 192);
 
 SIZE(aseptic_identity, 192, 192);
 
-SIZE(aseptic_enroller, 64, 64);
+SIZE(aseptic_enroller, 128, 128);
 
-SIZE(aseptic_est_answer, 36, 64);
-AT(aseptic_est_answer, status, 0, 0);
-AT(aseptic_est_answer, reserved, 4, 4);
-AT(aseptic_est_answer, content_type, 8, 8);
-AT(aseptic_est_answer, retry_after, 16, 24);
-AT(aseptic_est_answer, body, 24, 40);
+SIZE(aseptic_est_terms, 8, 8);
+AT(aseptic_est_terms, identity, 0, 0);
+AT(aseptic_est_terms, attributes, 1, 1);
+AT(aseptic_est_terms, proof_of_possession, 2, 2);
+AT(aseptic_est_terms, reserved, 3, 3);
 
-SIZE(aseptic_enrol_action, 40, 72);
+SIZE(aseptic_enrol_action, 48, 88);
 AT(aseptic_enrol_action, kind, 0, 0);
 AT(aseptic_enrol_action, reserved, 1, 1);
 AT(aseptic_enrol_action, wait_seconds, 4, 4);
 AT(aseptic_enrol_action, method, 8, 8);
-AT(aseptic_enrol_action, path, 16, 24);
-AT(aseptic_enrol_action, content_type, 24, 40);
-AT(aseptic_enrol_action, body, 32, 56);
+AT(aseptic_enrol_action, authority, 16, 24);
+AT(aseptic_enrol_action, path, 24, 40);
+AT(aseptic_enrol_action, content_type, 32, 56);
+AT(aseptic_enrol_action, body, 40, 72);
+
+SIZE(aseptic_est_answer, 44, 80);
+AT(aseptic_est_answer, status, 0, 0);
+AT(aseptic_est_answer, reserved, 4, 4);
+AT(aseptic_est_answer, content_type, 8, 8);
+AT(aseptic_est_answer, retry_after, 16, 24);
+AT(aseptic_est_answer, location, 24, 40);
+AT(aseptic_est_answer, body, 32, 56);
+
+SIZE(aseptic_renewal_state, 40, 40);
+AT(aseptic_renewal_state, size, 0, 0);
+AT(aseptic_renewal_state, failed, 4, 4);
+AT(aseptic_renewal_state, since_seconds, 8, 8);
+AT(aseptic_renewal_state, window_start, 16, 16);
+AT(aseptic_renewal_state, window_end, 24, 24);
+AT(aseptic_renewal_state, hint, 32, 32);
+AT(aseptic_renewal_state, reserved, 33, 33);
+
+SIZE(aseptic_renewal, 32, 32);
+AT(aseptic_renewal, seconds, 0, 0);
+AT(aseptic_renewal, days_left, 8, 8);
+AT(aseptic_renewal, windows_left, 16, 16);
+AT(aseptic_renewal, kind, 24, 24);
+AT(aseptic_renewal, identity, 25, 25);
+AT(aseptic_renewal, reserved, 26, 26);
 
 SIZE(aseptic_inventory_item, 152, 152);
 AT(aseptic_inventory_item, size, 0, 0);

@@ -215,11 +215,11 @@ static void enrolment(void)
     prove(&birth, &registrar);
 
     CHECK(aseptic_enroller_begin(&device, &work, &enroller) == ASEPTIC_OK);
-    CHECK(stage(ASEPTIC_IDENTITY_SUCCESSOR) == ASEPTIC_STAGE_PENDING);
+    CHECK(stage(ASEPTIC_IDENTITY_SUCCESSOR) == ASEPTIC_STAGE_KEYED);
     CHECK(aseptic_enroller_step(&device, &work, &enroller, NULL, NULL, &action) == ASEPTIC_OK);
     unsigned waits = 0;
     while (action.kind != ASEPTIC_ENROL_DONE) {
-        aseptic_est_answer answer = { 202, 0, { NULL, 0 }, text("7"), { NULL, 0, 0 } };
+        aseptic_est_answer answer = { 202, 0, { NULL, 0 }, text("7"), { NULL, 0 }, { NULL, 0, 0 } };
         if (action.kind == ASEPTIC_ENROL_WAIT) {
             CHECK(action.wait_seconds == 7 && waits++ == 0);
             CHECK(aseptic_enroller_step(&device, &work, &enroller, NULL, NULL, &action) == ASEPTIC_OK);
@@ -235,6 +235,14 @@ static void enrolment(void)
             CHECK(aseptic_enroller_step(&device, &work, &enroller, &answer, NULL, &action) == ASEPTIC_MISUSE);
             CHECK(action.kind == 0);
             CHECK(aseptic_enroller_step(&device, &work, &enroller, &answer, &registrar, &action) == ASEPTIC_OK);
+            continue;
+        }
+        CHECK(action.authority.len == 0);
+        if (same(action.path, "/.well-known/est/csrattrs")) {
+            /* This registrar has no wishes. */
+            answer.status = 204;
+            CHECK(aseptic_enroller_step(&device, &work, &enroller, &answer, &registrar, &action) == ASEPTIC_OK);
+            CHECK(stage(ASEPTIC_IDENTITY_SUCCESSOR) == ASEPTIC_STAGE_PENDING);
             continue;
         }
         tell(action.path.ptr, action.path.len);
@@ -402,15 +410,76 @@ static void software(void)
     CHECK(aseptic_identity_load(&device, ASEPTIC_IDENTITY_LOCAL, &local) == ASEPTIC_OK);
 }
 
+/* A young certificate is left alone, a copy on other hardware is not served. */
+static void upkeep(void)
+{
+    aseptic_renewal_state known = { sizeof known, 0, 3600, 0, 0, ASEPTIC_HINT_NONE, { 0 } };
+    aseptic_est_terms terms = { ASEPTIC_IDENTITY_FALLBACK, 0, 1, { 0 } };
+    aseptic_renewal decision;
+    aseptic_enrol_action action;
+    CHECK(aseptic_renewal_next(&device, &known, &decision) == ASEPTIC_OK);
+    CHECK(decision.kind == ASEPTIC_RENEW_WAIT && decision.seconds > 86400u * 30);
+    known.hint = ASEPTIC_HINT_TURNED_DOWN;
+    CHECK(aseptic_renewal_next(&device, &known, &decision) == ASEPTIC_OK);
+    CHECK(decision.kind == ASEPTIC_RENEW_DEFERRED && decision.days_left == -1 && decision.windows_left == -1);
+    CHECK(aseptic_device_set_use(&device, ASEPTIC_USE_IDLE) == ASEPTIC_OK);
+    CHECK(aseptic_renewal_next(&device, &known, &decision) == ASEPTIC_OK);
+    CHECK(decision.kind == ASEPTIC_RENEW_NOW && decision.identity == ASEPTIC_IDENTITY_BIRTH);
+    known.size--;
+    CHECK(aseptic_renewal_next(&device, &known, &decision) == ASEPTIC_MISUSE && decision.kind == 0);
+
+    CHECK(aseptic_enroller_begin_with(&device, &work, &terms, &enroller) == ASEPTIC_OK);
+    CHECK(aseptic_enroller_connected(&device, &work, &enroller, text("short"), &action) == ASEPTIC_MISUSE);
+    CHECK(aseptic_enroller_connected(&device, &work, &enroller, text("0123456789abcdef0123456789abcdef"), &action)
+          == ASEPTIC_OK);
+    CHECK(same(action.path, "/.well-known/est/cacerts"));
+    aseptic_enroller_wipe(&enroller);
+    terms.identity = ASEPTIC_IDENTITY_LOCAL;
+    CHECK(aseptic_enroller_begin_with(&device, &work, &terms, &enroller) == ASEPTIC_MISUSE);
+    terms.identity = ASEPTIC_IDENTITY_BIRTH;
+    terms.attributes = 2;
+    CHECK(aseptic_enroller_begin_with(&device, &work, &terms, &enroller) == ASEPTIC_MISUSE);
+    CHECK(aseptic_device_set_use(&device, ASEPTIC_USE_IN_USE) == ASEPTIC_OK);
+
+    CHECK(aseptic_identity_check_hardware(&device, text("board 1")) == ASEPTIC_OK);
+    CHECK(aseptic_identity_check_hardware(&device, text("board 2")) == ASEPTIC_HARDWARE_MISMATCH);
+    CHECK(aseptic_identity_load(&device, ASEPTIC_IDENTITY_LOCAL, &local) == ASEPTIC_HARDWARE_MISMATCH);
+    CHECK(aseptic_enroller_begin(&device, &work, &enroller) == ASEPTIC_HARDWARE_MISMATCH);
+    CHECK(aseptic_identity_check_hardware(&device, text("board 1")) == ASEPTIC_OK);
+    CHECK(aseptic_identity_load(&device, ASEPTIC_IDENTITY_LOCAL, &local) == ASEPTIC_OK);
+}
+
+/* Nobody is left afterwards, and a tombstone says who it was. */
+static void end(void)
+{
+    uint32_t destroyed = 7;
+    aseptic_buf out = { room, sizeof room, 0 };
+    CHECK(aseptic_device_tombstone(&device, &out) == ASEPTIC_PLATFORM_NOT_FOUND);
+    CHECK(aseptic_device_decommission(&device, &work, &out) == ASEPTIC_CLINICAL_USE);
+    CHECK(aseptic_device_set_use(&device, ASEPTIC_USE_IDLE) == ASEPTIC_OK);
+    out.cap = 0;
+    CHECK(aseptic_device_decommission(&device, &work, &out) == ASEPTIC_BUFFER_TOO_SMALL && out.len == 1024);
+    CHECK(stage(ASEPTIC_IDENTITY_LOCAL) == ASEPTIC_STAGE_ACTIVE);
+    out.cap = sizeof room;
+    CHECK(aseptic_device_decommission(&device, &work, &out) == ASEPTIC_OK && out.len > 100);
+    CHECK(aseptic_identity_load(&device, ASEPTIC_IDENTITY_LOCAL, &local) == ASEPTIC_DECOMMISSIONED);
+    CHECK(aseptic_identity_tidy(&device, &work, &destroyed) == ASEPTIC_OK && destroyed == 0);
+    tell(room, out.len);
+    CHECK(aseptic_device_tombstone(&device, &out) == ASEPTIC_OK);
+    tell(room, out.len);
+}
+
 int main(int count, char **words)
 {
     CHECK(count == 2 && platform_open(&platform, words[1]) == ASEPTIC_OK);
     start();
     factory();
     enrolment();
+    upkeep();
     messages();
     trust();
     software();
+    end();
     aseptic_identity_wipe(&birth);
     aseptic_identity_wipe(&local);
     aseptic_device_wipe(&device);

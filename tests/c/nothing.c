@@ -217,6 +217,18 @@ static void refuse_seldom_arguments(void)
     CHECK(aseptic_enroller_begin(&device, &work, NULL) == ASEPTIC_MISUSE);
     CHECK(aseptic_enroller_step(&device, &work, &enroller, NULL, NULL, NULL) == ASEPTIC_MISUSE);
     CHECK(aseptic_enroller_step(&device, &work, &enroller, &answer, NULL, &action) == ASEPTIC_MISUSE);
+    aseptic_renewal decision;
+    aseptic_renewal_state known = { sizeof known, 0, 0, 0, 0, ASEPTIC_HINT_NONE, { 0 } };
+    CHECK(aseptic_enroller_begin_with(&device, &work, NULL, &enroller) == ASEPTIC_MISUSE);
+    CHECK(aseptic_enroller_connected(&device, &work, &enroller, none, &action) == ASEPTIC_MISUSE);
+    CHECK(aseptic_renewal_next(&device, NULL, &decision) == ASEPTIC_MISUSE);
+    CHECK(aseptic_renewal_next(&device, &known, NULL) == ASEPTIC_MISUSE);
+    CHECK(aseptic_renewal_next(&device, &known, &decision) == ASEPTIC_NOT_PROVISIONED && decision.kind == 0);
+    CHECK(aseptic_identity_check_hardware(&device, none) == ASEPTIC_MISUSE);
+    CHECK(aseptic_identity_check_hardware(&device, bytes) == ASEPTIC_OK);
+    CHECK(aseptic_device_decommission(&device, &work, NULL) == ASEPTIC_MISUSE);
+    CHECK(aseptic_device_decommission(&device, NULL, &out) == ASEPTIC_MISUSE);
+    CHECK(aseptic_device_tombstone(&device, &out) == ASEPTIC_PLATFORM_NOT_FOUND && out.len == 0);
     CHECK(aseptic_opener_init(&device, 0, &opener) == ASEPTIC_MISUSE);
     CHECK(aseptic_opener_init(&device, 1, &opener) == ASEPTIC_MESSAGE_CLASS);
     CHECK(aseptic_opener_init(&device, 1u << ASEPTIC_PURPOSE_NETWORK, &opener) == ASEPTIC_MESSAGE_CLASS);

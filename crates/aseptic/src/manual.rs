@@ -9,6 +9,9 @@ pub mod threat_model {}
 #[doc = include_str!("../manual/certificates.md")]
 pub mod certificates {}
 
+#[doc = include_str!("../manual/identity.md")]
+pub mod identity {}
+
 #[doc = include_str!("../manual/trust.md")]
 pub mod trust {}
 
@@ -65,4 +68,6 @@ pub mod decisions {
     pub mod registrar_store {}
     #[doc = include_str!("../manual/decisions/2026-11-30-encrypt-before-create.md")]
     pub mod encrypt_before_create {}
+    #[doc = include_str!("../manual/decisions/2026-11-30-renewal-and-wipe.md")]
+    pub mod renewal_and_wipe {}
 }

@@ -49,29 +49,100 @@ pub struct CsrTemplate<'a> {
 /// ```
 pub fn write(signer: &dyn Signer, key: PublicKey<'_>, template: &CsrTemplate<'_>, out: &mut [u8]) -> Result<usize> {
     template.check()?;
-    let subject = |writer: &mut Writer<'_>| {
-        if let Some(common_name) = template.common_name {
-            write_attribute(writer, oid::COMMON_NAME, der::UTF8_STRING, common_name.as_bytes());
+    let attributes = |writer: &mut Writer<'_>| {
+        if template.has_names() {
+            write_extension_request(writer, |writer| {
+                write_extension(writer, oid::SUBJECT_ALT_NAME, false, |writer| template.write_names(writer));
+            });
         }
-        write_attribute(writer, oid::SERIAL_NUMBER, der::PRINTABLE_STRING, template.serial.as_bytes());
     };
-    let names = template.hardware_module.is_some() || template.uri.is_some();
-    request(signer, key, subject, names.then_some((false, |writer: &mut Writer<'_>| template.write_names(writer))), out)
+    assemble(signer, key, |writer| template.write_subject(writer), attributes, out)
 }
 
 /// Writes a request for the same names as in `certificate`, which RFC 7030 section 4.2.2 wants for a renewal: subject and
 /// alternative names with their criticality are copied byte by byte. Otherwise like [`write()`].
 pub fn renew(signer: &dyn Signer, key: PublicKey<'_>, certificate: &Certificate<'_>, out: &mut [u8]) -> Result<usize> {
+    renew_with(signer, key, certificate, |_| {}, out)
+}
+
+/// As [`renew`], with the attributes that `more` writes beside the names.
+pub fn renew_with(
+    signer: &dyn Signer,
+    key: PublicKey<'_>,
+    certificate: &Certificate<'_>,
+    more: impl Fn(&mut Writer<'_>),
+    out: &mut [u8],
+) -> Result<usize> {
     let subject = |writer: &mut Writer<'_>| {
         writer.raw(certificate.subject.der());
     };
-    let names = certificate.extensions.find(oid::SUBJECT_ALT_NAME).map(|extension| {
-        let write = move |writer: &mut Writer<'_>| {
-            writer.raw(extension.value);
-        };
-        (extension.critical, write)
+    let attributes = |writer: &mut Writer<'_>| {
+        if let Some(names) = certificate.extensions.find(oid::SUBJECT_ALT_NAME) {
+            write_extension_request(writer, |writer| {
+                write_extension(writer, names.oid, names.critical, |writer| {
+                    writer.raw(names.value);
+                });
+            });
+        }
+        more(writer);
+    };
+    assemble(signer, key, subject, attributes, out)
+}
+
+/// Writes a request whose subject (the content of its Name) and attributes the caller writes; for registrars that say what
+/// they want (RFC 9908). Otherwise like [`write()`].
+pub fn assemble(
+    signer: &dyn Signer,
+    key: PublicKey<'_>,
+    subject: impl Fn(&mut Writer<'_>),
+    attributes: impl Fn(&mut Writer<'_>),
+    out: &mut [u8],
+) -> Result<usize> {
+    if key.alg().signs() != Some(signer.alg()) {
+        return Err(Reason::KeyWrongUse);
+    }
+    let mut outcome = Ok(());
+    let mut writer = Writer::new(out);
+    writer.nested(der::SEQUENCE, |writer| {
+        let start = writer.needed();
+        writer.nested(der::SEQUENCE, |writer| {
+            writer.magnitude(&[0]).nested(der::SEQUENCE, &subject);
+            let [prefix, point] = key.spki();
+            writer.raw(prefix).raw(point).nested(der::context(0), &attributes);
+        });
+        outcome = sign(signer, writer, start);
     });
-    request(signer, key, subject, names, out)
+    outcome?;
+    writer.finish().map(|bytes| bytes.len())
+}
+
+/// Writes an extensionRequest (RFC 2985 section 5.4.2) with what `extensions` writes, each by [`write_extension`].
+pub fn write_extension_request(writer: &mut Writer<'_>, extensions: impl Fn(&mut Writer<'_>)) {
+    writer.nested(der::SEQUENCE, |writer| {
+        writer.oid(oid::EXTENSION_REQUEST).nested(der::SET, |writer| {
+            writer.nested(der::SEQUENCE, |writer| extensions(writer));
+        });
+    });
+}
+
+/// Writes one extension around the value that `value` writes.
+pub fn write_extension(writer: &mut Writer<'_>, oid: &[u8], critical: bool, value: impl Fn(&mut Writer<'_>)) {
+    writer.nested(der::SEQUENCE, |writer| {
+        writer.oid(oid);
+        if critical {
+            writer.element(der::BOOLEAN, &[0xFF]);
+        }
+        writer.nested(der::OCTET_STRING, |writer| value(writer));
+    });
+}
+
+/// Writes one attribute of a subject, as a relative name of its own.
+fn write_attribute(writer: &mut Writer<'_>, oid: &[u8], tag: u8, value: &[u8]) {
+    writer.nested(der::SET, |writer| {
+        writer.nested(der::SEQUENCE, |writer| {
+            writer.oid(oid).element(tag, value);
+        });
+    });
 }
 
 /// A request as received. Nothing in it is proven before [`Csr::verify`].
@@ -162,8 +233,9 @@ impl<'a> Csr<'a> {
 }
 
 impl CsrTemplate<'_> {
-    /// Upper bounds of RFC 5280 appendix A.1: ub-serial-number 64, ub-common-name 64.
-    fn check(&self) -> Result<()> {
+    /// [`Reason::TemplateInvalid`] for a name outside its bounds: those of RFC 5280 appendix A.1, ub-serial-number 64 and
+    /// ub-common-name 64.
+    pub fn check(&self) -> Result<()> {
         let bounded = |text: &str| (1..=NAME).contains(&text.len());
         let serial = bounded(self.serial) && self.serial.bytes().all(is_printable);
         let common_name = self.common_name.is_none_or(bounded);
@@ -176,7 +248,22 @@ impl CsrTemplate<'_> {
         if serial && common_name && module && uri { Ok(()) } else { Err(Reason::TemplateInvalid) }
     }
 
-    fn write_names(&self, writer: &mut Writer<'_>) {
+    /// Writes the content of the subject.
+    pub fn write_subject(&self, writer: &mut Writer<'_>) {
+        if let Some(common_name) = self.common_name {
+            write_attribute(writer, oid::COMMON_NAME, der::UTF8_STRING, common_name.as_bytes());
+        }
+        write_attribute(writer, oid::SERIAL_NUMBER, der::PRINTABLE_STRING, self.serial.as_bytes());
+    }
+
+    /// Whether there are alternative names.
+    #[must_use]
+    pub const fn has_names(&self) -> bool {
+        self.hardware_module.is_some() || self.uri.is_some()
+    }
+
+    /// Writes the alternative names.
+    pub fn write_names(&self, writer: &mut Writer<'_>) {
         writer.nested(der::SEQUENCE, |writer| {
             if let Some(module) = self.hardware_module {
                 write_module(writer, &module);
@@ -194,36 +281,6 @@ pub(crate) const fn is_printable(byte: u8) -> bool {
         || matches!(byte, b' ' | b'\'' | b'(' | b')' | b'+' | b',' | b'-' | b'.' | b'/' | b':' | b'=' | b'?')
 }
 
-/// The request around a subject and, where there are any, alternative names with their criticality.
-fn request<N: Fn(&mut Writer<'_>)>(
-    signer: &dyn Signer,
-    key: PublicKey<'_>,
-    subject: impl Fn(&mut Writer<'_>),
-    names: Option<(bool, N)>,
-    out: &mut [u8],
-) -> Result<usize> {
-    if key.alg().signs() != Some(signer.alg()) {
-        return Err(Reason::KeyWrongUse);
-    }
-    let mut outcome = Ok(());
-    let mut writer = Writer::new(out);
-    writer.nested(der::SEQUENCE, |writer| {
-        let start = writer.needed();
-        writer.nested(der::SEQUENCE, |writer| {
-            writer.magnitude(&[0]).nested(der::SEQUENCE, &subject);
-            let [prefix, point] = key.spki();
-            writer.raw(prefix).raw(point).nested(der::context(0), |writer| {
-                if let Some((critical, names)) = &names {
-                    write_extension_request(writer, *critical, names);
-                }
-            });
-        });
-        outcome = sign(signer, writer, start);
-    });
-    outcome?;
-    writer.finish().map(|bytes| bytes.len())
-}
-
 /// Signs what was written since `start` and writes the signature after it.
 fn sign(signer: &dyn Signer, writer: &mut Writer<'_>, start: usize) -> Result<()> {
     let mut signature = [0; limits::SIGNATURE];
@@ -233,31 +290,6 @@ fn sign(signer: &dyn Signer, writer: &mut Writer<'_>, start: usize) -> Result<()
     }
     algorithm::write_signature(writer, signer.alg(), &signature);
     Ok(())
-}
-
-/// extensionRequest (RFC 2985 section 5.4.2) with a subjectAltName.
-fn write_extension_request(writer: &mut Writer<'_>, critical: bool, names: &impl Fn(&mut Writer<'_>)) {
-    writer.nested(der::SEQUENCE, |writer| {
-        writer.oid(oid::EXTENSION_REQUEST).nested(der::SET, |writer| {
-            writer.nested(der::SEQUENCE, |writer| {
-                writer.nested(der::SEQUENCE, |writer| {
-                    writer.oid(oid::SUBJECT_ALT_NAME);
-                    if critical {
-                        writer.element(der::BOOLEAN, &[0xFF]);
-                    }
-                    writer.nested(der::OCTET_STRING, |writer| names(writer));
-                });
-            });
-        });
-    });
-}
-
-fn write_attribute(writer: &mut Writer<'_>, oid: &[u8], tag: u8, value: &[u8]) {
-    writer.nested(der::SET, |writer| {
-        writer.nested(der::SEQUENCE, |writer| {
-            writer.oid(oid).element(tag, value);
-        });
-    });
 }
 
 fn write_module(writer: &mut Writer<'_>, module: &HardwareModuleName<'_>) {

@@ -401,7 +401,8 @@ fn digits(bytes: &[u8]) -> Result<u64> {
 }
 
 /// Days from 1970-01-01 to a date of the Gregorian calendar; none if there is no such date, or it lies before 1970.
-fn days_since_1970(year: u64, month: u64, day: u64) -> Option<u64> {
+#[must_use]
+pub fn days_since_1970(year: u64, month: u64, day: u64) -> Option<u64> {
     let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let lengths: [u64; 12] = [31, if leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     let before = usize::try_from(month.checked_sub(1)?).ok()?;

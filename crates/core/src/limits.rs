@@ -67,7 +67,10 @@ pub const EST_ANSWER: usize = 65536;
 pub const EST_CERTIFICATES: usize = 16;
 /// Seconds for which a registrar may put off an answer (a day): a longer wait would outlast the approval it waits for.
 pub const EST_WAIT: u32 = 86_400;
-/// Bytes of the CA certificates kept from a registrar's list while enrolling: three intermediates of P-256.
+/// Redirects that one request to a registrar follows (facts of EST: three; more is a circle).
+pub const EST_REDIRECTS: u8 = 3;
+/// Bytes of the CA certificates kept from a registrar's list while enrolling, with the attributes that it asks for: three
+/// intermediates of P-256 and a template.
 pub const EST_AUTHORITIES: usize = 4096;
 /// Bytes of an object identifier, without tag and length.
 pub const OID: usize = 32;

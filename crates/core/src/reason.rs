@@ -148,7 +148,7 @@ reasons! {
     // 5xx  identity
     OwnerRootMissing = 501, Later, "Enrolment needs the owner's root, and none is installed.", "Install the owner's trust store first.";
     NotProvisioned = 502, Caller, "The device has no birth identity.", "Run the factory steps first.";
-    AlreadyProvisioned = 503, Caller, "The device already has a birth identity.", "Wipe it first.";
+    AlreadyProvisioned = 503, Caller, "The device already has a birth identity.", "Keep it; one device is born once.";
     IdentityKeyMismatch = 504, Peer, "The certificate is not for this device's key.", "Issue it for the key of the request.";
     IdentityNameMismatch = 505, Peer, "The certificate names another device.", "Issue it with the serial number of the request.";
     IdentityKeyLost = 506, Device, "The key of an identity is not in this device's key store.", "Provision again: keys were lost or storage was copied.";
@@ -158,6 +158,10 @@ reasons! {
     EstPending = 512, Later, "The registrar wants a person to approve first.", "Try again after the time it gave.";
     EstNoMatch = 513, Peer, "The answer holds no certificate, or two, for our key.", "Check the registrar.";
     UdiInvalid = 514, Peer, "The device identifier has a wrong form or check digit.", "Correct the identifier.";
+    EstAttributes = 515, Peer, "The registrar asks for what this device cannot give.", "Ask for what the manual lists under csrattrs.";
+    Decommissioned = 516, Device, "The device was decommissioned; its keys are destroyed.", "Erase its whole storage at the factory to use it again.";
+    HardwareMismatch = 517, Device, "The identity was made on other hardware.", "Provision this device itself; find out who copied the storage.";
+    RenewalDeferred = 518, Later, "Renewal is due and put off while the device is in use.", "Let the device rest within the time that is told.";
     EstLimited = 530, Later, "Too many requests came from this device or address.", "Wait, and try again.";
     EstReplayed = 531, Peer, "The request was answered before, and is out of date.", "Make a new request.";
     EstProof = 532, Peer, "The request is not bound to this TLS channel.", "Put the channel binding of RFC 9266 into challengePassword.";

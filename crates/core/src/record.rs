@@ -60,16 +60,20 @@ pub enum Kind {
     UpdateHolds = 13,
     /// The account of attempts to update, with the last report.
     UpdateReport = 14,
+    /// That the device was decommissioned.
+    Tombstone = 15,
+    /// What spreads the renewals of a lot over time.
+    RenewalSecret = 16,
 }
 
 impl Kind {
     /// Every kind of record, in the order of the numbers.
     #[rustfmt::skip]
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::TimeFloor, Self::TrustManufacturer, Self::TrustOwner, Self::BirthIdentity, Self::LocalIdentity,
         Self::UpdateJournal, Self::UpdateConfirmed, Self::SenderSequence, Self::ReplayWindows, Self::AgreementKey,
         Self::RevocationNumbers, Self::UpdateDowngrade, Self::UpdateHolds,
-        Self::UpdateReport,
+        Self::UpdateReport, Self::Tombstone, Self::RenewalSecret,
     ];
 
     /// The format version that this release writes and reads.

@@ -41,6 +41,9 @@ pub(crate) struct Device {
     engine: Engine,
     clinical: Use,
     pub(crate) interlock: Interlock,
+    /// Whether the identity was found to be that of other hardware.
+    #[cfg(feature = "device")]
+    pub(crate) foreign: bool,
 }
 
 /// What the calls of a device work in.
@@ -88,7 +91,7 @@ impl Held<'_, aseptic_device> {
     /// Once for all functions: in each of them it would take a kilobyte of flash.
     #[inline(never)]
     fn run(&mut self, body: &mut dyn FnMut(Parts<'_>)) {
-        let (Device { table, engine, clinical, interlock }, memory) = self.parts();
+        let (Device { table, engine, clinical, interlock, .. }, memory) = self.parts();
         let clinical = *clinical;
         assemble(table, engine, |platform, suite| body(Parts { platform, suite, clinical, interlock, memory }));
     }
@@ -147,7 +150,14 @@ pub unsafe extern "C" fn aseptic_device_init(
     unsafe {
         make(device, || {
             let (table, engine) = (Table::read(platform)?, Engine::read(crypto)?);
-            Ok(Device { table, engine, clinical: Use::InUse, interlock: Interlock::new(OVERDUE) })
+            Ok(Device {
+                table,
+                engine,
+                clinical: Use::InUse,
+                interlock: Interlock::new(OVERDUE),
+                #[cfg(feature = "device")]
+                foreign: false,
+            })
         })
     }
 }

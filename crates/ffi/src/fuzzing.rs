@@ -403,7 +403,8 @@ impl Bench {
         let mut body = script.blob().to_vec();
         let len = body.len();
         let body = aseptic_buf { ptr: body.as_mut_ptr(), cap: len, len };
-        let mut answer = aseptic_est_answer { status, reserved: 0, content_type, retry_after, body };
+        let mut answer =
+            aseptic_est_answer { status, reserved: 0, content_type, retry_after, location: retry_after, body };
         let (answer, registrar) =
             if answered { (&raw mut answer, peer) } else { (core::ptr::null_mut(), core::ptr::null_mut()) };
         // SAFETY: live memory, valid contexts or zeros, and slices of live bytes.

@@ -99,6 +99,32 @@ pub unsafe extern "C" fn aseptic_identity_tidy(
     })
 }
 
+/// Tells the serial number of the hardware that the program runs on, as the machine itself says (fuses, the number of a secure
+/// element), once at every start. An identity that was born on other hardware is not served: the storage was copied.
+///
+/// Ownership: `hardware_serial` is read during the call. Errors: HARDWARE_MISMATCH, which is an event as well; every call that
+/// needs an identity answers the same from then on. DECOMMISSIONED, RECORD_CORRUPT, TOO_LARGE, those of the platform. Threads: as
+/// for all calls on a device. Power loss: nothing is stored; tell it again after each `aseptic_device_init`.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_identity_check_hardware(
+    device: *mut aseptic_device,
+    hardware_serial: aseptic_slice,
+) -> aseptic_status {
+    call(|| {
+        if hardware_serial.place().overlaps(Place::of(device)) {
+            return Err(Reason::Misuse);
+        }
+        // SAFETY: as the caller promises.
+        let (mut device, serial) = unsafe { (state(device)?, hardware_serial.bytes()?) };
+        device.foreign = false;
+        let checked = device
+            .with(|parts| Identity::load_on(&parts.platform, serial, parts.memory.whole()).map(drop).map_err(roomy));
+        device.foreign = checked == Err(Reason::HardwareMismatch);
+        checked
+    })
+}
+
 /// Writes how far an identity has come, one of `ASEPTIC_STAGE_...`; `which` is `ASEPTIC_IDENTITY_BIRTH`, `_LOCAL` or
 /// `_SUCCESSOR`. A device that is active stays so while a successor is prepared.
 ///
@@ -310,13 +336,24 @@ fn with_identity<T>(
     device: &mut crate::abi::Held<'_, aseptic_device>,
     body: impl FnOnce(&aseptic_core::platform::Platform<'_>, &Identity<'_>) -> Result<T>,
 ) -> Result<T> {
+    same_hardware(device)?;
     device.with(|parts| {
-        let stored = Identity::load(&parts.platform, parts.memory.whole()).map_err(|reason| match reason {
-            Reason::BufferTooSmall => Reason::TooLarge,
-            other => other,
-        })?;
+        let stored = Identity::load(&parts.platform, parts.memory.whole()).map_err(roomy)?;
         body(&parts.platform, &stored)
     })
+}
+
+/// [`Reason::HardwareMismatch`] on a device that was found to be a copy.
+pub(crate) fn same_hardware(device: &crate::abi::Held<'_, aseptic_device>) -> Result<()> {
+    if device.foreign { Err(Reason::HardwareMismatch) } else { Ok(()) }
+}
+
+/// The memory of a device is the library's, so it is the records that are too large for it.
+pub(crate) const fn roomy(reason: Reason) -> Reason {
+    match reason {
+        Reason::BufferTooSmall => Reason::TooLarge,
+        other => other,
+    }
 }
 
 pub(crate) fn copy(from: &[u8], room: &mut [u8], needed: &mut usize) -> Result<usize> {

@@ -49,6 +49,12 @@ mod identity;
 mod enrol;
 
 #[cfg(feature = "device")]
+mod renewal;
+
+#[cfg(feature = "device")]
+mod wipe;
+
+#[cfg(feature = "device")]
 mod inventory;
 
 #[cfg(feature = "device")]
@@ -103,7 +109,8 @@ pub use trust::*;
 pub use update::*;
 #[cfg(feature = "device")]
 pub use {
-    agreement::*, birth::*, enrol::*, identity::*, inventory::*, lists::*, message::*, opener::*, peer::*, workspace::*,
+    agreement::*, birth::*, enrol::*, identity::*, inventory::*, lists::*, message::*, opener::*, peer::*, renewal::*,
+    wipe::*, workspace::*,
 };
 #[cfg(feature = "hosted")]
 pub use {channel::*, files::*};

@@ -156,6 +156,14 @@ pub const ASEPTIC_EST_PENDING: aseptic_status = 512;
 pub const ASEPTIC_EST_NO_MATCH: aseptic_status = 513;
 /// The device identifier has a wrong form or check digit.
 pub const ASEPTIC_UDI_INVALID: aseptic_status = 514;
+/// The registrar asks for what this device cannot give.
+pub const ASEPTIC_EST_ATTRIBUTES: aseptic_status = 515;
+/// The device was decommissioned; its keys are destroyed.
+pub const ASEPTIC_DECOMMISSIONED: aseptic_status = 516;
+/// The identity was made on other hardware.
+pub const ASEPTIC_HARDWARE_MISMATCH: aseptic_status = 517;
+/// Renewal is due and put off while the device is in use.
+pub const ASEPTIC_RENEWAL_DEFERRED: aseptic_status = 518;
 /// Too many requests came from this device or address.
 pub const ASEPTIC_EST_LIMITED: aseptic_status = 530;
 /// The request was answered before, and is out of date.

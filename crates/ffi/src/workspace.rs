@@ -9,7 +9,7 @@ use aseptic_core::Result;
 /// the same memory goes into each step. One serves all calls of a thread. Opaque.
 #[repr(C)]
 pub struct aseptic_workspace {
-    _opaque: [u64; 2560],
+    _opaque: [u64; 2592],
 }
 
 /// # Safety

@@ -6,6 +6,7 @@
 
 use crate::keys::{self, Named};
 use crate::stored::Workspace;
+use crate::wipe;
 use aseptic_core::crypto::KeyAlg;
 use aseptic_core::platform::{Fault, KeyId, KeyUse, Platform};
 use aseptic_core::record::{self, Kind};
@@ -24,6 +25,7 @@ pub fn load(platform: &Platform<'_>) -> Result<Option<KeyId>> {
 /// One that is not in the key store any more is reported as event [`Reason::IdentityKeyLost`] and made anew: others must
 /// learn of the new public part. After power loss there is one key that a record names, or none.
 pub fn public(platform: &Platform<'_>, workspace: &mut Workspace) -> Result<(KeyId, [u8; limits::PUBLIC_KEY])> {
+    wipe::refuse(platform, &mut workspace.frame)?;
     if let Some(id) = load(platform)? {
         match read(platform, id) {
             Err(Reason::IdentityKeyLost) => platform.event(Reason::IdentityKeyLost, u64::from(id.0)),
@@ -38,6 +40,7 @@ pub fn public(platform: &Platform<'_>, workspace: &mut Workspace) -> Result<(Key
 /// After power loss the old key is in use or the new one; what is left of the other is destroyed by
 /// [`tidy`](crate::tidy).
 pub fn renew(platform: &Platform<'_>, workspace: &mut Workspace) -> Result<(KeyId, [u8; limits::PUBLIC_KEY])> {
+    wipe::refuse(platform, &mut workspace.frame)?;
     let former = load(platform)?;
     let id = keys::make(platform, &Named::load(platform, workspace)?, KeyUse::Agree)?;
     let public = read(platform, id)?;

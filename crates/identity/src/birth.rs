@@ -12,6 +12,7 @@ use crate::keys::{self, Named};
 use crate::name::DeviceName;
 use crate::request;
 use crate::stored::{self, Birth, Chain, Held, Workspace};
+use crate::wipe;
 use aseptic_certs::{Certificate, devid};
 use aseptic_core::crypto::Suite;
 use aseptic_core::platform::Platform;
@@ -25,7 +26,7 @@ use aseptic_core::{Reason, Result, bytes, limits};
 ///
 /// The first call makes the key (P-256) in the key store. Later calls give the same request again; with another `name`, a
 /// new request for the same key. [`Reason::AlreadyProvisioned`] once a certificate is installed,
-/// [`Reason::KeyBusy`] while a slow key store works: call again.
+/// [`Reason::KeyBusy`] while a slow key store works: call again. [`Reason::Decommissioned`] for a device that was given up.
 ///
 /// After power loss the device is blank, or has the key and perhaps the request; calling again completes it. Keys that a
 /// blank device holds are leftovers of a first attempt and are destroyed.
@@ -46,6 +47,7 @@ pub fn request(
     let DeviceName { serial, hardware_type, hardware_serial, .. } = *name;
     let named = |held| Birth { serial, hardware_type, hardware_serial, udi, held };
 
+    wipe::refuse(platform, &mut workspace.frame)?;
     let stored = Birth::load(platform, &mut workspace.frame)?.0;
     let held = match stored {
         Some(birth) if birth.held.certified() => return Err(Reason::AlreadyProvisioned),
@@ -91,6 +93,7 @@ pub fn install(
     now: Time,
     workspace: &mut Workspace,
 ) -> Result<()> {
+    wipe::refuse(platform, &mut workspace.frame)?;
     let birth = Birth::load(platform, &mut workspace.frame)?.0.ok_or(Reason::NotProvisioned)?;
     if birth.held.certified() {
         return Err(Reason::AlreadyProvisioned);

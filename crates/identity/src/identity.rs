@@ -1,8 +1,8 @@
 //! The identity of a device as stored.
 
 use crate::credential::{Credential, Origin, Stage};
-use crate::keys;
 use crate::stored::{self, Birth, Held, Local, Workspace};
+use crate::{keys, wipe};
 use aseptic_certs::Certificate;
 use aseptic_core::platform::{KeyId, Platform};
 use aseptic_core::record::Kind;
@@ -24,7 +24,10 @@ pub struct Identity<'b> {
 impl<'b> Identity<'b> {
     /// Reads what is stored. Both records go into `buffer`, one after the other: 2 × [`limits::SLOT`] bytes always suffice,
     /// 4 KiB for chains of two P-256 certificates; [`Reason::BufferTooSmall`] otherwise. Nothing is written.
+    ///
+    /// [`Reason::Decommissioned`] for a device that was given up ([`crate::wipe`]).
     pub fn load(platform: &Platform<'_>, buffer: &'b mut [u8]) -> Result<Self> {
+        wipe::refuse(platform, buffer)?;
         let (record, free) = Birth::load(platform, buffer)?;
         let local = Local::load(platform, free)?;
         let birth = record.map(|record| record.held).filter(Held::certified);
@@ -37,6 +40,22 @@ impl<'b> Identity<'b> {
                 other => other,
             },
         })
+    }
+
+    /// As [`Identity::load`], on the hardware whose serial number is `hardware_serial`: what the platform reads from the
+    /// machine itself (fuses, the number of a secure element), not from the storage that the identity lies in.
+    ///
+    /// [`Reason::HardwareMismatch`], and an event of that reason, where the identity was born on other hardware: the storage
+    /// was copied. A blank device has nothing to mismatch.
+    pub fn load_on(platform: &Platform<'_>, hardware_serial: &[u8], buffer: &'b mut [u8]) -> Result<Self> {
+        let identity = Self::load(platform, buffer)?;
+        match identity.record {
+            Some(record) if record.hardware_serial != hardware_serial => {
+                platform.event(Reason::HardwareMismatch, 0);
+                Err(Reason::HardwareMismatch)
+            }
+            _ => Ok(identity),
+        }
     }
 
     /// The device's name: the serial number in the subject of all its certificates. [`Reason::NotProvisioned`] before the
@@ -123,6 +142,7 @@ impl<'b> Identity<'b> {
 /// For any other key that an identity holds nothing changes; [`Reason::Misuse`] for a key that none holds. After power
 /// loss the predecessor is active or the successor is; both work.
 pub fn confirm_handshake(platform: &Platform<'_>, key: KeyId, workspace: &mut Workspace) -> Result<()> {
+    wipe::refuse(platform, &mut workspace.frame)?;
     if !keys::Named::load(platform, workspace)?.contains(key) {
         return Err(Reason::Misuse);
     }

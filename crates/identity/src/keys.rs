@@ -1,7 +1,7 @@
 //! The keys behind the records.
 
-use crate::agreement;
 use crate::stored::{Birth, Held, Local, Workspace};
+use crate::{agreement, wipe};
 use aseptic_core::crypto::{KeyAlg, PublicKey, Suite};
 use aseptic_core::platform::{Fault, KeyId, KeyPolicy, KeyUse, Platform};
 use aseptic_core::record::{self, Kind};
@@ -12,8 +12,12 @@ use aseptic_core::{Reason, Result, bytes, limits};
 /// A power cut leaves such keys behind: one made just before its record, one whose record was just replaced. On a device
 /// without a birth record nothing is destroyed: a store that comes up empty must not cost the device the key in its secure
 /// element; [`crate::birth::request`] clears what is left of a first attempt. If a record cannot be read nothing is
-/// destroyed either. After an error or a power cut, call it again.
+/// destroyed either. On a device that was decommissioned every key is destroyed ([`crate::wipe`]). After an error or a power
+/// cut, call it again.
 pub fn tidy(platform: &Platform<'_>, workspace: &mut Workspace) -> Result<u32> {
+    if wipe::is_decommissioned(platform, &mut workspace.frame)? {
+        return wipe::finish(platform, workspace);
+    }
     // A cut between the two copies of a record leaves one that names other keys. It must not come back once they are gone.
     for kind in [Kind::BirthIdentity, Kind::LocalIdentity, Kind::AgreementKey] {
         settle(platform, kind, workspace)?;
@@ -29,12 +33,19 @@ pub(crate) struct Named {
 }
 
 impl Named {
+    /// No keys at all.
+    pub(crate) const NOBODY: Self = Self { birth: false, ids: [None; 4] };
+
     pub(crate) fn load(platform: &Platform<'_>, workspace: &mut Workspace) -> Result<Self> {
         let birth = Birth::load(platform, &mut workspace.frame)?.0.map(|birth| birth.held.key);
         let local = Local::load(platform, &mut workspace.frame)?;
         let id = |held: Option<Held<'_>>| held.map(|held| held.key);
         let (current, successor) = (id(local.current), id(local.successor));
         Ok(Self { birth: birth.is_some(), ids: [birth, current, successor, agreement::load(platform)?] })
+    }
+
+    pub(crate) fn ids(&self) -> impl Iterator<Item = KeyId> {
+        self.ids.into_iter().flatten()
     }
 
     pub(crate) fn contains(&self, id: KeyId) -> bool {

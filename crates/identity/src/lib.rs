@@ -48,28 +48,33 @@
 extern crate std;
 
 pub mod agreement;
+mod attributes;
 pub mod birth;
 mod credential;
+mod date;
 pub mod enrol;
 pub mod est;
 mod identity;
 mod keys;
 mod name;
 mod path;
+pub mod renewal;
 mod request;
 mod stored;
 #[cfg(feature = "soft")]
 mod stored_keys;
+mod successor;
 mod text;
 mod udi;
+pub mod wipe;
 
 pub use credential::{Credential, LocalCredential, Origin, Stage};
 pub use enrol::{Enroller, Progress};
-pub use est::{Action, Event, Request, Response};
+pub use est::{Action, Event, Request, Response, Terms};
 pub use identity::{Identity, confirm_handshake};
 pub use keys::tidy;
 pub use name::DeviceName;
 pub use stored::Workspace;
 #[cfg(feature = "soft")]
 pub use stored_keys::StoredKeys;
-pub use udi::Udi;
+pub use udi::{Agency, Udi};

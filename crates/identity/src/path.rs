@@ -4,6 +4,7 @@ use crate::stored::Chain;
 use aseptic_certs::Certificate;
 use aseptic_certs::der::{self, Reader};
 use aseptic_core::crypto::PublicKey;
+use aseptic_core::trust::VerifiedPeer;
 use aseptic_core::{Reason, Result, limits};
 
 /// The one certificate among `certificates` that is for `key`; [`Reason::EstNoMatch`] for none, and for two. A registrar may
@@ -17,24 +18,40 @@ pub(crate) fn leaf<'c>(certificates: impl Iterator<Item = &'c [u8]>, key: Public
 }
 
 /// `leaf` with its issuers from `candidates`, each above the one it issued. What cannot be parsed is passed over, and so is
-/// a self-issued certificate: a root is trusted because it is installed, not because it was sent.
+/// what is not `foreign`, a self-signed certificate: a root is trusted because it is installed, not because it was sent. One
+/// that bears its own name as issuer but is signed by another key is the link between two roots of a roll-over.
 ///
 /// The chain is a proposal; the path engine judges it.
 pub(crate) fn chain<'c, I: Iterator<Item = &'c [u8]>>(
     leaf: Certificate<'c>,
     candidates: impl Fn() -> I,
+    foreign: impl Fn(&[u8]) -> bool,
 ) -> Result<Chain<'c>> {
     let mut chain = Chain::of(&[leaf.der])?;
     let mut last = leaf;
     for _ in 1..limits::CHAIN {
         let issuer = candidates().filter_map(|der| Certificate::parse(der).ok()).find(|candidate| {
-            issued(candidate, &last) && !candidate.is_self_issued() && !chain.as_slice().contains(&candidate.der)
+            issued(candidate, &last) && !chain.as_slice().contains(&candidate.der) && foreign(candidate.der)
         });
         let Some(issuer) = issuer else { break };
         chain.push(issuer.der)?;
         last = issuer;
     }
     Ok(chain)
+}
+
+/// As much of `chain` as `judge` lets lead to an anchor; the links of a roll-over above it are left out. A chain that is
+/// let in with a flag alone is refused with the reason of the flag: what is new must be good.
+pub(crate) fn trusted<'c>(chain: &Chain<'c>, judge: impl Fn(&[&[u8]]) -> Result<VerifiedPeer>) -> Result<Chain<'c>> {
+    let mut refusal = Reason::PathUntrusted;
+    for length in 1..=chain.as_slice().len() {
+        let part = chain.as_slice().get(..length).unwrap_or_default();
+        match judge(part) {
+            Ok(verified) => return verified.degraded().map_or_else(|| Chain::of(part), Err),
+            Err(reason) => refusal = reason,
+        }
+    }
+    Err(refusal)
 }
 
 /// Whether names and, where both are there, key identifiers say that `issuer` issued `subject` (RFC 5280 section 4.2.1.1).
@@ -44,12 +61,10 @@ fn issued(issuer: &Certificate<'_>, subject: &Certificate<'_>) -> bool {
     issuer.subject == subject.issuer && key_ids
 }
 
-/// Whether `der` is a CA certificate that another one issued.
-pub(crate) fn is_intermediate(der: &[u8]) -> bool {
-    Certificate::parse(der).is_ok_and(|certificate| {
-        let ca = certificate.extensions.basic_constraints.is_some_and(|constraints| constraints.ca);
-        ca && !certificate.is_self_issued()
-    })
+/// Whether `der` is a CA certificate.
+pub(crate) fn is_authority(der: &[u8]) -> bool {
+    Certificate::parse(der)
+        .is_ok_and(|certificate| certificate.extensions.basic_constraints.is_some_and(|constraints| constraints.ca))
 }
 
 /// The certificates that stand one after the other in `bytes`.

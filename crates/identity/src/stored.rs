@@ -19,14 +19,22 @@ use aseptic_core::{Reason, Result, limits};
 pub struct Workspace {
     pub(crate) payload: [u8; limits::SLOT],
     pub(crate) frame: [u8; limits::SLOT],
-    pub(crate) authorities: [u8; limits::EST_AUTHORITIES],
+    /// What a registrar said: its CA certificates, then the attributes it wants in a request.
+    pub(crate) notes: [u8; limits::EST_AUTHORITIES],
+    /// Where it redirected a request: authority, then path.
+    pub(crate) target: [u8; limits::URI],
 }
 
 impl Workspace {
     /// Empty memory.
     #[must_use]
     pub const fn new() -> Self {
-        Self { payload: [0; limits::SLOT], frame: [0; limits::SLOT], authorities: [0; limits::EST_AUTHORITIES] }
+        Self {
+            payload: [0; limits::SLOT],
+            frame: [0; limits::SLOT],
+            notes: [0; limits::EST_AUTHORITIES],
+            target: [0; limits::URI],
+        }
     }
 }
 
@@ -204,26 +212,26 @@ pub(crate) fn save(platform: &Platform<'_>, kind: Kind, payload: &[u8], length: 
 }
 
 /// A map with ascending labels, all of them there.
-struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     reader: Reader<'a>,
     map: aseptic_core::cbor::Map,
 }
 
 impl<'a> Fields<'a> {
-    fn new(payload: &'a [u8]) -> Result<Self> {
+    pub(crate) fn new(payload: &'a [u8]) -> Result<Self> {
         let mut reader = Reader::new(payload, Rules::Deterministic);
         let map = reader.map()?;
         Ok(Self { reader, map })
     }
 
-    fn at(&mut self, label: i64) -> Result<&mut Reader<'a>> {
+    pub(crate) fn at(&mut self, label: i64) -> Result<&mut Reader<'a>> {
         match self.map.next(&mut self.reader)? {
             Some(Key::Int(key)) if key == label => Ok(&mut self.reader),
             _ => Err(Reason::RecordCorrupt),
         }
     }
 
-    fn end(&self) -> Result<()> {
+    pub(crate) fn end(&self) -> Result<()> {
         if self.map.left() == 0 { self.reader.end() } else { Err(Reason::RecordCorrupt) }
     }
 }

@@ -12,6 +12,8 @@ pub mod conformance;
 #[cfg(feature = "story")]
 pub mod est;
 
+pub mod fleet;
+
 pub mod fuzzing;
 
 pub mod hostile;

@@ -102,6 +102,12 @@ enum Chore {
         /// certs; all if none is named
         pillars: Vec<String>,
     },
+    /// Let fleets of devices renew their identities for years of virtual time: a table, and a curve as SVG
+    Fleet {
+        /// Write the curve of the largest fleet to this file
+        #[arg(long, value_name = "FILE")]
+        svg: Option<PathBuf>,
+    },
     /// Let other people's tools read what we write, and the reverse
     Interop,
     /// Prove that no power cut, flipped bit or order of events brings wrong software to run, and count what was tried
@@ -139,10 +145,21 @@ fn main() -> Result<()> {
         Chore::Firmware { sizes: true, accept, .. } => sizes::run(accept),
         Chore::Firmware { accept, every_cut, .. } => firmware::run(every_cut).and_then(|()| panics::run(accept)),
         Chore::Bench { pillars } => bench::run(&pillars),
+        Chore::Fleet { svg } => fleet(svg.as_deref()),
         Chore::Interop => interop::run(),
         Chore::Prove { quick, accept } => prove::run(quick, accept),
         Chore::Fuzz { seconds } => fuzz::run(seconds),
     }
+}
+
+/// The fleets live in the testbed. Their exit status is ours.
+fn fleet(svg: Option<&std::path::Path>) -> Result<()> {
+    let mut command = shell::cargo();
+    command.args(["run", "--quiet", "--release", "-p", "aseptic-testbed", "--bin", "fleet", "--"]);
+    if let Some(svg) = svg {
+        command.arg("--svg").arg(svg);
+    }
+    std::process::exit(command.status()?.code().unwrap_or(1));
 }
 
 /// The runner lives in the testbed, so that this package builds in seconds. Its exit status is ours.

@@ -17,7 +17,7 @@ const TARGETS: [&str; 5] = [
 ];
 
 /// Debian packages, each with a program that shows whether it is there, and what belongs to it.
-const DEBIAN: [(&str, &str, &str); 18] = [
+const DEBIAN: [(&str, &str, &str); 19] = [
     ("gcc", "gcc", "--version"),
     ("g++", "g++", "--version"),
     ("valgrind", "valgrind", "--version"),
@@ -28,6 +28,8 @@ const DEBIAN: [(&str, &str, &str); 18] = [
     // an EST client; curl carries it, and its plugins read PKCS #7
     ("strongswan-pki libstrongswan-standard-plugins libstrongswan-extra-plugins", "pki", "--help"),
     ("pkg-config", "pkg-config", "--version"),
+    // For the example that enrols over it.
+    ("libssl-dev", "pkg-config", "--exists libssl"),
     ("cmake", "cmake", "--version"),
     ("clang", "clang", "--version"),
     ("cppcheck", "cppcheck", "--version"),

@@ -16,6 +16,7 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) content_type: String,
     pub(super) retry_after: String,
+    pub(super) location: String,
     pub(super) body: Vec<u8>,
     /// Whether the connection can serve another exchange.
     pub(super) keep_alive: bool,
@@ -77,6 +78,7 @@ fn answer(status: u16, persistent: bool, fields: &[Header<'_>], stream: &mut imp
         status,
         content_type: field("content-type")?.unwrap_or_default().to_owned(),
         retry_after: field("retry-after")?.unwrap_or_default().to_owned(),
+        location: field("location")?.unwrap_or_default().to_owned(),
         body,
         keep_alive: delimited && persistent && !closing,
     })

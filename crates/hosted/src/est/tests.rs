@@ -169,6 +169,10 @@ fn http(status: u16, fields: &str, body: &[u8]) -> Option<Vec<u8>> {
 
 /// Reads requests and answers them until the script or the device ends the connection.
 fn serve(channel: Channel<TcpStream>, script: &Script<'_>) {
+    serve_as(channel, NAME, script);
+}
+
+fn serve_as(channel: Channel<TcpStream>, host: &str, script: &Script<'_>) {
     let mut channel = BufReader::new(channel);
     loop {
         let (mut head, mut length) = (String::new(), 0);
@@ -181,11 +185,16 @@ fn serve(channel: Channel<TcpStream>, script: &Script<'_>) {
                 length = value.trim().parse().unwrap();
             }
         }
-        assert!(head.contains(&format!("\r\nHost: {NAME}\r\n")), "{head}");
+        assert!(head.contains(&format!("\r\nHost: {host}\r\n")), "{head}");
         let mut body = vec![0; length];
         channel.read_exact(&mut body).unwrap();
         let path = head.split(' ').nth(1).unwrap();
-        match script(path, &body) {
+        let answer = match path {
+            // These registrars have no wishes.
+            "/.well-known/est/csrattrs" => http(204, "", b""),
+            _ => script(path, &body),
+        };
+        match answer {
             Some(answer) => channel.get_mut().write_all(&answer).unwrap(),
             None => {
                 let _gone = channel.into_inner().close();
@@ -256,6 +265,7 @@ fn servers_that_chunk_and_close_after_each_answer_are_served() {
         Some(answer)
     });
     assert_eq!(outcomes[0].as_ref().unwrap(), &Outcome::Done);
+    // One for the certificates, one for the wishes and the request.
     assert_eq!(connections, 2);
 }
 
@@ -294,16 +304,16 @@ fn refusals_and_broken_answers_change_nothing_and_the_next_try_succeeds() {
     let world = World::new();
     let broken: [(&[u8], Reason); 6] = [
         (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", Reason::EstRefused),
-        (b"HTTP/1.1 302 Found\r\nLocation: https://other.example/\r\nContent-Length: 0\r\n\r\n", Reason::EstRefused),
+        (b"HTTP/1.1 302 Found\r\nLocation: http://other.example/\r\nContent-Length: 0\r\n\r\n", Reason::EstRefused),
         (b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 4\r\n\r\nhtml", Reason::EstTransfer),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx", Reason::HttpMalformed),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 70000\r\n\r\n", Reason::TooLarge),
-        (b"HTTP/1.1 503 Busy\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n", Reason::EstPending),
+        (b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", Reason::EstPending),
     ];
     for (answer, reason) in broken {
         let (outcomes, _) = world.enrol(&REGISTRAR, 1, &|_, _| Some(answer.to_vec()));
         assert_eq!(told(&outcomes[0]), reason, "{}", String::from_utf8_lossy(answer));
-        assert_eq!(world.stage(), Stage::Pending);
+        assert_eq!(world.stage(), Stage::Keyed, "no request was made yet");
     }
     let count = AtomicUsize::new(0);
     let (outcomes, _) = world.enrol(&REGISTRAR, 3, &|path, body| match count.fetch_add(1, Ordering::SeqCst) {
@@ -418,7 +428,46 @@ fn a_registrar_that_answers_byte_by_byte_does_not_hold_the_device() {
         assert_eq!(told(&outcomes[0]), Reason::NetworkFailed);
         assert!(slow.join().unwrap());
     });
-    assert_eq!(world.stage(), Stage::Pending);
+    assert_eq!(world.stage(), Stage::Keyed);
+}
+
+/// The registrar sends the device to another server, which is authenticated like itself, and under its own name.
+#[test]
+fn a_redirect_to_another_server_takes_a_new_connection_with_all_checks() {
+    let world = World::new();
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = other.local_addr().unwrap().port();
+    for (leaf, expected) in [
+        (Leaf { dns: Some("localhost"), ..REGISTRAR }, None),
+        (Leaf { dns: Some("elsewhere.example"), ..REGISTRAR }, Some(Reason::NameMismatch)),
+    ] {
+        let party = world.registrar(&leaf);
+        let followed = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            let (world, other, followed) = (&world, &other, &followed);
+            scope.spawn(move || {
+                let stream = other.accept().unwrap().0;
+                let belief =
+                    Belief { authority: Authority::Manufacturer, anchor: world.maker.der(), grants: &[Purpose::Birth] };
+                let channel = party.with(belief, |local, remote| accept(stream, &[b"http/1.1"], local, remote));
+                if let Ok(channel) = channel {
+                    serve_as(channel, &format!("localhost:{port}"), &|path, body| {
+                        followed.fetch_add(1, Ordering::SeqCst);
+                        http(200, "", &world.honest(path, body))
+                    });
+                }
+            });
+            let (outcomes, _) = world.enrol(&REGISTRAR, 1, &|path, body| match path.ends_with("simpleenroll") {
+                true => http(307, &format!("Location: https://localhost:{port}{path}\r\n"), b""),
+                false => http(200, "", &world.honest(path, body)),
+            });
+            match expected {
+                None => assert_eq!(outcomes[0].as_ref().unwrap(), &Outcome::Done),
+                Some(reason) => assert_eq!(told(&outcomes[0]), reason),
+            }
+        });
+        assert_eq!(followed.into_inner(), usize::from(expected.is_none()));
+    }
 }
 
 /// The response matrix lets an authentic registrar through whose certificate ran out, but not in silence.

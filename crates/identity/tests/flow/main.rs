@@ -11,5 +11,8 @@
 mod agreement;
 mod birth;
 mod enrol;
+mod shelf;
 mod support;
 mod sweep;
+mod terms;
+mod wipe;

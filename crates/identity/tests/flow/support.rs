@@ -6,7 +6,7 @@ use aseptic_core::crypto::{PublicKey, soft};
 use aseptic_core::time::Time;
 use aseptic_core::trust::{Authority, Entry, Material, Purpose, Purposes, Trust, danger};
 use aseptic_core::{Reason, Result, limits};
-use aseptic_identity::{Action, DeviceName, Enroller, Event, Identity, Response, Udi, Workspace, birth};
+use aseptic_identity::{Action, DeviceName, Enroller, Event, Identity, Response, Terms, Udi, Workspace, birth};
 use aseptic_testbed::bench::Bench;
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, CustomExtension, DistinguishedName, DnType, DnValue,
@@ -55,6 +55,9 @@ type Issued = HashMap<(Vec<u8>, i64, Quirks), Vec<u8>>;
 pub(crate) struct CertificationAuthority {
     pub(crate) root: Certificate,
     pub(crate) intermediate: Certificate,
+    /// What links its root to those before and after it (RFC 4210 section 4.4), as cacerts has them.
+    pub(crate) links: Vec<Certificate>,
+    root_issuer: Issuer<'static, KeyPair>,
     issuer: Issuer<'static, KeyPair>,
     /// What was issued: the same request is answered with the same certificate, so that runs can be compared.
     issued: RefCell<Issued>,
@@ -70,7 +73,19 @@ impl CertificationAuthority {
         let mut params = ca_params(&format!("{name} Issuing CA"), 2);
         params.use_authority_key_identifier_extension = true;
         let intermediate = params.signed_by(&key, &root_issuer).unwrap();
-        Self { root, intermediate, issuer: Issuer::new(params, key), issued: RefCell::default() }
+        let issuer = Issuer::new(params, key);
+        Self { root, intermediate, links: Vec::new(), root_issuer, issuer, issued: RefCell::default() }
+    }
+
+    /// The next root of the same name, with the links to the roots before it.
+    pub(crate) fn rolled_over(&self, name: &str) -> Self {
+        let mut next = Self::new(name);
+        let mut params = ca_params(&format!("{name} Root"), 3);
+        params.use_authority_key_identifier_extension = true;
+        let new_with_old = params.signed_by(next.root_issuer.key(), &self.root_issuer).unwrap();
+        let old_with_new = params.signed_by(self.root_issuer.key(), &next.root_issuer).unwrap();
+        next.links = self.links.iter().cloned().chain([new_with_old, old_with_new]).collect();
+        next
     }
 
     /// A certificate for the request, which is checked as a registrar would.
@@ -197,25 +212,44 @@ impl World {
 
     /// One enrolment from its beginning to its end; seconds waited.
     pub(crate) fn enrol(&self, bench: &Bench, registrar: &Registrar<'_>) -> Result<u32> {
+        self.enrol_on(bench, registrar, Terms::ENROL, now())
+    }
+
+    /// The same on other terms and at another time.
+    pub(crate) fn enrol_on(&self, bench: &Bench, registrar: &Registrar<'_>, terms: Terms, now: Time) -> Result<u32> {
+        self.enrol_under(bench, registrar, &self.owner_trust(), terms, now)
+    }
+
+    /// The same by a device that believes what `trust` says.
+    pub(crate) fn enrol_under(
+        &self,
+        bench: &Bench,
+        registrar: &Registrar<'_>,
+        trust: &Trust<'_>,
+        terms: Terms,
+        now: Time,
+    ) -> Result<u32> {
         let mut workspace = Box::new(Workspace::new());
-        let (platform, suite, trust) = (bench.platform(), soft::suite(), self.owner_trust());
-        let mut enroller = Enroller::start(&platform, &suite, &trust, &Engine, &mut workspace)?;
+        let (platform, suite) = (bench.platform(), soft::suite());
+        let mut enroller = Enroller::start_with(&platform, &suite, trust, &Engine, &mut workspace, terms)?;
         let mut waited = 0;
         let mut answer: Option<Answer> = None;
         // A registrar here asks for at most a few waits.
-        for _ in 0..10 {
+        for _ in 0..20 {
             let event = match &mut answer {
                 None => Event::Ready,
                 Some(answer) => Event::Response(Response {
                     status: answer.status,
                     content_type: answer.content_type,
                     retry_after: answer.retry_after,
+                    location: answer.location,
                     body: &mut answer.body,
                 }),
             };
-            answer = match enroller.step(event, now())? {
+            answer = match enroller.step(event, now)? {
                 Action::Request(request) => {
-                    registrar.requests.borrow_mut().push((request.path, request.body.to_vec()));
+                    let place = format!("{}{}", request.authority, request.path);
+                    registrar.requests.borrow_mut().push((place, request.body.to_vec()));
                     Some(registrar.answer(request.path, request.body))
                 }
                 Action::Wait(seconds) => {
@@ -235,6 +269,7 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) content_type: &'static str,
     pub(crate) retry_after: &'static str,
+    pub(crate) location: &'static str,
     pub(crate) body: Vec<u8>,
 }
 
@@ -247,7 +282,7 @@ impl Answer {
 
     pub(crate) fn status(status: u16) -> Self {
         let content_type = "application/pkcs7-mime; smime-type=certs-only";
-        Self { status, content_type, retry_after: "", body: Vec::new() }
+        Self { status, content_type, retry_after: "", location: "", body: Vec::new() }
     }
 }
 
@@ -261,7 +296,7 @@ pub(crate) fn text(der: &[u8], wrapped: bool) -> Vec<u8> {
     text
 }
 
-type Twist<'w> = Box<dyn Fn(&'static str, Answer) -> Answer + 'w>;
+type Twist<'w> = Box<dyn Fn(&str, Answer) -> Answer + 'w>;
 
 /// A registrar as a function, with what it was asked.
 pub(crate) struct Registrar<'w> {
@@ -269,7 +304,7 @@ pub(crate) struct Registrar<'w> {
     pub(crate) quirks: Quirks,
     pub(crate) wrapped: bool,
     pub(crate) pending: Cell<u32>,
-    pub(crate) requests: RefCell<Vec<(&'static str, Vec<u8>)>>,
+    pub(crate) requests: RefCell<Vec<(String, Vec<u8>)>>,
     /// What is done to an answer before it is sent.
     pub(crate) twist: Twist<'w>,
 }
@@ -286,19 +321,24 @@ impl<'w> Registrar<'w> {
         }
     }
 
-    pub(crate) fn twisted(world: &'w World, twist: impl Fn(&'static str, Answer) -> Answer + 'w) -> Self {
+    pub(crate) fn twisted(world: &'w World, twist: impl Fn(&str, Answer) -> Answer + 'w) -> Self {
         Self { twist: Box::new(twist), ..Self::new(world) }
     }
 
-    pub(crate) fn answer(&self, path: &'static str, body: &[u8]) -> Answer {
+    pub(crate) fn answer(&self, path: &str, body: &[u8]) -> Answer {
         let owner = &self.world.owner;
         let answer = match path {
-            "/.well-known/est/cacerts" => Answer::bundle(&[owner.root.der(), owner.intermediate.der()], self.wrapped),
-            "/.well-known/est/simpleenroll" if self.pending.get() > 0 => {
+            "/.well-known/est/cacerts" => {
+                let own = [owner.root.der(), owner.intermediate.der()];
+                let links = owner.links.iter().map(|link| link.der());
+                Answer::bundle(&own.into_iter().chain(links).map(|der| &der[..]).collect::<Vec<_>>(), self.wrapped)
+            }
+            "/.well-known/est/simpleenroll" | "/.well-known/est/simplereenroll" if self.pending.get() > 0 => {
                 self.pending.set(self.pending.get() - 1);
                 Answer { retry_after: "30", ..Answer::status(202) }
             }
-            "/.well-known/est/simpleenroll" => {
+            "/.well-known/est/csrattrs" => Answer::status(204),
+            "/.well-known/est/simpleenroll" | "/.well-known/est/simplereenroll" => {
                 assert!(body.ends_with(b"\n") && body.split(|byte| *byte == b'\n').all(|line| line.len() <= 64));
                 let mut csr = vec![0; limits::CSR];
                 let length = base64::decode(body, &mut csr).unwrap();

@@ -10,7 +10,8 @@ use aseptic_core::time::Time;
 use aseptic_core::trust::{Authority, Entry, Material, Purpose, Purposes, Trust, danger};
 use aseptic_core::{Result, limits};
 use aseptic_identity::{
-    Action, DeviceName, Enroller, Event, Identity, Response, Stage, Workspace, birth, confirm_handshake, tidy,
+    Action, DeviceName, Enroller, Event, Identity, Response, Stage, Terms, Workspace, birth, confirm_handshake, est,
+    tidy,
 };
 use std::sync::LazyLock;
 
@@ -22,6 +23,8 @@ const BUNDLE: &str = "application/pkcs7-mime; smime-type=certs-only";
 /// Devices at each step, and the certificate that the registrar of the seeds issues.
 struct Cast {
     born: Bench,
+    /// Has made the key for its owner, and asks for wishes.
+    keyed: Bench,
     /// Waits for the answer of its registrar.
     pending: Bench,
     /// Has the certificate, on probation.
@@ -34,12 +37,14 @@ thread_local! {
 }
 
 /// Two answers of a registrar, for the CA certificates and for the enrolment. The first byte says how they travel: 1 for
-/// bodies that are to be put into base64 first, 2 and 4 for an answer that is put off or in another media type. The next
-/// two are the length of the first body.
+/// bodies that are to be put into base64 first, 2 and 4 for an answer that is put off or in another media type, 8 for a second
+/// body that says what the registrar wants in a request, 16 for redirects. The next two are the length of the first body.
 pub fn est_answer(data: &[u8]) {
     let Some(([way, high, low], bodies)) = data.split_first_chunk::<3>() else { return };
     let Some((first, second)) = bodies.split_at_checked(usize::from(u16::from_be_bytes([*high, *low]))) else { return };
-    let (bench, local) = CAST.with(|cast| (cast.pending.clone(), cast.local.clone()));
+    let wishes = way & 8 != 0;
+    let bench = CAST.with(|cast| if wishes { cast.keyed.clone() } else { cast.pending.clone() });
+    let local = CAST.with(|cast| cast.local.clone());
     let before = bench.snapshot();
     match enrol(&bench, *way, [first, second]) {
         Ok(true) => identity(&bench, |identity| {
@@ -47,6 +52,10 @@ pub fn est_answer(data: &[u8]) {
             assert_eq!(credential.chain().first(), Some(&local.as_slice()), "issued by the one anchor");
         })
         .expect("our own records"),
+        Ok(false) | Err(_) if wishes => {
+            let stage = identity(&bench, |identity| identity.successor_stage()).expect("our own records");
+            assert!(matches!(stage, Stage::Keyed | Stage::Pending), "the most that wishes lead to is a request");
+        }
         Ok(false) | Err(_) => assert_eq!(bench.snapshot(), before, "a refused answer changes nothing"),
     }
 }
@@ -104,15 +113,25 @@ fn keys(bench: &Bench) -> Vec<KeyId> {
 fn enrol(bench: &Bench, way: u8, bodies: [&[u8]; 2]) -> Result<bool> {
     let (platform, suite, trust) = (bench.platform(), soft::suite(), owner());
     let mut workspace = Box::new(Workspace::new());
-    let mut enroller = Enroller::start(&platform, &suite, &trust, &Engine, &mut workspace)?;
+    let terms = Terms { attributes: way & 8 != 0, ..Terms::ENROL };
+    let mut enroller = Enroller::start_with(&platform, &suite, &trust, &Engine, &mut workspace, terms)?;
     enroller.step(Event::Ready, NOW)?;
-    for body in bodies {
+    for (at, body) in bodies.into_iter().enumerate() {
         let mut body = if way & 1 == 0 { body.to_vec() } else { text(body) };
         let retry_after = String::from_utf8_lossy(&body).into_owned();
         let response = Response {
-            status: if way & 2 == 0 { 200 } else { 202 },
-            content_type: if way & 4 == 0 { BUNDLE } else { "application/pkcs7-mime; smime-type=\"" },
+            status: match way & 0x12 {
+                0 => 200,
+                2 => 202,
+                _ => 307,
+            },
+            content_type: match (way & 4, at) {
+                (0, 1) if way & 8 != 0 => est::ATTRIBUTES,
+                (0, _) => BUNDLE,
+                _ => "application/pkcs7-mime; smime-type=\"",
+            },
             retry_after: &retry_after,
+            location: &retry_after,
             body: &mut body,
         };
         match enroller.step(Event::Response(response), NOW)? {
@@ -152,10 +171,13 @@ fn cast() -> Cast {
     Enroller::start(&pending.platform(), &suite, &owner(), &Engine, &mut workspace)
         .map(drop)
         .expect("a device that is born");
+    let keyed = pending.clone();
+    // The CA certificates are answered, which makes the request, and then nothing.
+    assert!(enrol(&pending, 1, [&bundle(&[x509::anchor()]), &[]]).is_err());
     let local = certificate(&pending, KeyId(2));
     let enrolled = pending.clone();
     assert_eq!(enrol(&enrolled, 1, [&bundle(&[x509::anchor()]), &bundle(&[&local])]), Ok(true));
-    Cast { born, pending, enrolled, local }
+    Cast { born, keyed, pending, enrolled, local }
 }
 
 /// The certificate for a key of the device.

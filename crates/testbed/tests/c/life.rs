@@ -8,6 +8,7 @@ use aseptic_core::crypto::soft::{self, PrivateKey};
 use aseptic_core::crypto::{HashAlg, KeyAlg, Parts, PublicKey};
 use aseptic_core::time::Time;
 use aseptic_core::trust::{Authority, Entry, Material, Purpose, Purposes, danger};
+use aseptic_identity::wipe::Tombstone;
 use aseptic_infra::AuthorityKey;
 use aseptic_infra::ca::{Expected, Local, Server, Validity};
 use aseptic_infra::revocation::{RevocationList, Revoked};
@@ -123,6 +124,12 @@ pub(crate) fn accompany(line: &mut Line, scene: &Scene, restart: impl FnOnce()) 
     assert_eq!(line.hear(), b"restart");
     restart();
     line.tell(&[]);
+
+    // The end: the maker knows the birth key.
+    let stone = line.hear();
+    let signer = Certificate::parse(&birth[0]).unwrap().public_key().unwrap();
+    assert_eq!(Tombstone::verify(&soft::suite(), signer, &stone).unwrap().serial, SERIAL);
+    assert_eq!(line.hear(), stone);
     assert_eq!(line.hear(), b"lived");
 }
 

@@ -4,6 +4,7 @@
 //! `dist/`, static and shared, under sanitizers and under valgrind.
 
 mod abi;
+mod enrol;
 mod hosted;
 mod life;
 mod program;

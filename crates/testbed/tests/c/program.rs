@@ -35,6 +35,18 @@ pub(crate) fn start(folder: &Path, words: &[&str]) -> Child {
     pump_command(folder, words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
+/// Runs the enrolment over OpenSSL to its end.
+pub(crate) fn enrol(folder: &Path, words: &[&str]) -> Outcome {
+    let mut command = started("enrol", &["examples/c/enrol.c", "examples/c/platform_posix.c", "-lssl", "-lcrypto"]);
+    command.arg(folder).args(words);
+    finish(command)
+}
+
+/// Whether C programs can use OpenSSL here; a cross compiler has no headers of it.
+pub(crate) fn openssl() -> bool {
+    env::var("ASEPTIC_CC").is_err() && Path::new("/usr/include/openssl/ssl.h").exists()
+}
+
 /// Runs a program of `tests/c` to its end.
 pub(crate) fn run(name: &str, words: &[&Path]) -> Outcome {
     let mut command = test(name);

@@ -3,7 +3,7 @@
 use aseptic_certs::{base64, cms};
 use aseptic_core::Result;
 use aseptic_core::time::Time;
-use aseptic_identity::{Action, Enroller, Event, Response};
+use aseptic_identity::{Action, Enroller, Event, Response, est};
 
 /// Leads an enrolment to its end. `authorities` is the registrar's list of CA certificates; `issue` makes a chain out of a
 /// request (DER); `alter` may change an answer on its way, `true` telling the one with the device's own certificate.
@@ -19,11 +19,15 @@ pub(crate) fn enrol(
         let event = match &mut answer {
             None => Event::Ready,
             Some(body) => {
-                Event::Response(Response { status: 200, content_type: "application/pkcs7-mime", retry_after: "", body })
+                let content_type = "application/pkcs7-mime";
+                // A registrar without an answer has nothing to say about requests.
+                let status = if body.is_empty() { 204 } else { 200 };
+                Event::Response(Response { status, content_type, retry_after: "", location: "", body })
             }
         };
         answer = match enroller.step(event, now)? {
             Action::Done => return Ok(()),
+            Action::Request(request) if request.path == est::CSRATTRS => Some(Vec::new()),
             Action::Request(request) if request.method == "GET" => Some(alter(false, bundle(authorities))),
             Action::Request(request) => {
                 let mut csr = vec![0; request.body.len()];

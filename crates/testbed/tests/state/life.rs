@@ -11,7 +11,8 @@ use aseptic_core::time::{Floor, Time};
 use aseptic_core::trust::{self, Authority, PhysicalPresence, Purpose, Purposes, Trust, TrustBuffers, TrustStore};
 use aseptic_core::{Reason, Result, limits};
 use aseptic_identity::{
-    Action, DeviceName, Enroller, Event, Identity, Stage, Workspace, agreement, birth, confirm_handshake, tidy,
+    Action, DeviceName, Enroller, Event, Identity, Response, Stage, Workspace, agreement, birth, confirm_handshake,
+    tidy,
 };
 use aseptic_infra::author::{Manifest, Signature, class_id, vendor_id};
 use aseptic_infra::owner::Store;
@@ -304,7 +305,13 @@ fn enrol(platform: &Platform<'_>, world: &World, whole: bool, now: Time, workspa
     let trust = Trust::load(platform, &mut buffers)?;
     let mut enroller = Enroller::start(platform, &world.suite, &trust, &Engine, workspace)?;
     if !whole {
+        // As far as the request: the registrar has CA certificates and no wishes.
         assert!(matches!(enroller.step(Event::Ready, now)?, Action::Request(_)));
+        for (status, mut body) in [(200, registrar::bundle(&[anchor()])), (204, Vec::new())] {
+            let content_type = "application/pkcs7-mime";
+            let answer = Response { status, content_type, retry_after: "", location: "", body: &mut body };
+            assert!(matches!(enroller.step(Event::Response(answer), now)?, Action::Request(_)));
+        }
         return Ok(());
     }
     registrar::enrol(&mut enroller, now, &[anchor()], |csr| vec![issue(csr)], |_, answer| answer)
