@@ -22,7 +22,7 @@ pub const ASEPTIC_AUDIT: u8 = 8;
 pub struct aseptic_message {
     /// `ASEPTIC_TELEMETRY`, `ASEPTIC_ALARM` or `ASEPTIC_AUDIT`.
     pub message_class: u8,
-    /// The stream it belongs to, 0 to 3; each has its own order. Use one for each class.
+    /// The stream it belongs to, 0 to 2; each has its own order. Use one for each class.
     pub stream: u8,
     /// 0.
     pub reserved: [u8; 6],
@@ -105,7 +105,8 @@ pub unsafe extern "C" fn aseptic_message_seal(
                 let from = Origin { name: identity.name()?, key, signer: &signer };
                 let to = [trust.pinned(&suite, Purpose::Receive, recipient)?];
                 let content_type = ContentType::Text(content_type);
-                let outgoing = Outgoing { class, stream: message.stream, to: &to, content_type, body, time: now };
+                let stream = message.stream;
+                let outgoing = Outgoing { class, stream, to: &to, fresh: None, content_type, body, time: now };
                 sender.seal(&platform, &suite, &from, &outgoing, room)
             })
         })

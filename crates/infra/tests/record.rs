@@ -122,7 +122,7 @@ impl Hospital {
     fn seal(&self, sender: &mut Sender, class: Purpose, to: &[VerifiedPeer], body: &[u8]) -> Vec<u8> {
         let origin = Origin { name: b"pump-1", key: self.pump.public(), signer: &self.pump.0 };
         let mut out = vec![0; Sender::room(body.len())];
-        let message = Outgoing { class, stream: 0, to, content_type: HL7, body, time: NOW };
+        let message = Outgoing { class, stream: 0, to, content_type: HL7, body, time: NOW, fresh: None };
         let length = sender.seal(&self.device.platform(), &self.suite, &origin, &message, &mut out).unwrap();
         out.truncate(length);
         out
@@ -215,7 +215,15 @@ fn a_hostile_relay_gets_a_reason_for_each_attack_and_the_record_nothing() {
         ("pump-1", hospital.relay.public(), Reason::UnknownSigner),
         ("pump-1", hospital.pump.public(), Reason::SignatureInvalid),
     ] {
-        let message = Outgoing { class: Purpose::Alarm, stream: 0, to: &to, content_type: HL7, body: b"!", time: NOW };
+        let message = Outgoing {
+            class: Purpose::Alarm,
+            stream: 0,
+            to: &to,
+            content_type: HL7,
+            body: b"!",
+            time: NOW,
+            fresh: None,
+        };
         let forger = Forger { signer: &hospital.relay.0, named };
         let forged = hostile::sign_anew(&relay.platform(), &hospital.suite, forger, victim.as_bytes(), &message);
         assert_eq!(refused(receive(&forged.unwrap())), reason);
