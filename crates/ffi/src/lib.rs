@@ -58,6 +58,12 @@ mod message;
 mod report;
 
 #[cfg(feature = "device")]
+mod outbox;
+
+#[cfg(feature = "device")]
+mod session;
+
+#[cfg(feature = "device")]
 mod agreement;
 
 #[cfg(feature = "device")]
@@ -100,7 +106,8 @@ pub use trust::*;
 pub use update::*;
 #[cfg(feature = "device")]
 pub use {
-    agreement::*, birth::*, enrol::*, identity::*, inventory::*, lists::*, message::*, opener::*, peer::*, workspace::*,
+    agreement::*, birth::*, enrol::*, identity::*, inventory::*, lists::*, message::*, opener::*, outbox::*, peer::*,
+    session::*, workspace::*,
 };
 #[cfg(feature = "hosted")]
 pub use {channel::*, files::*};

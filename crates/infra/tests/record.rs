@@ -310,8 +310,10 @@ fn receipts_and_lost_sessions_are_reported_to_their_device() {
     let signer = Party::new(6);
     let receipts = Purposes::of(&[Purpose::Receipt]);
     let pinned = [Entry { purposes: receipts, name: b"record-adapter-1", material: Material::Key(signer.public()) }];
-    let peer =
-        danger::unsigned(Authority::Owner, &pinned).unwrap().pinned(&suite, Purpose::Receipt, b"record-adapter-1").unwrap();
+    let peer = danger::unsigned(Authority::Owner, &pinned)
+        .unwrap()
+        .pinned(&suite, Purpose::Receipt, b"record-adapter-1")
+        .unwrap();
     let from = Origin { name: b"record-adapter-1", key: signer.public(), signer: &signer.0 };
     let heard = |adapter: &mut RecordAdapter<'_>| {
         let report = adapter.report("pump-1", &from).unwrap();

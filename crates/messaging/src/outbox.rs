@@ -288,10 +288,13 @@ impl Outbox {
         self.rows.iter().all(Option::is_none)
     }
 
-    /// Destroys the storage key, and with it all that is queued; then removes the entries.
+    /// Destroys the storage key, and with it all that is queued; then removes the entries. This outbox takes nothing more.
     ///
     /// After power loss nothing has happened, or nothing can be read any more and [`Outbox::load`] finishes.
-    pub fn erase(self, platform: &Platform<'_>) -> Result<()> {
+    pub fn erase(&mut self, platform: &Platform<'_>) -> Result<()> {
+        // Nothing more goes out, whatever happens now.
+        self.rows = [None; OUTBOX];
+        self.capacity = 0;
         platform.store.erase(record::OUTBOX_KEY)?;
         remove_all(platform)
     }
@@ -304,7 +307,7 @@ impl Outbox {
         }
         let weakest = |(_, row): &(usize, Row)| (rank(row.class), row.order);
         let rows = used.iter().enumerate().filter_map(|(place, row)| row.map(|row| (place, row)));
-        let (place, row) = rows.min_by_key(weakest).ok_or(Reason::Internal)?;
+        let (place, row) = rows.min_by_key(weakest).ok_or(Reason::Misuse)?;
         let gives_way = rank(row.class) < rank(class) || row.class == Purpose::Telemetry;
         if gives_way { Ok(place) } else { Err(Reason::OutboxFull) }
     }

@@ -97,6 +97,12 @@ impl Session {
         Ok((session, length))
     }
 
+    /// The name of the recipient.
+    #[must_use]
+    pub fn recipient(&self) -> &[u8] {
+        self.recipient.bytes()
+    }
+
     /// Names the session in a report that it is lost.
     #[must_use]
     pub const fn kid(&self) -> [u8; 4] {

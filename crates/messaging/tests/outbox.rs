@@ -247,7 +247,7 @@ fn erasing_leaves_no_key_and_no_entry_whenever_the_power_goes() {
     for write in 0..writes {
         for at in [At::Before, At::After] {
             let bench = start.clone();
-            let outbox = load(&ward, &bench, 4).unwrap();
+            let mut outbox = load(&ward, &bench, 4).unwrap();
             bench.arm(Interruption::Cut { write, at });
             let _ = outbox.erase(&bench.platform());
             bench.restart();

@@ -6,6 +6,7 @@
 mod abi;
 mod hosted;
 mod life;
+mod outbox;
 mod program;
 mod pump;
 #[path = "../common/registrar.rs"]
