@@ -44,8 +44,12 @@
  *     with an owner       aseptic_enroller_begin, aseptic_enroller_step, aseptic_enroller_wipe
  *     once a day          aseptic_inventory_next to look, aseptic_inventory_warn to be told
  *     messages out        aseptic_sender_init, aseptic_message_seal, aseptic_sender_wipe
- *     messages in         aseptic_agreement_public, aseptic_agreement_renew; aseptic_opener_init, aseptic_message_open,
- *                         aseptic_message_commit, aseptic_ticket_wipe, aseptic_opener_forget, aseptic_opener_wipe
+ *     store and forward   aseptic_outbox_init, aseptic_outbox_put, aseptic_outbox_next, aseptic_outbox_settle,
+ *                         aseptic_outbox_retry, aseptic_outbox_count, aseptic_outbox_erase, aseptic_outbox_wipe
+ *     small and frequent  aseptic_session_offer, aseptic_session_seal, aseptic_session_number, aseptic_session_wipe
+ *     messages in         aseptic_agreement_public, aseptic_agreement_renew; aseptic_opener_init, aseptic_opener_challenge,
+ *                         aseptic_message_open, aseptic_message_commit, aseptic_ticket_wipe, aseptic_opener_forget,
+ *                         aseptic_opener_wipe
  *   Hosted tier
  *     at every start      aseptic_files_new and aseptic_files_platform in place of a table of the program's own,
  *                         aseptic_files_free

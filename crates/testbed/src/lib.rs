@@ -17,6 +17,8 @@ pub mod fuzzing;
 pub mod hostile;
 
 pub mod lms;
+pub mod hostile_ward;
+
 pub mod nor;
 
 pub mod posix;
