@@ -1,5 +1,5 @@
 //! The outbox: what is in stays in until the record has it, whatever happens to power, link and trust.
-#![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::unwrap_used, missing_docs)]
+#![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, missing_docs)]
 
 mod ward;
 
