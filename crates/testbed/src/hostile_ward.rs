@@ -235,7 +235,7 @@ impl<'w> HostileWard<'w> {
             1 => self.restart_record(),
             2..8 => self.order(),
             8..20 => self.observe(),
-            _ => self.put(),
+            _ => (0..=self.dice.below(4)).for_each(|_| self.put()),
         }
         self.send(true);
         self.report(true);
@@ -442,7 +442,7 @@ impl<'w> HostileWard<'w> {
                     1 => self.restart_device(),
                     _ => {}
                 }
-                self.replay(8);
+                self.replay(3);
                 self.deliver(&carried);
             }
             _ => {
@@ -451,7 +451,7 @@ impl<'w> HostileWard<'w> {
                         (0..length * 7).map(|at| u8::try_from(at * 31 % 251).expect("a byte")).collect();
                     self.deliver(&(*topic, noise));
                 }
-                self.replay(20);
+                self.replay(6);
                 self.deliver(&carried);
             }
         }
@@ -643,7 +643,7 @@ impl<'w> HostileWard<'w> {
 }
 
 fn outbox(parties: &Parties, device: &Bench) -> Outbox {
-    Outbox::load(&device.platform(), &parties.suite, 16, &mut [0; ENTRY]).expect("an outbox goes on")
+    Outbox::load(&device.platform(), &parties.suite, 3, &mut [0; ENTRY]).expect("an outbox goes on")
 }
 
 fn plain<'a>(class: Purpose, to: &'a [VerifiedPeer], body: &'a [u8]) -> Outgoing<'a> {
