@@ -30,14 +30,17 @@
  *     in the boot loader  aseptic_boot_verify
  *     at every start      aseptic_boot_state, and aseptic_boot_confirm after a self-test
  *     for an update       aseptic_update_begin, aseptic_update_begin_with for what owner and maker say beside it,
- *                         aseptic_update_step, aseptic_update_offset, aseptic_update_feed, aseptic_update_finish,
+ *                         aseptic_update_step, aseptic_update_offset, aseptic_update_part,
+ *                         aseptic_update_invoke_arguments, aseptic_update_feed, aseptic_update_finish,
  *                         aseptic_update_activate, aseptic_update_wipe; aseptic_update_abandon to forget it
  *     any time            aseptic_update_hold for the owner's veto; aseptic_update_grant, aseptic_update_deferral for the
  *                         bedside
  *   Device tier
  *     at the factory      aseptic_udi_check, aseptic_birth_request, aseptic_birth_install
- *     at each connection  aseptic_peer_verify when TLS has the other side's chain; aseptic_peer_name, aseptic_peer_degraded,
- *                         aseptic_peer_wipe
+ *     at each new list    aseptic_list_accept
+ *     certificate files   aseptic_certificate_import
+ *     at each connection  aseptic_peer_verify when TLS has the other side's chain, or aseptic_peer_verify_listed with
+ *                         revocation lists; aseptic_peer_name, aseptic_peer_degraded, aseptic_peer_wipe
  *     at every start      aseptic_identity_tidy, aseptic_identity_stage, aseptic_identity_load, aseptic_identity_name,
  *                         aseptic_identity_certificate and aseptic_identity_sign for TLS, aseptic_identity_confirm after it,
  *                         aseptic_identity_wipe
@@ -53,7 +56,8 @@
  *   Hosted tier
  *     at every start      aseptic_files_new and aseptic_files_platform in place of a table of the program's own,
  *                         aseptic_files_free
- *     at each connection  aseptic_channel_connect, aseptic_channel_read, aseptic_channel_write, aseptic_channel_free
+ *     at each connection  aseptic_channel_connect, aseptic_channel_judge, aseptic_channel_read, aseptic_channel_write,
+ *                         aseptic_channel_free
  *     with an owner       aseptic_est_enrol
  *   Porting, feature `selftest`
  *     on the bench        aseptic_selftest_run; aseptic_selftest_problem, aseptic_selftest_remedy
@@ -94,35 +98,35 @@
  * than 1 ms, a hosted function what its network takes. Images, and revocation lists, are read in steps.
  * No instruction of the library masks interrupts.
  *                                instructions   at 64 MHz   at 120 MHz   stack
- *   aseptic_enroller_begin        66,000,000     1238 ms       660 ms   15400
- *   aseptic_message_seal          59,000,000     1107 ms       590 ms   17400
+ *   aseptic_enroller_begin        66,000,000     1238 ms       660 ms    8000
+ *   aseptic_message_seal          59,000,000     1107 ms       590 ms   10600
  *   aseptic_birth_request         57,000,000     1069 ms       570 ms    6500
  *   aseptic_agreement_renew       47,000,000      882 ms       470 ms    4800
  *   aseptic_identity_load         44,000,000      825 ms       440 ms    6200
- *   aseptic_update_begin          38,000,000      713 ms       380 ms   19600
- *   aseptic_update_begin_with     37,000,000      694 ms       370 ms   19600
- *   aseptic_enroller_step         36,000,000      675 ms       360 ms   22800
- *   aseptic_message_open          34,000,000      638 ms       340 ms   16600
- *   aseptic_inventory_next        33,000,000      619 ms       330 ms   15400
- *   aseptic_inventory_warn        33,000,000      619 ms       330 ms   15600
- *   aseptic_birth_install         31,000,000      582 ms       310 ms   21800
+ *   aseptic_update_begin          38,000,000      713 ms       380 ms   15600
+ *   aseptic_update_begin_with     37,000,000      694 ms       370 ms   15600
+ *   aseptic_enroller_step         36,000,000      675 ms       360 ms   19700
+ *   aseptic_message_open          34,000,000      638 ms       340 ms   13200
+ *   aseptic_inventory_next        33,000,000      619 ms       330 ms    7400
+ *   aseptic_inventory_warn        33,000,000      619 ms       330 ms    7500
+ *   aseptic_birth_install         31,000,000      582 ms       310 ms   18700
  *   aseptic_identity_certificate  28,000,000      525 ms       280 ms    5700
  *   aseptic_identity_stage        28,000,000      525 ms       280 ms    5600
  *   aseptic_identity_tidy         27,000,000      507 ms       270 ms    2500
  *   aseptic_identity_sign         26,000,000      488 ms       260 ms    5400
  *   aseptic_agreement_public      25,000,000      469 ms       250 ms    4400
- *   aseptic_trust_update          24,000,000      450 ms       240 ms   14000
+ *   aseptic_trust_update          24,000,000      450 ms       240 ms   10600
  *   aseptic_boot_confirm          19,000,000      357 ms       190 ms    5000
- *   aseptic_peer_verify           18,000,000      338 ms       180 ms   22100
- *   aseptic_trust_install         18,000,000      338 ms       180 ms   12200
+ *   aseptic_peer_verify           18,000,000      338 ms       180 ms   19000
+ *   aseptic_trust_install         18,000,000      338 ms       180 ms   10300
  *   aseptic_boot_verify           12,000,000      225 ms       120 ms    5600
  *   aseptic_update_activate        8,700,000      164 ms        87 ms    6300
  *   aseptic_update_abandon         7,200,000      135 ms        72 ms    4700
  *   aseptic_identity_confirm       6,500,000      122 ms        65 ms    4200
- *   aseptic_trust_version          4,900,000       92 ms        49 ms   14800
- *   aseptic_update_hold            4,900,000       92 ms        49 ms   16100
+ *   aseptic_trust_version          5,000,000       94 ms        50 ms    6800
+ *   aseptic_update_hold            5,000,000       94 ms        50 ms    8200
  *   aseptic_boot_state             4,000,000       75 ms        40 ms    4900
- *   aseptic_trust_epoch            3,600,000       68 ms        36 ms   14800
+ *   aseptic_trust_epoch            3,600,000       68 ms        36 ms    6800
  *   aseptic_boot_provision         3,300,000       62 ms        33 ms    5100
  *   aseptic_opener_init            3,200,000       60 ms        32 ms   18800
  *   aseptic_update_step            2,600,000       49 ms        26 ms    7600
@@ -130,7 +134,7 @@
  *   aseptic_opener_forget          1,700,000       32 ms        17 ms    7100
  *   aseptic_message_commit         1,600,000       30 ms        16 ms    9300
  *   aseptic_update_feed            1,500,000       29 ms        15 ms    1200
- *   aseptic_time_now                 440,000        9 ms         5 ms    1800
+ *   aseptic_time_now                 440,000        9 ms         5 ms    1700
  *
  * POWER LOSS. At any moment. Each function says what holds afterwards; the next start finishes what was interrupted.
  */
@@ -262,6 +266,21 @@
  * The update was brought on a medium by a person.
  */
 #define ASEPTIC_SOURCE_MEDIUM 2
+
+/**
+ * A newer list is not due yet, as far as the device can tell.
+ */
+#define ASEPTIC_LIST_FRESH 0
+
+/**
+ * A newer list was due within the last thirty days.
+ */
+#define ASEPTIC_LIST_AGEING 1
+
+/**
+ * A newer list was due before that.
+ */
+#define ASEPTIC_LIST_STALE 2
 
 /**
  * The registrar, asked for certificates in an enrolment.
@@ -710,6 +729,24 @@ typedef struct {
 } aseptic_crypto;
 
 /**
+ * A component: a region of either slot.
+ */
+typedef struct {
+  /**
+   * One identifier.
+   */
+  aseptic_slice id;
+  /**
+   * Where it begins in the slot: a multiple of the erase unit.
+   */
+  uint64_t offset;
+  /**
+   * Bytes that it may take; regions do not overlap.
+   */
+  uint64_t length;
+} aseptic_component;
+
+/**
  * What this device is, as far as updates must fit it.
  */
 typedef struct {
@@ -722,16 +759,39 @@ typedef struct {
    */
   uint8_t device_class[16];
   /**
-   * The component that is updated, one identifier, for example `main`.
+   * The only component, which has a slot for itself: one identifier, for example `main`. Not read where there are
+   * `components`.
    */
   aseptic_slice component;
+  /**
+   * Several components that share a slot, or NULL. At most 8; all of a slot boot together.
+   */
+  const aseptic_component *components;
+  /**
+   * How many there are.
+   */
+  size_t component_count;
+  /**
+   * The device itself, a UUID, for manifests that are for one device; empty if it has none.
+   */
+  aseptic_slice device_id;
+  /**
+   * The key for AES key wrap (16, 24 or 32 bytes) that encrypted payloads are meant for; empty if there is none. Neither this
+   * nor the next is read in the boot shape of the library, which takes no encrypted payloads.
+   */
+  aseptic_slice key_encryption_key;
+  /**
+   * The P-256 key of the key store that encrypted payloads are meant for. 0: the one of `aseptic_agreement_public`, where
+   * there is one.
+   */
+  uint32_t agreement_key;
 } aseptic_model;
 
 /**
  * An update under way. It exists only after its manifest was verified. Opaque.
  */
 typedef struct {
-  uint64_t _opaque[96];
+  uint64_t _opaque[272];
 } aseptic_update;
 
 /**
@@ -763,6 +823,36 @@ typedef struct {
    */
   uint8_t source;
 } aseptic_statements;
+
+/**
+ * What an update wants next.
+ */
+typedef struct {
+  /**
+   * Where to get the payload; empty if nothing has to be fetched.
+   */
+  aseptic_slice uri;
+  /**
+   * The payload, where the envelope carries it; empty if not.
+   */
+  aseptic_slice payload;
+  /**
+   * The number of the next byte of the payload.
+   */
+  uint64_t offset;
+  /**
+   * Bytes of it that are missing; 0 once all components are whole.
+   */
+  uint64_t missing;
+  /**
+   * The component that it is for, in the order of the slot.
+   */
+  uint8_t number;
+  /**
+   * Zero.
+   */
+  uint8_t reserved[7];
+} aseptic_part;
 
 /**
  * Room to write to. `cap` 0 is a size query: the call reports `ASEPTIC_BUFFER_TOO_SMALL` and the size in `len`.
@@ -814,6 +904,66 @@ typedef struct {
    */
   aseptic_slice udi;
 } aseptic_device_name;
+
+/**
+ * The revocation lists that the firmware keeps, in flash or files; the library reads them piece by piece and holds none.
+ */
+typedef struct {
+  /**
+   * `sizeof(aseptic_lists)`.
+   */
+  uint32_t size;
+  /**
+   * How many there are, at most 16.
+   */
+  uint32_t count;
+  /**
+   * Handed to the function.
+   */
+  void *ctx;
+  /**
+   * Reads list number `list` (DER) from `offset` on: at most `cap` bytes, 0 only at its end.
+   */
+  aseptic_status (*read)(void *ctx, uint32_t list, uint32_t offset, uint8_t *out, size_t cap, size_t *len);
+} aseptic_lists;
+
+/**
+ * What a list says of itself. Set `size` before the call; the rest is written.
+ */
+typedef struct {
+  /**
+   * `sizeof(aseptic_list_info)`.
+   */
+  uint32_t size;
+  /**
+   * How many certificates it lists.
+   */
+  uint32_t entries;
+  /**
+   * When it was made, in seconds since 1970.
+   */
+  uint64_t this_update;
+  /**
+   * When the next one is due.
+   */
+  uint64_t next_update;
+  /**
+   * Its number, big endian.
+   */
+  uint8_t number[20];
+  /**
+   * One of `ASEPTIC_LIST_...`, by the device's idea of now.
+   */
+  uint8_t age;
+  /**
+   * 0.
+   */
+  uint8_t reserved[3];
+  /**
+   * SHA-256 of the SubjectPublicKeyInfo of its issuer.
+   */
+  uint8_t key[32];
+} aseptic_list_info;
 
 /**
  * The verdict that a peer is who it says and may do one thing. Only `aseptic_peer_verify` makes one. Opaque.
@@ -1533,6 +1683,26 @@ typedef struct {
 #define ASEPTIC_UDI_INVALID 514
 
 /**
+ * Too many requests came from this device or address.
+ */
+#define ASEPTIC_EST_LIMITED 530
+
+/**
+ * The request was answered before, and is out of date.
+ */
+#define ASEPTIC_EST_REPLAYED 531
+
+/**
+ * The request is not bound to this TLS channel.
+ */
+#define ASEPTIC_EST_PROOF 532
+
+/**
+ * A renewal asks for other names than the certificate has.
+ */
+#define ASEPTIC_EST_NAMES_CHANGED 533
+
+/**
  * The message does not follow the profile.
  */
 #define ASEPTIC_MESSAGE_MALFORMED 601
@@ -1761,6 +1931,11 @@ typedef struct {
  * No clock can tell whether the manifest is in date.
  */
 #define ASEPTIC_FRESHNESS_UNKNOWN 731
+
+/**
+ * The payload is encrypted, and no key was given for it.
+ */
+#define ASEPTIC_PAYLOAD_LOCKED 740
 
 /**
  * A file is missing.
@@ -2015,7 +2190,8 @@ aseptic_status aseptic_boot_confirm(aseptic_device *device,
  *
  * Ownership: `envelope` and `model` are read during the call; `update` must not move until `aseptic_update_wipe`. Errors:
  * MANIFEST_UNSIGNED, MANIFEST_DIGEST, SIGNATURE_INVALID, UNKNOWN_SIGNER, TRUST_THRESHOLD, APPROVAL_MISSING, UPDATE_HELD,
- * UPDATE_STALE, WRONG_VENDOR, WRONG_CLASS, WRONG_COMPONENT, SEQUENCE_TOO_OLD, MIGRATION_FLOOR, IMAGE_TOO_LARGE, CLINICAL_USE
+ * UPDATE_STALE, WRONG_VENDOR, WRONG_CLASS, WRONG_COMPONENT, SEQUENCE_TOO_OLD, MIGRATION_FLOOR, IMAGE_TOO_LARGE, PAYLOAD_LOCKED
+ * and DECRYPT_FAILED where no key opens an encrypted payload, MISUSE for components that overlap, CLINICAL_USE
  * unless the device is idle, PERMISSION_WITHHELD, UPDATE_OVERDUE in place of these two, UPDATE_BUSY; nothing that is stored
  * changes then, and `update` is zeroed. Threads: as for all calls on a device. Power loss: the journal names this update or it does not; the running image is untouched.
  */
@@ -2042,10 +2218,11 @@ aseptic_status aseptic_update_begin_with(aseptic_device *device,
 
 /**
  * Does a bounded part of what is to be done before the next bytes or the activation: erases at most one block, or reads
- * and hashes at most 4,096 bytes. `more` becomes 1 while something is left, else 0.
+ * and hashes, or copies, at most 4,096 bytes. `more` becomes 1 while something is left, else 0.
  *
- * After `aseptic_update_begin` it reads again what was written before a power loss; after `aseptic_update_finish` it erases the
- * rest of the slot and reads the whole image back.
+ * After `aseptic_update_begin` it reads again what was written before a power loss, and brings a component that is copied from
+ * the running slot; call it again before each `aseptic_update_part` where there are several components. After
+ * `aseptic_update_finish` it erases the rest of the slot and reads the whole image back.
  *
  * Ownership: `more` is the caller's. Errors: MISUSE for an update that is over, CLINICAL_USE unless the device is idle: nothing has
  * happened then. SLOT_MISMATCH if the medium does not hold what was written, those of the platform: begin again. Threads: as
@@ -2066,6 +2243,30 @@ ASEPTIC_MUST_USE
 aseptic_status aseptic_update_offset(aseptic_update *update,
                                      uint64_t *offset,
                                      uint64_t *missing);
+
+/**
+ * Writes what is wanted next: for which component, where its payload is, and from which byte on. With one component
+ * `aseptic_update_offset` says enough.
+ *
+ * Ownership: `envelope` must hold the bytes that `update` began with; `uri` and `payload` of `part` point into it. Errors: MISUSE
+ * unless bytes are being received, and for another envelope as far as that shows; `part` is zeroed then. Threads: as for all
+ * calls on a device. Power loss: nothing is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_update_part(aseptic_update *update,
+                                   aseptic_slice envelope,
+                                   aseptic_part *part);
+
+/**
+ * Writes the arguments that the manifest hands to the image which it invokes, at most 64 bytes; of length 0 if there are
+ * none. What they mean, and how they reach the image, is the program's.
+ *
+ * Ownership: `out` is the caller's. Errors: MISUSE, BUFFER_TOO_SMALL. Threads: as for all calls on a device. Power loss: nothing is
+ * stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_update_invoke_arguments(aseptic_update *update,
+                                               aseptic_buf *out);
 
 /**
  * Takes the next bytes of the image, of any number.
@@ -2193,6 +2394,35 @@ aseptic_status aseptic_birth_install(aseptic_device *device,
                                      size_t count);
 
 /**
+ * Verifies that `issuer` (a certificate in DER) signed list number `list`, and keeps its number: no older one counts from then
+ * on. Store the list first and call this after it.
+ *
+ * Ownership: all inputs are read during the call; `info` is the caller's. Errors: CRL_MALFORMED, CRL_UNSUPPORTED, CRL_ROLLBACK,
+ * SIGNATURE_INVALID, PATH_KEY_USAGE, REVOCATION_UNKNOWN for a list of the future, PLATFORM_FULL where 16 rows of lists are known,
+ * TOO_LARGE, MISUSE, those of the platform and of `read`; what is stored is as it was and `info` zeroed but for its size then.
+ * Threads: as for all calls on a device; takes time in proportion to the list. Power loss: the old number or the new one.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_list_accept(aseptic_device *device,
+                                   const aseptic_lists *lists,
+                                   uint32_t list,
+                                   aseptic_slice issuer,
+                                   aseptic_list_info *info);
+
+/**
+ * Writes the certificate number `index` (DER) of `file`: a certificate or a certs-only bundle (PKCS#7), as it is or in PEM; at
+ * most 16 a file. After the last one `out.len` is 0 and the call succeeds. Nothing of it is proven.
+ *
+ * Ownership: `file` is read during the call; `out` is the caller's, and room of the length of `file` is always enough. Errors:
+ * CERTIFICATE_MALFORMED, CMS_MALFORMED, EST_TRANSFER for bad Base64, TOO_LARGE, BUFFER_TOO_SMALL, MISUSE. Threads: any. Power
+ * loss: nothing is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_certificate_import(aseptic_slice file,
+                                          uint32_t index,
+                                          aseptic_buf *out);
+
+/**
  * Judges the holder of a certificate chain by the owner's trust store: for `ASEPTIC_PURPOSE_ENROLMENT` and
  * `ASEPTIC_PURPOSE_NETWORK` a server whose certificate must bear the DNS name `name`, for a class of messages a sender of that
  * name. `chain` holds `count` certificates (DER), leaf first, without the anchor, at most 4; call it where TLS asks whether
@@ -2210,6 +2440,25 @@ aseptic_status aseptic_peer_verify(aseptic_device *device,
                                    const aseptic_slice *chain,
                                    size_t count,
                                    aseptic_peer *peer);
+
+/**
+ * As `aseptic_peer_verify`, with the revocation lists that the firmware keeps: each certificate of the chain must be covered by
+ * one. A missing, unusable or badly signed list never counts as "not revoked"; what it means for the purpose says the response
+ * matrix: refused, or accepted with a flag, see `aseptic_peer_degraded`. Lists below a number that `aseptic_list_accept` has kept
+ * do not count.
+ *
+ * Ownership: `name`, `chain` and `lists` are read during the call; `peer` must not move until `aseptic_peer_wipe`. Errors: those
+ * of `aseptic_peer_verify`, CERTIFICATE_REVOKED, REVOCATION_UNKNOWN, CRL_STALE, RECORD_CORRUPT; `peer` is zeroed then. Threads:
+ * as for all calls on a device; takes time in proportion to the lists. Power loss: nothing is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_peer_verify_listed(aseptic_device *device,
+                                          uint8_t purpose,
+                                          aseptic_slice name,
+                                          const aseptic_slice *chain,
+                                          size_t count,
+                                          const aseptic_lists *lists,
+                                          aseptic_peer *peer);
 
 /**
  * Writes the name in the peer's certificate (its serialNumber, else its commonName), as it is there, at most 64 bytes.
@@ -2440,6 +2689,53 @@ aseptic_status aseptic_message_seal(aseptic_device *device,
  * stays stored.
  */
 void aseptic_sender_wipe(aseptic_sender *sender);
+
+/**
+ * Opens the account of the update that has begun, once `aseptic_update_begin` has answered OK; where it is open already nothing
+ * is written. `sbom` is SHA-256 of the list of what the software is made of, 32 bytes, or empty.
+ *
+ * Ownership: `model` and `sbom` are read during the call. Errors: NO_UPDATE, TOO_LARGE for a component of over 60 bytes, MISUSE for
+ * an `sbom` of another length. Threads: as for all calls on a device. Power loss: open or not; call it again.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_update_account(aseptic_device *device,
+                                      const aseptic_model *model,
+                                      aseptic_slice sbom);
+
+/**
+ * Adds to the account what the update was put off, which the restart would forget. To be called just before
+ * `aseptic_update_activate`.
+ *
+ * Ownership: none. Errors: MISUSE unless an image is staged, NO_UPDATE without an account. Threads: as for all calls on a
+ * device. Power loss: added or not.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_update_account_deferrals(aseptic_device *device,
+                                                aseptic_update *update);
+
+/**
+ * Ends the account because the update was given up for `reason`, a status other than OK.
+ *
+ * Ownership: none. Errors: NO_UPDATE without an account, MISUSE for a number that is no status. Threads: as for all calls on a
+ * device. Power loss: ended or not; call it again.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_update_refused(aseptic_device *device,
+                                      aseptic_status reason);
+
+/**
+ * Writes the report of the last attempt to update that has ended, signed by `identity`: a COSE_Sign1 around a SUIT_Report. It finds
+ * out itself how an update under way has ended: call it after `aseptic_boot_state` at each start, and after
+ * `aseptic_boot_confirm`. The same report may be written as often as needed, until the next one.
+ *
+ * Ownership: `out` is the caller's. Errors: PLATFORM_NOT_FOUND before the first report, KEY_BUSY (call again), BUFFER_TOO_SMALL,
+ * those of the platform. Threads: as for all calls on a device. Power loss: there is one report of each attempt, whatever is
+ * called again.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_update_report(aseptic_device *device,
+                                     aseptic_identity *identity,
+                                     aseptic_buf *out);
 
 /**
  * Makes `outbox` ready with `capacity` messages, 64 at most; once at every start. Each takes one slot of the store of up to
@@ -2757,6 +3053,22 @@ aseptic_status aseptic_channel_connect(aseptic_device *device,
                                        uint32_t limit_ms,
                                        aseptic_channel **channel,
                                        aseptic_peer *peer);
+#endif
+
+#if defined(ASEPTIC_HOSTED)
+/**
+ * Judges the server of a connection again by the trust stores and the time as they are now, and gives the new verdict in `peer`:
+ * to be called when `aseptic_trust_epoch` has risen, and once a day on a connection that lasts. A server that is believed no
+ * longer is told so, and the connection carries nothing more.
+ *
+ * Ownership: `peer` must not move until `aseptic_peer_wipe`. Errors: those of `aseptic_peer_verify`, which every later call with
+ * `channel` but `aseptic_channel_free` answers too; `peer` is zeroed then. Threads: as for all calls on a device, and no other
+ * call on `channel` may run. Power loss: nothing is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_channel_judge(aseptic_device *device,
+                                     aseptic_channel *channel,
+                                     aseptic_peer *peer);
 #endif
 
 #if defined(ASEPTIC_HOSTED)

@@ -16,8 +16,9 @@ pub mod fuzzing;
 
 pub mod hostile;
 
-pub mod lms;
 pub mod hostile_ward;
+
+pub mod lms;
 
 pub mod nor;
 
