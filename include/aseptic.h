@@ -50,8 +50,12 @@
  *     at the end          aseptic_device_decommission; aseptic_device_tombstone to look
  *     once a day          aseptic_inventory_next to look, aseptic_inventory_warn to be told
  *     messages out        aseptic_sender_init, aseptic_message_seal, aseptic_sender_wipe
- *     messages in         aseptic_agreement_public, aseptic_agreement_renew; aseptic_opener_init, aseptic_message_open,
- *                         aseptic_message_commit, aseptic_ticket_wipe, aseptic_opener_forget, aseptic_opener_wipe
+ *     store and forward   aseptic_outbox_init, aseptic_outbox_put, aseptic_outbox_next, aseptic_outbox_settle,
+ *                         aseptic_outbox_retry, aseptic_outbox_count, aseptic_outbox_erase, aseptic_outbox_wipe
+ *     small and frequent  aseptic_session_offer, aseptic_session_seal, aseptic_session_number, aseptic_session_wipe
+ *     messages in         aseptic_agreement_public, aseptic_agreement_renew; aseptic_opener_init, aseptic_opener_challenge,
+ *                         aseptic_message_open, aseptic_message_commit, aseptic_ticket_wipe, aseptic_opener_forget,
+ *                         aseptic_opener_wipe
  *   Hosted tier
  *     at every start      aseptic_files_new and aseptic_files_platform in place of a table of the program's own,
  *                         aseptic_files_free
@@ -446,6 +450,12 @@
  * `missing` numbers before this one have not been seen.
  */
 #define ASEPTIC_ORDER_GAP 3
+
+/**
+ * It may have been handed over before the last start of this device: look for `stream`, `epoch` and `sequence` among what is
+ * stored.
+ */
+#define ASEPTIC_ORDER_UNCERTAIN 4
 
 /**
  * The program slot that is not running may be erased and written to.
@@ -1236,7 +1246,7 @@ typedef struct {
    */
   uint8_t message_class;
   /**
-   * The stream it belongs to, 0 to 3; each has its own order. Use one for each class.
+   * The stream it belongs to, 0 to 2; each has its own order. Use one for each class.
    */
   uint8_t stream;
   /**
@@ -1258,10 +1268,46 @@ typedef struct {
 } aseptic_message;
 
 /**
+ * Messages that wait, in the store of the device. Opaque.
+ */
+typedef struct {
+  uint64_t _opaque[528];
+} aseptic_outbox;
+
+/**
+ * What a report has changed.
+ */
+typedef struct {
+  /**
+   * Messages that the record has: they left the outbox.
+   */
+  uint32_t stored;
+  /**
+   * Messages that will not be taken: they left the outbox, each with an event.
+   */
+  uint32_t rejected;
+  /**
+   * Messages that are asked for again: `aseptic_outbox_next` gives them.
+   */
+  uint32_t again;
+  /**
+   * The number of a session that the recipient has lost, as `aseptic_session_number` has it; 0 for none.
+   */
+  uint32_t lost_session;
+} aseptic_settled;
+
+/**
+ * A session with one recipient for one class of messages. It lives in this memory alone and ends with it. Opaque.
+ */
+typedef struct {
+  uint64_t _opaque[32];
+} aseptic_session;
+
+/**
  * The device's memory of the messages that it has handed over. Opaque.
  */
 typedef struct {
-  uint64_t _opaque[272];
+  uint64_t _opaque[376];
 } aseptic_opener;
 
 /**
@@ -1273,7 +1319,7 @@ typedef struct {
    */
   uint8_t message_class;
   /**
-   * The stream, 0 to 3.
+   * The stream, 0 to 2; 3 for the offer of a session.
    */
   uint8_t stream;
   /**
@@ -1855,6 +1901,31 @@ typedef struct {
  * The HL7 v2 text or its block is malformed.
  */
 #define ASEPTIC_HL7_MALFORMED 610
+
+/**
+ * The command answers no open challenge, or has expired.
+ */
+#define ASEPTIC_COMMAND_NOT_FRESH 611
+
+/**
+ * A message gave way in a full outbox.
+ */
+#define ASEPTIC_OUTBOX_FULL 612
+
+/**
+ * A message in the outbox cannot be read back.
+ */
+#define ASEPTIC_OUTBOX_DAMAGED 613
+
+/**
+ * No open session has this key.
+ */
+#define ASEPTIC_SESSION_UNKNOWN 614
+
+/**
+ * Nobody is known to listen to alarms.
+ */
+#define ASEPTIC_LINK_IN_DOUBT 615
 
 /**
  * The SUIT envelope is malformed.
@@ -2896,6 +2967,150 @@ aseptic_status aseptic_update_report(aseptic_device *device,
                                      aseptic_buf *out);
 
 /**
+ * Makes `outbox` ready with `capacity` messages, 64 at most; once at every start. Each takes one slot of the store of up to
+ * 8,192 bytes; with the entries for raw flash keep the capacity at 16.
+ *
+ * Ownership: `outbox` must not move until `aseptic_outbox_wipe`; have one outbox a device. Errors: MISUSE, ENTROPY_FAILED, those of
+ * the platform; `outbox` is zeroed then. Threads: as for all calls on a device. Power loss: what was put in is in; what cannot be
+ * read back is removed with the event OUTBOX_DAMAGED.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_outbox_init(aseptic_device *device,
+                                   uint32_t capacity,
+                                   aseptic_outbox *outbox);
+
+/**
+ * Signs `message` and puts it in: after this it survives power loss, until a report says that the record has it. Its stream
+ * follows from its class. Where the outbox is full the oldest telemetry gives way, then, to an alarm alone, the oldest audit
+ * record; an alarm never does.
+ *
+ * Ownership: nothing is kept. Errors: NO_PURPOSE if the owner's trust store has no such recipient, MESSAGE_CLASS, KEY_WRONG_USE for
+ * a birth identity, TOO_LARGE, KEY_BUSY (call again), OUTBOX_FULL: alarm locally; the message is not in then. Threads: as for all
+ * calls on a device. Power loss: the message is in, or this call did not succeed.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_outbox_put(aseptic_device *device,
+                                  aseptic_identity *identity,
+                                  aseptic_sender *sender,
+                                  aseptic_outbox *outbox,
+                                  const aseptic_message *message);
+
+/**
+ * Seals the message that is to be sent next, if there is one, for `recipient`, as far as the owner's trust store accepts it today:
+ * an alarm before an audit record before telemetry, the oldest first, each once until it is asked for again. `out->len` is 0 if
+ * nothing is to be sent.
+ *
+ * Ownership: nothing is kept. `out` is also working memory: twice the body and 8,192 bytes are enough. Errors: NO_PURPOSE if
+ * the recipient is not accepted today; all stays in then. BUFFER_TOO_SMALL, with what the longest message needs. Threads: as for all
+ * calls on a device. Power loss: the message is sent again.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_outbox_next(aseptic_device *device,
+                                   aseptic_sender *sender,
+                                   aseptic_outbox *outbox,
+                                   aseptic_slice recipient,
+                                   aseptic_buf *out);
+
+/**
+ * Takes the signed report of `signer`, a name that the owner's trust store pins for receipts: what the record has leaves the
+ * outbox, what is missing there is sent again.
+ *
+ * Ownership: nothing is kept. Errors: NO_PURPOSE, UNKNOWN_SIGNER, SIGNATURE_INVALID (also for a report to another device),
+ * MESSAGE_MALFORMED, KEY_WRONG_USE for a birth identity; `settled` is zeroed then and nothing changes. Threads: as for all calls on a
+ * device. Power loss: what left may be in again; it is sent again, and known as a duplicate.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_outbox_settle(aseptic_device *device,
+                                     aseptic_identity *identity,
+                                     aseptic_outbox *outbox,
+                                     aseptic_slice signer,
+                                     aseptic_slice report,
+                                     aseptic_settled *settled);
+
+/**
+ * Lets all that has no receipt be sent again: after a reconnection, or when reports are overdue.
+ *
+ * Ownership: nothing is kept. Errors: MISUSE. Threads: as for all calls on a device. Power loss: nothing is stored.
+ */
+ASEPTIC_MUST_USE aseptic_status aseptic_outbox_retry(aseptic_outbox *outbox);
+
+/**
+ * How many messages of a class wait for their receipt: `ASEPTIC_TELEMETRY`, `ASEPTIC_ALARM` or `ASEPTIC_AUDIT`.
+ *
+ * Ownership: nothing is kept. Errors: MISUSE, MESSAGE_CLASS; `count` is 0 then. Threads: as for all calls on a device. Power loss:
+ * nothing is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_outbox_count(aseptic_outbox *outbox,
+                                    uint8_t message_class,
+                                    uint32_t *count);
+
+/**
+ * Destroys the storage key of the outbox, and with it all that is queued, then the entries; ends `outbox` as
+ * `aseptic_outbox_wipe` does. For a device that leaves its owner.
+ *
+ * Ownership: the memory stays the caller's. Errors: MISUSE, those of the platform: call `aseptic_outbox_init` and this again.
+ * Threads: as for all calls on a device. Power loss: nothing has happened, or nothing can be read any more.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_outbox_erase(aseptic_device *device,
+                                    aseptic_outbox *outbox);
+
+/**
+ * Ends `outbox` and wipes its memory. Does nothing to NULL or to memory that holds none; may be called twice.
+ *
+ * Ownership: the memory stays the caller's. Errors: none. Threads: as for all calls on a device. Power loss: what is stored
+ * stays stored.
+ */
+void aseptic_outbox_wipe(aseptic_outbox *outbox);
+
+/**
+ * Makes `session`, and in `out` the sealed message that offers it to the recipient of `message`: send it before any message of the
+ * session. Of `message` class, recipient and content type count; its body is empty.
+ *
+ * Ownership: `session` must not move until `aseptic_session_wipe`. `out` is also working memory: a size query says how much it needs.
+ * Errors: as for `aseptic_message_seal`, MISUSE for a body; both outputs are zeroed then. Threads: as for all calls on a
+ * device. Power loss: ends the session; offer a new one.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_session_offer(aseptic_device *device,
+                                     aseptic_identity *identity,
+                                     aseptic_sender *sender,
+                                     const aseptic_message *message,
+                                     aseptic_session *session,
+                                     aseptic_buf *out);
+
+/**
+ * Seals `body` in the session: 37 bytes longer at most. The recipient is looked up in the owner's trust store of today.
+ *
+ * Ownership: nothing is kept. Errors: NO_PURPOSE or SESSION_UNKNOWN if the recipient or its key is no longer trusted, TOO_LARGE,
+ * SEQUENCE_EXHAUSTED: offer a new session; BUFFER_TOO_SMALL; no number is used then. Threads: as for all calls on a device.
+ * Power loss: ends the session.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_session_seal(aseptic_device *device,
+                                    aseptic_session *session,
+                                    aseptic_slice body,
+                                    aseptic_buf *out);
+
+/**
+ * The number of the session, by which a report names one that its recipient has lost. Then offer a new one.
+ *
+ * Ownership: nothing is kept. Errors: MISUSE; `number` is 0 then. Threads: as for all calls on a device. Power loss: nothing is
+ * stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_session_number(aseptic_session *session,
+                                      uint32_t *number);
+
+/**
+ * Ends `session` and wipes its keys. Does nothing to NULL or to memory that holds none; may be called twice.
+ *
+ * Ownership: the memory stays the caller's. Errors: none. Threads: as for all calls on a device. Power loss: nothing is stored.
+ */
+void aseptic_session_wipe(aseptic_session *session);
+
+/**
  * Writes the public part of the key that others seal messages for (P-256, SEC 1 uncompressed, 65 bytes), and makes the key
  * if there is none. The hospital keeps it under the device's name; let it get there in a message that the device sealed.
  *
@@ -2933,16 +3148,30 @@ aseptic_status aseptic_opener_init(aseptic_device *device,
                                    aseptic_opener *opener);
 
 /**
+ * Draws a challenge of 16 bytes for one command or configuration, to be sent to whoever is to give it, for example as the body
+ * of a message. It holds for `lifetime_ms` milliseconds, ten minutes at most, and serves once; four may be open.
+ *
+ * Ownership: nothing is kept. Errors: MISUSE, ENTROPY_FAILED, BUFFER_TOO_SMALL. Threads: as for all calls on a device. Power loss:
+ * ends all challenges.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_opener_challenge(aseptic_device *device,
+                                        aseptic_opener *opener,
+                                        uint64_t lifetime_ms,
+                                        aseptic_buf *challenge);
+
+/**
  * Opens one message that was sealed for this device under the name of `identity`. The sender is known by the key that the
  * owner's trust store pins for its name and the class of the message; or, if it has a certificate, by the verdict `sender`
  * about that for this class, else NULL.
  *
  * A command or configuration is handed over once at most and never after a newer one of its stream: that is stored before.
+ * It must be for this device alone and answer a challenge of `aseptic_opener_challenge`, or name a time of its present boot.
  * All other classes are handed over until `aseptic_message_commit` was called with `ticket`, so commit when the body is stored.
  *
  * Ownership: `out` must have room for `sealed.len` bytes and overlap nothing else; the slices of `opened` lie in it. `ticket` must
  * not move until `aseptic_ticket_wipe`. Errors: COSE_NO_RECIPIENT, DECRYPT_FAILED, MESSAGE_MALFORMED, MESSAGE_UNKNOWN_SENDER,
- * UNKNOWN_SIGNER, SIGNATURE_INVALID, MESSAGE_IDENTITY, MESSAGE_NOT_FOR_US, MESSAGE_CLASS, MESSAGE_REPLAYED, MESSAGE_TOO_OLD,
+ * UNKNOWN_SIGNER, SIGNATURE_INVALID, MESSAGE_IDENTITY, MESSAGE_NOT_FOR_US, MESSAGE_CLASS, COMMAND_NOT_FRESH, MESSAGE_REPLAYED, MESSAGE_TOO_OLD,
  * SENDERS_FULL, KEY_WRONG_USE for a birth identity, BUFFER_TOO_SMALL; nothing is stored then and all outputs are zeroed.
  * Threads: as for all calls on a device. Power loss: a command is handed over once or never, other messages come again.
  */

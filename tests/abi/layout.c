@@ -209,7 +209,17 @@ AT(aseptic_message, recipient, 8, 8);
 AT(aseptic_message, content_type, 16, 24);
 AT(aseptic_message, body, 24, 40);
 
-SIZE(aseptic_opener, 2176, 2176);
+SIZE(aseptic_outbox, 4224, 4224);
+
+SIZE(aseptic_settled, 16, 16);
+AT(aseptic_settled, stored, 0, 0);
+AT(aseptic_settled, rejected, 4, 4);
+AT(aseptic_settled, again, 8, 8);
+AT(aseptic_settled, lost_session, 12, 12);
+
+SIZE(aseptic_session, 256, 256);
+
+SIZE(aseptic_opener, 3008, 3008);
 
 SIZE(aseptic_opened, 80, 112);
 AT(aseptic_opened, message_class, 0, 0);

@@ -13,6 +13,8 @@ static aseptic_workspace work;
 static aseptic_peer peer;
 static aseptic_enroller enroller;
 static aseptic_opener opener;
+static aseptic_outbox outbox;
+static aseptic_session session;
 static aseptic_ticket ticket;
 
 /* Memory that fits none of the types. */
@@ -149,6 +151,7 @@ static void refuse_seldom(aseptic_device *d, aseptic_workspace *w, aseptic_ident
     CHECK(zeroed(&action, sizeof action));
     CHECK(aseptic_agreement_renew(d, w) == ASEPTIC_MISUSE);
     CHECK(aseptic_opener_init(d, 1u << ASEPTIC_COMMAND, o) == ASEPTIC_MISUSE);
+    REFUSES(aseptic_opener_challenge(d, o, 1000, &out));
     CHECK(aseptic_message_commit(d, o, t) == ASEPTIC_MISUSE);
     CHECK(aseptic_opener_forget(d, o, bytes) == ASEPTIC_MISUSE);
     aseptic_ticket_wipe(t);
@@ -157,8 +160,44 @@ static void refuse_seldom(aseptic_device *d, aseptic_workspace *w, aseptic_ident
     aseptic_peer_wipe(p);
 }
 
+/* And for what waits or is frequent. */
+static void refuse_waiting(aseptic_device *d, aseptic_identity *i, aseptic_sender *s, aseptic_outbox *b,
+                           aseptic_session *n)
+{
+    uint8_t room[64];
+    uint32_t number = 7;
+    aseptic_slice one = { (const uint8_t *)"x", 1 };
+    aseptic_buf out = { room, sizeof room, 7 };
+    aseptic_message message;
+    aseptic_settled settled;
+    (void)memset(&message, 0, sizeof message);
+    (void)memset(&settled, 7, sizeof settled);
+    message.message_class = ASEPTIC_ALARM;
+    message.recipient = message.content_type = message.body = one;
+    CHECK(aseptic_outbox_init(d, 4, b) == ASEPTIC_MISUSE);
+    CHECK(aseptic_outbox_put(d, i, s, b, &message) == ASEPTIC_MISUSE);
+    CHECK(aseptic_outbox_put(d, i, s, b, NULL) == ASEPTIC_MISUSE);
+    REFUSES(aseptic_outbox_next(d, s, b, one, &out));
+    CHECK(aseptic_outbox_settle(d, i, b, one, one, &settled) == ASEPTIC_MISUSE && zeroed(&settled, sizeof settled));
+    CHECK(aseptic_outbox_retry(b) == ASEPTIC_MISUSE);
+    CHECK(aseptic_outbox_count(b, ASEPTIC_ALARM, &number) == ASEPTIC_MISUSE && number == 0);
+    CHECK(aseptic_outbox_erase(d, b) == ASEPTIC_MISUSE);
+    message.body.len = 0;
+    REFUSES(aseptic_session_offer(d, i, s, &message, n, &out));
+    REFUSES(aseptic_session_seal(d, n, one, &out));
+    number = 7;
+    CHECK(aseptic_session_number(n, &number) == ASEPTIC_MISUSE && number == 0);
+    aseptic_session_wipe(n);
+    aseptic_outbox_wipe(b);
+}
+
 static void refuse_all_seldom(void)
 {
+    refuse_waiting(NULL, NULL, NULL, NULL, NULL);
+    refuse_waiting(&device, &identity, &sender, &outbox, &session);
+    refuse_waiting(ODD(aseptic_device), ODD(aseptic_identity), ODD(aseptic_sender), ODD(aseptic_outbox),
+                   ODD(aseptic_session));
+
     refuse_seldom(NULL, NULL, NULL, NULL, NULL, NULL, NULL);
     refuse_seldom(&device, &work, &identity, &peer, &enroller, &opener, &ticket);
     refuse_seldom(ODD(aseptic_device), ODD(aseptic_workspace), ODD(aseptic_identity), ODD(aseptic_peer),

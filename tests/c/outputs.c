@@ -180,6 +180,25 @@ int main(int count, char **words)
     message.body.len = sizeof large - 1;
     CHECK(seal(&message, &out) == ASEPTIC_OK && out.len > sizeof large);
 
+    /* A session: offered, sealed in, and never for what is no observation. */
+    static aseptic_session session;
+    uint32_t number = 0;
+    message = good;
+    message.body.len = 0;
+    out.cap = 0;
+    CHECK(aseptic_session_offer(&device, &identity, &sender, &message, &session, &out) == ASEPTIC_BUFFER_TOO_SMALL);
+    out.cap = out.len;
+    CHECK(aseptic_session_offer(&device, &identity, &sender, &good, &session, &out) == ASEPTIC_MISUSE);
+    CHECK(aseptic_session_number(&session, &number) == ASEPTIC_MISUSE);
+    out.cap = sizeof wide;
+    CHECK(aseptic_session_offer(&device, &identity, &sender, &message, &session, &out) == ASEPTIC_OK && out.len > 0);
+    CHECK(aseptic_session_number(&session, &number) == ASEPTIC_OK);
+    CHECK(aseptic_session_seal(&device, &session, good.body, &out) == ASEPTIC_OK);
+    CHECK(out.len > good.body.len && out.len <= good.body.len + 37);
+    message.message_class = ASEPTIC_COMMAND;
+    CHECK(aseptic_session_offer(&device, &identity, &sender, &message, &session, &out) == ASEPTIC_MESSAGE_CLASS);
+    CHECK(aseptic_session_seal(&device, &session, good.body, &out) == ASEPTIC_MISUSE);
+
     aseptic_sender_wipe(&sender);
     CHECK(seal(&good, &out) == ASEPTIC_MISUSE);
     aseptic_identity_wipe(&identity);

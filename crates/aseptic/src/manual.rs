@@ -18,6 +18,9 @@ pub mod trust {}
 #[doc = include_str!("../manual/registrar.md")]
 pub mod registrar {}
 
+#[doc = include_str!("../manual/messaging.md")]
+pub mod messaging {}
+
 #[doc = include_str!("../manual/update.md")]
 pub mod update {}
 
@@ -70,4 +73,6 @@ pub mod decisions {
     pub mod encrypt_before_create {}
     #[doc = include_str!("../manual/decisions/2026-11-30-renewal-and-wipe.md")]
     pub mod renewal_and_wipe {}
+    #[doc = include_str!("../manual/decisions/2026-11-30-marks-and-uncertain-messages.md")]
+    pub mod marks_and_uncertain_messages {}
 }

@@ -108,6 +108,20 @@ pub const HOLDS: usize = 8;
 pub const URI: usize = 256;
 /// Sequence numbers a sender reserves with one write before it uses them.
 pub const SEQUENCE_BLOCK: u64 = 1024;
+/// The same for streams 1 to 3, whose messages are rare: what was lost before a restart stays within the replay window.
+pub const RARE_BLOCK: u64 = 16;
+/// Sequence numbers that a receiver may hand over before it stores again how far it has come.
+pub const REPLAY_MARK: u64 = 1024;
+/// Challenges for commands that a receiver keeps open: one for each console that speaks to it.
+pub const CHALLENGES: usize = 4;
+/// Milliseconds for which a challenge or an expiry of a command may hold (ten minutes: a nurse reads a label meanwhile).
+pub const COMMAND_LIFETIME: u64 = 600_000;
+/// Messages in an outbox.
+pub const OUTBOX: usize = 64;
+/// Receipts in one report on messages.
+pub const RECEIPTS: usize = 16;
+/// Messages under one session key (SP 800-38D section 8 allows more; a Partial IV stays at four bytes).
+pub const SESSION_MESSAGES: u64 = u32::MAX as u64;
 /// Sequence numbers below the highest seen that a receiver still accepts once each.
 pub const REPLAY_WINDOW: u64 = 64;
 /// Bytes of one message body.

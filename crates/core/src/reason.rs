@@ -178,6 +178,11 @@ reasons! {
     SequenceExhausted = 608, Device, "The sender has used up its sequence numbers.", "Start a new stream.";
     SendersFull = 609, Device, "There is no replay window left for another sender.", "Forget a sender that is gone.";
     Hl7Malformed = 610, Peer, "The HL7 v2 text or its block is malformed.", "Send ER7 encoding, without control characters.";
+    CommandNotFresh = 611, Peer, "The command answers no open challenge, or has expired.", "Ask the device for a challenge and use it once.";
+    OutboxFull = 612, Later, "A message gave way in a full outbox.", "Alarm locally; the outbox empties once the record answers.";
+    OutboxDamaged = 613, Device, "A message in the outbox cannot be read back.", "Send it again if it still matters; the medium may be failing.";
+    SessionUnknown = 614, Peer, "No open session has this key.", "Offer a new session.";
+    LinkInDoubt = 615, Later, "Nobody is known to listen to alarms.", "Alarm locally; check the network.";
 
     // 7xx  update
     EnvelopeMalformed = 701, Peer, "The SUIT envelope is malformed.", "Make it with the author tool.";

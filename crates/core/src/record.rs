@@ -66,6 +66,11 @@ pub enum Kind {
     RenewalSecret = 16,
 }
 
+/// The slots of an outbox's messages, each sealed by itself: they are no records.
+pub const OUTBOX: core::ops::Range<u16> = 0x80..0xC0;
+/// The slot of the key under which they are sealed.
+pub const OUTBOX_KEY: Slot = Slot(limits::SECRET_SLOTS | 0x20);
+
 impl Kind {
     /// Every kind of record, in the order of the numbers.
     #[rustfmt::skip]
@@ -280,5 +285,7 @@ mod tests {
         slots.sort();
         slots.dedup();
         assert_eq!(slots.len(), 2 * Kind::ALL.len());
+        assert!(slots.iter().all(|slot| slot.0 < OUTBOX.start));
+        assert_eq!(usize::from(OUTBOX.end - OUTBOX.start), limits::OUTBOX);
     }
 }

@@ -49,7 +49,7 @@ pub(crate) struct Device {
 /// What the calls of a device work in.
 #[repr(C)]
 pub(crate) struct Memory {
-    trust: TrustBuffers,
+    pub(crate) trust: TrustBuffers,
     pub(crate) scratch: [u8; limits::TRUST_STORE],
 }
 

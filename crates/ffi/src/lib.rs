@@ -64,6 +64,12 @@ mod message;
 mod report;
 
 #[cfg(feature = "device")]
+mod outbox;
+
+#[cfg(feature = "device")]
+mod session;
+
+#[cfg(feature = "device")]
 mod agreement;
 
 #[cfg(feature = "device")]
@@ -109,8 +115,8 @@ pub use trust::*;
 pub use update::*;
 #[cfg(feature = "device")]
 pub use {
-    agreement::*, birth::*, enrol::*, identity::*, inventory::*, lists::*, message::*, opener::*, peer::*, renewal::*,
-    wipe::*, workspace::*,
+    agreement::*, birth::*, enrol::*, identity::*, inventory::*, lists::*, message::*, opener::*, outbox::*, peer::*,
+    renewal::*, session::*, wipe::*, workspace::*,
 };
 #[cfg(feature = "hosted")]
 pub use {channel::*, files::*};

@@ -22,7 +22,7 @@ pub const ASEPTIC_AUDIT: u8 = 8;
 pub struct aseptic_message {
     /// `ASEPTIC_TELEMETRY`, `ASEPTIC_ALARM` or `ASEPTIC_AUDIT`.
     pub message_class: u8,
-    /// The stream it belongs to, 0 to 3; each has its own order. Use one for each class.
+    /// The stream it belongs to, 0 to 2; each has its own order. Use one for each class.
     pub stream: u8,
     /// 0.
     pub reserved: [u8; 6],
@@ -89,12 +89,10 @@ pub unsafe extern "C" fn aseptic_message_seal(
         fill(out, &inputs, |room, needed| {
             let (mut device, identity, mut sender) = (state(device)?, state(identity)?, state(sender)?);
             let message = told?;
-            let (recipient, content_type) = (message.recipient.bytes()?, message.content_type.bytes()?);
             let body = message.body.bytes()?;
             *needed = Sender::room(body.len());
             let room = room.get_mut(..*needed).ok_or(Reason::BufferTooSmall)?;
-            let content_type = core::str::from_utf8(content_type).map_err(|_| Reason::Misuse)?;
-            let class = class(&message)?;
+            let Told { class, stream, recipient, content_type, body } = Told::read(&message)?;
             identity.require_local()?;
             device.with(|parts| {
                 let now = time::now(&parts.platform)?;
@@ -104,8 +102,7 @@ pub unsafe extern "C" fn aseptic_message_seal(
                     KeySigner::new(platform.keys, identity.key_id, key.alg().signs().ok_or(Reason::KeyWrongUse)?);
                 let from = Origin { name: identity.name()?, key, signer: &signer };
                 let to = [trust.pinned(&suite, Purpose::Receive, recipient)?];
-                let content_type = ContentType::Text(content_type);
-                let outgoing = Outgoing { class, stream: message.stream, to: &to, content_type, body, time: now };
+                let outgoing = Outgoing { class, stream, to: &to, fresh: None, content_type, body, time: now };
                 sender.seal(&platform, &suite, &from, &outgoing, room)
             })
         })
@@ -122,12 +119,39 @@ pub unsafe extern "C" fn aseptic_sender_wipe(sender: *mut aseptic_sender) {
     unsafe { wipe(sender) }
 }
 
+/// A message read from the caller's struct: its class, and the parts of it.
+pub(crate) struct Told<'m> {
+    pub(crate) class: Purpose,
+    pub(crate) stream: u8,
+    pub(crate) recipient: &'m [u8],
+    pub(crate) content_type: ContentType<'m>,
+    pub(crate) body: &'m [u8],
+}
+
+impl Told<'_> {
+    /// # Safety
+    /// The slices of `message` must be readable for as long as the answer is used.
+    pub(crate) unsafe fn read(message: &aseptic_message) -> Result<Self> {
+        // SAFETY: as the caller promises.
+        let [recipient, content_type, body] =
+            unsafe { [message.recipient.bytes()?, message.content_type.bytes()?, message.body.bytes()?] };
+        let content_type = core::str::from_utf8(content_type).map_err(|_| Reason::Misuse)?;
+        let (class, content_type) = (class(message)?, ContentType::Text(content_type));
+        Ok(Self { class, stream: message.stream, recipient, content_type, body })
+    }
+}
+
 /// What a device sends through this interface; commands and configuration go the other way.
 fn class(message: &aseptic_message) -> Result<Purpose> {
     if message.reserved != [0; 6] {
         return Err(Reason::Misuse);
     }
-    match message.message_class {
+    sent_class(message.message_class)
+}
+
+/// The class of this number, among those that a device sends.
+pub(crate) fn sent_class(number: u8) -> Result<Purpose> {
+    match number {
         ASEPTIC_TELEMETRY => Ok(Purpose::Telemetry),
         ASEPTIC_ALARM => Ok(Purpose::Alarm),
         ASEPTIC_AUDIT => Ok(Purpose::Audit),

@@ -26,11 +26,14 @@ pub const ASEPTIC_ORDER_NEXT: u8 = 1;
 pub const ASEPTIC_ORDER_LATE: u8 = 2;
 /// `missing` numbers before this one have not been seen.
 pub const ASEPTIC_ORDER_GAP: u8 = 3;
+/// It may have been handed over before the last start of this device: look for `stream`, `epoch` and `sequence` among what is
+/// stored.
+pub const ASEPTIC_ORDER_UNCERTAIN: u8 = 4;
 
 /// The device's memory of the messages that it has handed over. Opaque.
 #[repr(C)]
 pub struct aseptic_opener {
-    _opaque: [u64; 272],
+    _opaque: [u64; 376],
 }
 
 impl Context for aseptic_opener {
@@ -63,7 +66,7 @@ impl Context for aseptic_ticket {
 pub struct aseptic_opened {
     /// The class, one of `ASEPTIC_TELEMETRY`, `_ALARM`, `_AUDIT`, `_COMMAND`, `_CONFIGURATION`.
     pub message_class: u8,
-    /// The stream, 0 to 3.
+    /// The stream, 0 to 2; 3 for the offer of a session.
     pub stream: u8,
     /// Where it stands among the others of its stream, one of `ASEPTIC_ORDER_...`.
     pub order: u8,
@@ -129,16 +132,43 @@ pub unsafe extern "C" fn aseptic_opener_init(
     }
 }
 
+/// Draws a challenge of 16 bytes for one command or configuration, to be sent to whoever is to give it, for example as the body
+/// of a message. It holds for `lifetime_ms` milliseconds, ten minutes at most, and serves once; four may be open.
+///
+/// Ownership: nothing is kept. Errors: MISUSE, ENTROPY_FAILED, BUFFER_TOO_SMALL. Threads: as for all calls on a device. Power loss:
+/// ends all challenges.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_opener_challenge(
+    device: *mut aseptic_device,
+    opener: *mut aseptic_opener,
+    lifetime_ms: u64,
+    challenge: *mut aseptic_buf,
+) -> aseptic_status {
+    let inputs = [Place::of(device), Place::of(opener)];
+    // SAFETY: as the caller promises; all that is read is named.
+    unsafe {
+        fill(challenge, &inputs, |room, needed| {
+            let (mut device, mut opener) = (state(device)?, state(opener)?);
+            *needed = 16;
+            let room = room.first_chunk_mut::<16>().ok_or(Reason::BufferTooSmall)?;
+            *room = device.with(|parts| opener.opener.challenge(&parts.platform, lifetime_ms))?;
+            Ok(16)
+        })
+    }
+}
+
 /// Opens one message that was sealed for this device under the name of `identity`. The sender is known by the key that the
 /// owner's trust store pins for its name and the class of the message; or, if it has a certificate, by the verdict `sender`
 /// about that for this class, else NULL.
 ///
 /// A command or configuration is handed over once at most and never after a newer one of its stream: that is stored before.
+/// It must be for this device alone and answer a challenge of `aseptic_opener_challenge`, or name a time of its present boot.
 /// All other classes are handed over until `aseptic_message_commit` was called with `ticket`, so commit when the body is stored.
 ///
 /// Ownership: `out` must have room for `sealed.len` bytes and overlap nothing else; the slices of `opened` lie in it. `ticket` must
 /// not move until `aseptic_ticket_wipe`. Errors: COSE_NO_RECIPIENT, DECRYPT_FAILED, MESSAGE_MALFORMED, MESSAGE_UNKNOWN_SENDER,
-/// UNKNOWN_SIGNER, SIGNATURE_INVALID, MESSAGE_IDENTITY, MESSAGE_NOT_FOR_US, MESSAGE_CLASS, MESSAGE_REPLAYED, MESSAGE_TOO_OLD,
+/// UNKNOWN_SIGNER, SIGNATURE_INVALID, MESSAGE_IDENTITY, MESSAGE_NOT_FOR_US, MESSAGE_CLASS, COMMAND_NOT_FRESH, MESSAGE_REPLAYED, MESSAGE_TOO_OLD,
 /// SENDERS_FULL, KEY_WRONG_USE for a birth identity, BUFFER_TOO_SMALL; nothing is stored then and all outputs are zeroed.
 /// Threads: as for all calls on a device. Power loss: a command is handed over once or never, other messages come again.
 #[must_use]
@@ -275,6 +305,7 @@ fn described(message: &Opened<'_>) -> aseptic_opened {
         Order::InOrder => (ASEPTIC_ORDER_NEXT, 0),
         Order::Late => (ASEPTIC_ORDER_LATE, 0),
         Order::Gap(missing) => (ASEPTIC_ORDER_GAP, missing),
+        Order::Uncertain => (ASEPTIC_ORDER_UNCERTAIN, 0),
     };
     let (content_type, content_format) = match message.content_type {
         ContentType::Text(text) => (aseptic_slice::of(text.as_bytes()), 0),

@@ -208,6 +208,7 @@ impl<'a> Links<'a> {
 fn purpose_from(number: u8) -> Result<Purpose> {
     match Purpose::from_u8(number) {
         Ok(Purpose::Birth | Purpose::Receive) | Err(_) => Err(Reason::Misuse),
+        Ok(Purpose::Receipt) => Err(Reason::Misuse),
         Ok(purpose) if purpose.path() == Path::UpdateIn => Err(Reason::Misuse),
         purpose => purpose,
     }

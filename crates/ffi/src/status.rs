@@ -192,6 +192,16 @@ pub const ASEPTIC_SEQUENCE_EXHAUSTED: aseptic_status = 608;
 pub const ASEPTIC_SENDERS_FULL: aseptic_status = 609;
 /// The HL7 v2 text or its block is malformed.
 pub const ASEPTIC_HL7_MALFORMED: aseptic_status = 610;
+/// The command answers no open challenge, or has expired.
+pub const ASEPTIC_COMMAND_NOT_FRESH: aseptic_status = 611;
+/// A message gave way in a full outbox.
+pub const ASEPTIC_OUTBOX_FULL: aseptic_status = 612;
+/// A message in the outbox cannot be read back.
+pub const ASEPTIC_OUTBOX_DAMAGED: aseptic_status = 613;
+/// No open session has this key.
+pub const ASEPTIC_SESSION_UNKNOWN: aseptic_status = 614;
+/// Nobody is known to listen to alarms.
+pub const ASEPTIC_LINK_IN_DOUBT: aseptic_status = 615;
 /// The SUIT envelope is malformed.
 pub const ASEPTIC_ENVELOPE_MALFORMED: aseptic_status = 701;
 /// The manifest carries no signature.

@@ -1,5 +1,5 @@
-//! The record adapter: stands beside the electronic health record, opens what devices sealed, keeps the signed originals
-//! and hands clear HL7 on. The protection of a sealed message ends here.
+//! The record adapter: stands beside the electronic health record, opens what devices sealed, keeps the signed originals,
+//! answers with signed receipts and hands clear HL7 on. The protection of a sealed message ends here.
 
 use crate::error::While;
 use crate::{Error, Result, hl7};
@@ -9,8 +9,11 @@ use aseptic_core::platform::Platform;
 use aseptic_core::time::Time;
 use aseptic_core::trust::{PathEngine, Purpose, Purposes, Trust, VerifiedPeer};
 use aseptic_core::{Reason, limits};
-use aseptic_messaging::{Direction, Opened, Opener, Order, Receiver};
-use std::collections::BTreeMap;
+use aseptic_messaging::{
+    Direction, MessageId, OFFER, Observation, Opened, Opener, Order, Origin, REPORT, Receipt, Receiver, Sessions,
+    Verdict,
+};
+use std::collections::{BTreeMap, VecDeque};
 
 /// The classes that devices send to a record.
 const CLASSES: Purposes = Purposes::of(&[Purpose::Telemetry, Purpose::Alarm, Purpose::Audit]);
@@ -57,8 +60,11 @@ pub struct Record {
     pub content_type: String,
     /// The body.
     pub body: Vec<u8>,
-    /// The original as the device signed it (COSE_Sign1), body included.
+    /// The original as the device signed it (COSE_Sign1), body included. Empty for a message of a session, which is proven
+    /// to this adapter and to nobody else.
     pub signed: Vec<u8>,
+    /// The session that a message came in, by the number of its offer; `epoch` and `sequence` then count in it.
+    pub session: Option<[u8; 4]>,
 }
 
 impl Record {
@@ -87,7 +93,35 @@ impl Record {
             },
             body: opened.body.to_vec(),
             signed: opened.signed.to_vec(),
+            session: None,
         }
+    }
+
+    fn observed(observation: &Observation<'_>) -> Self {
+        Self {
+            from: observation.from.to_owned(),
+            class: observation.class,
+            stream: aseptic_messaging::CONTROL,
+            epoch: observation.epoch.1,
+            sequence: observation.sequence,
+            order: observation.order,
+            restarted: false,
+            time: Time::UNKNOWN,
+            degraded: None,
+            content_type: match observation.content_type {
+                ContentType::Text(text) => text.to_owned(),
+                ContentType::Number(number) => number.to_string(),
+            },
+            body: observation.body.to_vec(),
+            signed: Vec::new(),
+            session: Some(observation.kid),
+        }
+    }
+
+    /// What names the message for ever, together with the device.
+    #[must_use]
+    pub const fn id(&self) -> MessageId {
+        MessageId { stream: self.stream, epoch: self.epoch, sequence: self.sequence }
     }
 }
 
@@ -96,6 +130,8 @@ pub trait Archive {
     /// Stores a message durably before it returns. The same message may come twice, if power was lost in between; storing
     /// it again must then succeed.
     fn keep(&mut self, record: &Record) -> Result<()>;
+    /// Whether a signed message of this device was kept. Asked only for what came before a restart of the adapter.
+    fn holds(&self, device: &str, id: &MessageId) -> Result<bool>;
 }
 
 /// An archive in memory, for tools and tests.
@@ -104,20 +140,46 @@ impl Archive for Vec<Record> {
         self.push(record.clone());
         Ok(())
     }
+
+    fn holds(&self, device: &str, id: &MessageId) -> Result<bool> {
+        Ok(self.iter().any(|record| record.session.is_none() && record.from == device && record.id() == *id))
+    }
+}
+
+/// What came in with one message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// A message that is now in the record.
+    Kept(Record),
+    /// One that the record had already; its receipt is due again.
+    Known,
+    /// A device has begun a session.
+    Session,
 }
 
 /// Opens sealed messages beside the record.
 pub struct RecordAdapter<'a> {
     setup: Setup<'a>,
     opener: Opener,
+    sessions: Box<Sessions<SESSIONS>>,
     devices: BTreeMap<String, Vec<Vec<u8>>>,
+    receipts: BTreeMap<String, Vec<Receipt>>,
+    lost: VecDeque<[u8; 4]>,
 }
+
+/// Sessions of one adapter at a time: as many as it has replay windows for.
+const SESSIONS: usize = limits::SENDERS;
+/// Sessions without a key that an adapter remembers to report.
+const LOST: usize = 64;
+/// Receipts that an adapter holds for a device that fetches none; the oldest go, and are made again when the message comes again.
+const OWED: usize = 1024;
 
 impl<'a> RecordAdapter<'a> {
     /// Goes on with the stored replay windows. The directory of devices is empty; see [`RecordAdapter::register`].
     pub fn open(setup: Setup<'a>) -> Result<Self> {
         let opener = Opener::load(&setup.platform).during("loading the replay windows")?;
-        Ok(Self { setup, opener, devices: BTreeMap::new() })
+        let (sessions, devices) = (Box::default(), BTreeMap::new());
+        Ok(Self { setup, opener, sessions, devices, receipts: BTreeMap::new(), lost: VecDeque::new() })
     }
 
     /// Enters a device into the directory by its certificates (DER, leaf first), or replaces those it has; gives its name.
@@ -138,29 +200,125 @@ impl<'a> RecordAdapter<'a> {
     /// Opens one message, has the archive keep it, and only then takes note that it was seen.
     ///
     /// A refused message changes nothing; its reason is one of those of [`Opener::open`]. If the archive fails nothing is
-    /// noted, and the message is welcome again.
+    /// noted, and the message is welcome again. [`Reason::MessageReplayed`] for one that the archive has.
     pub fn receive(&mut self, message: &[u8], now: Time, archive: &mut dyn Archive) -> Result<Record> {
+        match self.take(message, now, archive)? {
+            Received::Kept(record) => Ok(record),
+            Received::Known => Err(Error::new(Reason::MessageReplayed, "the record has it")),
+            Received::Session => Err(Error::new(Reason::MessageMalformed, "the offer of a session")),
+        }
+    }
+
+    /// As [`RecordAdapter::receive`], for messages of sessions and offers of them as well.
+    pub fn take(&mut self, message: &[u8], now: Time, archive: &mut dyn Archive) -> Result<Received> {
+        // COSE_Encrypt0 is tag 16, in one byte.
+        if message.first() == Some(&0xD0) {
+            self.observe(message, now, archive)
+        } else {
+            self.open_sealed(message, now, archive)
+        }
+    }
+
+    /// The signed report that is due to a device: receipts, gaps, what is asked for again, and a session that is lost. Empty
+    /// reports are not worth sending; this one is made all the same. `from` has a key that the device trusts for
+    /// [`Purpose::Receipt`].
+    pub fn report(&mut self, device: &str, from: &Origin<'_>) -> Result<Vec<u8>> {
+        let suite = &self.setup.suite;
+        let mut report = self.opener.report(suite, device.as_bytes()).during("reporting to a device")?;
+        let owed = self.receipts.entry(device.to_owned()).or_default();
+        for receipt in owed.drain(..owed.len().min(limits::RECEIPTS)) {
+            report.add(receipt).during("reporting to a device")?;
+        }
+        // Whose it was nobody can tell any more: each device is told in turn, and knows its own.
+        report.lost_session = self.lost.front().copied();
+        self.lost.rotate_left(usize::from(!self.lost.is_empty()));
+        let mut out = vec![0; REPORT];
+        let length =
+            report.sign(suite, from, device.as_bytes(), Direction::FromDevice, &mut out).during("signing a report")?;
+        out.truncate(length);
+        Ok(out)
+    }
+
+    fn open_sealed(&mut self, message: &[u8], now: Time, archive: &mut dyn Archive) -> Result<Received> {
         let Setup { platform, suite, name, key, trust, engine } = self.setup;
         let us = Receiver { name: name.as_bytes(), key, direction: Direction::FromDevice, allowed: CLASSES };
-        let devices = &self.devices;
-        let mut senders = |name: &str, class: Purpose| -> aseptic_core::Result<VerifiedPeer> {
-            let chain = devices.get(name).ok_or(Reason::MessageUnknownSender)?;
-            let chain: Vec<&[u8]> = chain.iter().map(Vec::as_slice).collect();
-            trust.verify_chain(&suite, engine, class, &chain, now)
-        };
+        let mut senders = directory(&self.devices, &suite, trust, engine, now);
         let mut plaintext = vec![0; message.len().min(limits::FRAME)];
-        let opened = self
-            .opener
-            .open(&platform, &suite, &us, &mut senders, message, &mut plaintext)
-            .during("opening a message")?;
+        let opened = match self.opener.open(&platform, &suite, &us, &mut senders, message, &mut plaintext) {
+            Ok(opened) => opened,
+            Err(reason) => {
+                for device in self.devices.keys() {
+                    if let Some(receipt) = self.opener.receipt_again(&suite, device.as_bytes()).unwrap_or_default() {
+                        owe(&mut self.receipts, device, receipt);
+                    }
+                }
+                return Err(reason).during("opening a message");
+            }
+        };
+        if opened.content_type == ContentType::Text(OFFER) {
+            let signer = senders(opened.from, opened.class).during("taking the offer of a session")?;
+            self.sessions.accept(&suite, &us, &signer, &opened).during("taking the offer of a session")?;
+            return Ok(Received::Session);
+        }
+        let receipt = opened.receipt(Verdict::Stored);
         let record = Record::of(&opened);
-        archive.keep(&record)?;
+        let known = opened.order == Order::Uncertain && archive.holds(&record.from, &record.id())?;
+        if !known {
+            archive.keep(&record)?;
+        }
         self.opener.commit(&platform, opened.ticket).during("noting a message as seen")?;
-        Ok(record)
+        owe(&mut self.receipts, &record.from, receipt);
+        Ok(if known { Received::Known } else { Received::Kept(record) })
+    }
+
+    fn observe(&mut self, message: &[u8], now: Time, archive: &mut dyn Archive) -> Result<Received> {
+        let Setup { platform, suite, trust, engine, .. } = self.setup;
+        let mut senders = directory(&self.devices, &suite, trust, engine, now);
+        let mut plaintext = vec![0; message.len().min(limits::FRAME)];
+        let opened = self.sessions.open(&platform, &suite, &mut senders, message, &mut plaintext);
+        if matches!(opened, Err(Reason::SessionUnknown))
+            && let Some(kid) = Sessions::<SESSIONS>::claimed(message)
+            && !self.lost.contains(&kid)
+        {
+            self.lost.truncate(LOST - 1);
+            self.lost.push_front(kid);
+        }
+        let observation = opened.during("opening a message of a session")?;
+        let record = Record::observed(&observation);
+        let ticket = observation.ticket;
+        archive.keep(&record)?;
+        self.sessions.commit(ticket).during("noting a message as seen")?;
+        Ok(Received::Kept(record))
     }
 
     /// Strikes a device from the directory. Its replay windows stay, so that its old messages stay refused.
     pub fn strike(&mut self, name: &str) -> bool {
+        self.sessions.end(name.as_bytes());
         self.devices.remove(name).is_some()
     }
+}
+
+/// The lookup of senders among the devices of an adapter.
+fn directory<'d>(
+    devices: &'d BTreeMap<String, Vec<Vec<u8>>>,
+    suite: &'d Suite<'_>,
+    trust: Trust<'d>,
+    engine: &'d dyn PathEngine,
+    now: Time,
+) -> impl FnMut(&str, Purpose) -> aseptic_core::Result<VerifiedPeer> + use<'d> {
+    move |name, class| {
+        let chain = devices.get(name).ok_or(Reason::MessageUnknownSender)?;
+        let chain: Vec<&[u8]> = chain.iter().map(Vec::as_slice).collect();
+        trust.verify_chain(suite, engine, class, &chain, now)
+    }
+}
+
+/// Notes a receipt for the next reports to a device.
+fn owe(receipts: &mut BTreeMap<String, Vec<Receipt>>, device: &str, receipt: Receipt) {
+    let owed = receipts.entry(device.to_owned()).or_default();
+    owed.retain(|other| other.id != receipt.id);
+    if owed.len() >= OWED {
+        owed.remove(0);
+    }
+    owed.push(receipt);
 }

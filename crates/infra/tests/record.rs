@@ -9,11 +9,13 @@ use aseptic_core::trust::{
     Validity, VerifiedPeer, danger,
 };
 use aseptic_core::{Reason, Result as CoreResult};
-use aseptic_infra::adapter::{Archive, Record, RecordAdapter, Setup};
+use aseptic_infra::adapter::{Archive, Received, Record, RecordAdapter, Setup};
 use aseptic_infra::hl7::{self, Code, Metric, Observation, Patient, Value, mllp};
 use aseptic_infra::relay::{self, Relay};
 use aseptic_infra::{Error, Result};
-use aseptic_messaging::{Direction, Order, Origin, Outgoing, Sender};
+use aseptic_messaging::{
+    Direction, Fresh, MessageId, Order, Origin, Outgoing, Report, SESSION_OVERHEAD, Sender, Session, Verdict,
+};
 use aseptic_testbed::bench::Bench;
 use aseptic_testbed::hostile::{self, Forger};
 use std::net::{TcpListener, TcpStream};
@@ -122,7 +124,8 @@ impl Hospital {
     fn seal(&self, sender: &mut Sender, class: Purpose, to: &[VerifiedPeer], body: &[u8]) -> Vec<u8> {
         let origin = Origin { name: b"pump-1", key: self.pump.public(), signer: &self.pump.0 };
         let mut out = vec![0; Sender::room(body.len())];
-        let message = Outgoing { class, stream: 0, to, content_type: HL7, body, time: NOW };
+        let fresh = (class == Purpose::Command).then_some(Fresh::Challenge([7; 16]));
+        let message = Outgoing { class, stream: 0, to, content_type: HL7, body, time: NOW, fresh };
         let length = sender.seal(&self.device.platform(), &self.suite, &origin, &message, &mut out).unwrap();
         out.truncate(length);
         out
@@ -215,7 +218,15 @@ fn a_hostile_relay_gets_a_reason_for_each_attack_and_the_record_nothing() {
         ("pump-1", hospital.relay.public(), Reason::UnknownSigner),
         ("pump-1", hospital.pump.public(), Reason::SignatureInvalid),
     ] {
-        let message = Outgoing { class: Purpose::Alarm, stream: 0, to: &to, content_type: HL7, body: b"!", time: NOW };
+        let message = Outgoing {
+            class: Purpose::Alarm,
+            stream: 0,
+            to: &to,
+            content_type: HL7,
+            body: b"!",
+            time: NOW,
+            fresh: None,
+        };
         let forger = Forger { signer: &hospital.relay.0, named };
         let forged = hostile::sign_anew(&relay.platform(), &hospital.suite, forger, victim.as_bytes(), &message);
         assert_eq!(refused(receive(&forged.unwrap())), reason);
@@ -234,6 +245,10 @@ impl Archive for Full {
             return Err(Error::new(Reason::DiskFull, "keeping a message"));
         }
         self.1.keep(record)
+    }
+
+    fn holds(&self, device: &str, id: &MessageId) -> Result<bool> {
+        self.1.holds(device, id)
     }
 }
 
@@ -266,4 +281,62 @@ fn what_the_archive_could_not_keep_is_welcome_again_and_what_it_kept_stays_refus
     assert_eq!(refused(adapter.receive(&third, NOW, &mut archive)), Reason::MessageUnknownSender);
     let certificate = hospital.pump.certificate("pump-2");
     assert_eq!(adapter.register(&[&certificate[..]; 5], NOW).unwrap_err().reason(), Reason::PathTooLong);
+}
+
+#[test]
+fn receipts_and_lost_sessions_are_reported_to_their_device() {
+    let hospital = Hospital::new();
+    let entries = hospital.entries();
+    let trust = danger::unsigned(Authority::Owner, &entries).unwrap();
+    let to = hospital.to(&trust);
+    let (suite, platform) = (hospital.suite, hospital.device.platform());
+    let mut adapter = hospital.adapter(trust);
+    let mut sender = Sender::load(&platform, Direction::FromDevice).unwrap();
+    let sealed = hospital.seal(&mut sender, Purpose::Telemetry, &to, b"1");
+    let origin = Origin { name: b"pump-1", key: hospital.pump.public(), signer: &hospital.pump.0 };
+    let mut out = vec![0; Sender::room(128)];
+    let class = Purpose::Telemetry;
+    let (mut session, length) =
+        Session::offer(&platform, &suite, &mut sender, &origin, &to[0], class, HL7, NOW, &mut out).unwrap();
+    let offer = out[..length].to_vec();
+    let mut archive = Vec::new();
+    let seal = |session: &mut Session| {
+        let mut out = vec![0; 1 + SESSION_OVERHEAD];
+        let length = session.seal(&platform, &suite, &to[0], b"2", &mut out).unwrap();
+        out.truncate(length);
+        out
+    };
+    // The key with which the adapter signs; devices trust it for that and for nothing else.
+    let signer = Party::new(6);
+    let receipts = Purposes::of(&[Purpose::Receipt]);
+    let pinned = [Entry { purposes: receipts, name: b"record-adapter-1", material: Material::Key(signer.public()) }];
+    let peer = danger::unsigned(Authority::Owner, &pinned)
+        .unwrap()
+        .pinned(&suite, Purpose::Receipt, b"record-adapter-1")
+        .unwrap();
+    let from = Origin { name: b"record-adapter-1", key: signer.public(), signer: &signer.0 };
+    let heard = |adapter: &mut RecordAdapter<'_>| {
+        let report = adapter.report("pump-1", &from).unwrap();
+        Report::verify(&suite, &peer, b"pump-1", Direction::FromDevice, &report).unwrap()
+    };
+
+    assert!(matches!(adapter.take(&sealed, NOW, &mut archive), Ok(Received::Kept(_))));
+    assert_eq!(adapter.take(&offer, NOW, &mut archive).unwrap(), Received::Session);
+    let observed = adapter.receive(&seal(&mut session), NOW, &mut archive).unwrap();
+    assert_eq!((observed.session, observed.signed.len()), (Some(session.kid()), 0));
+    let report = heard(&mut adapter);
+    let receipt = report.receipts[0].unwrap();
+    assert_eq!((receipt.id, receipt.verdict), (archive[0].id(), Verdict::Stored));
+    assert_eq!(heard(&mut adapter).receipts[0], None, "each receipt once");
+    assert_eq!(refused(adapter.receive(&sealed, NOW, &mut archive)), Reason::MessageReplayed);
+    assert_eq!(heard(&mut adapter).receipts[0], Some(receipt), "until the message comes again");
+
+    // The adapter is restarted: what it may have is known by the archive, and the session is over.
+    drop(adapter);
+    let mut adapter = hospital.adapter(trust);
+    assert_eq!(adapter.take(&sealed, NOW, &mut archive).unwrap(), Received::Known);
+    assert_eq!(refused(adapter.receive(&seal(&mut session), NOW, &mut archive)), Reason::SessionUnknown);
+    let report = heard(&mut adapter);
+    assert_eq!((report.receipts[0], report.lost_session), (Some(receipt), Some(session.kid())));
+    assert_eq!(archive.len(), 2);
 }

@@ -101,7 +101,8 @@ fn a_sealed_observation_crosses_mutual_tls_and_is_opened_behind_the_relay() {
     let content_type = ContentType::Text(hl7::CONTENT_TYPE);
     let mut seal = |body: &[u8]| {
         let mut sealed = vec![0; Sender::room(body.len())];
-        let message = Outgoing { class: Purpose::Telemetry, stream: 0, to: &to, content_type, body, time: NOW };
+        let message =
+            Outgoing { class: Purpose::Telemetry, stream: 0, to: &to, content_type, body, time: NOW, fresh: None };
         let length = sender.seal(&platform, &suite, &origin, &message, &mut sealed).unwrap();
         sealed.truncate(length);
         sealed

@@ -20,12 +20,29 @@ pub enum Direction {
     ToDevice = 2,
 }
 
+/// What makes a command or configuration fresh without a clock: something that only its receiver's present can answer.
+///
+/// Both come from the receiver, in a message of its own; see [`Opener::challenge`](crate::Opener::challenge) and
+/// [`Opener::ticks`](crate::Opener::ticks).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fresh {
+    /// A value that the receiver has drawn and takes back once.
+    Challenge([u8; 16]),
+    /// It holds until the receiver, still in the same boot, has been up for so many milliseconds.
+    Until {
+        /// Names the receiver's boot.
+        boot: [u8; 8],
+        /// Milliseconds since that boot.
+        uptime: u64,
+    },
+}
+
 /// The purposes that are classes of messages.
 const CLASSES: Purposes =
     Purposes::of(&[Purpose::Telemetry, Purpose::Alarm, Purpose::Audit, Purpose::Command, Purpose::Configuration]);
 
 /// Bytes of the longest claims of the inner layer: names with two bytes of head each, and some 64 of numbers.
-pub(crate) const CLAIMS: usize = (NAME + 2) * (COSE_LAYERS + 1) + 72;
+pub(crate) const CLAIMS: usize = (NAME + 2) * (COSE_LAYERS + 1) + 96;
 
 const ISS: i64 = 1;
 const AUD: i64 = 3;
@@ -36,6 +53,11 @@ const OURS: i64 = -65537;
 /// [`Reason::MessageClass`] unless the purpose is a class of messages.
 pub(crate) fn require_class(class: Purpose) -> Result<()> {
     if CLASSES.contains(class) { Ok(()) } else { Err(Reason::MessageClass) }
+}
+
+/// Whether messages of this class change the receiver: they are fresh, for one target, and handed over once at most.
+pub(crate) const fn orders(class: Purpose) -> bool {
+    matches!(class, Purpose::Command | Purpose::Configuration)
 }
 
 /// What both sides bind to the encryption beside the message itself.
@@ -84,6 +106,8 @@ pub(crate) struct Claims<'a> {
     pub(crate) time: Time,
     pub(crate) class: Purpose,
     pub(crate) position: Position,
+    /// Given for commands and configuration, and for nothing else.
+    pub(crate) fresh: Option<Fresh>,
 }
 
 /// Writes the claims of the inner layer; the audience is a text where it has one member, as RFC 7519 section 4.1.3 allows.
@@ -92,6 +116,7 @@ pub(crate) fn write_claims<'o>(
     to: &[VerifiedPeer],
     time: Time,
     class: Purpose,
+    fresh: Option<Fresh>,
     position: &Position,
     out: &'o mut [u8; CLAIMS],
 ) -> Result<&'o [u8]> {
@@ -107,8 +132,14 @@ pub(crate) fn write_claims<'o>(
     if dated {
         writer.int(IAT).uint(time.seconds);
     }
-    writer.int(OURS).array(6).uint(u64::from(position.stream)).uint(u64::from(class as u8)).uint(position.epoch);
+    writer.int(OURS).array(if fresh.is_some() { 7 } else { 6 });
+    writer.uint(u64::from(position.stream)).uint(u64::from(class as u8)).uint(position.epoch);
     writer.bytes(&position.boot).uint(position.sequence).uint(u64::from(time.trust as u8));
+    match fresh {
+        Some(Fresh::Challenge(value)) => writer.bytes(&value),
+        Some(Fresh::Until { boot, uptime }) => writer.array(2).bytes(&boot).uint(uptime),
+        None => &mut writer,
+    };
     writer.finish().map(|bytes| &*bytes)
 }
 
@@ -136,7 +167,7 @@ impl<'a> Claims<'a> {
             seconds = reader.uint().map_err(malformed)?;
         }
         expect(&mut map, &mut reader, OURS)?;
-        reader.array_exact(6).map_err(malformed)?;
+        let fields = reader.array().map_err(malformed)?;
         let stream = u8::try_from(reader.uint().map_err(malformed)?).map_err(|_| Reason::MessageMalformed)?;
         let class = read_class(&mut reader)?;
         let epoch = reader.uint().map_err(malformed)?;
@@ -148,18 +179,37 @@ impl<'a> Claims<'a> {
             (2, true) => Trust::Trusted,
             _ => return Err(Reason::MessageMalformed),
         };
+        let fresh = match (fields, orders(class)) {
+            (6, false) => None,
+            (7, true) => Some(read_fresh(&mut reader).map_err(malformed)?),
+            _ => return Err(Reason::MessageMalformed),
+        };
         finish(&map, &reader)?;
         if usize::from(stream) >= STREAMS || sequence == 0 {
             return Err(Reason::MessageMalformed);
         }
         let position = Position { stream, epoch, boot, sequence };
-        Ok(Self { from, audience, time: Time { seconds, trust }, class, position })
+        Ok(Self { from, audience, time: Time { seconds, trust }, class, position, fresh })
     }
 
     /// Whether the signed audience names `us`.
     pub(crate) fn names(&self, us: &[u8]) -> bool {
         self.audience.iter().flatten().any(|name| name.as_bytes() == us)
     }
+
+    /// Whether the signed audience names `us` and nobody else.
+    pub(crate) fn names_only(&self, us: &[u8]) -> bool {
+        self.audience.iter().flatten().count() == 1 && self.names(us)
+    }
+}
+
+fn read_fresh(reader: &mut Reader<'_>) -> Result<Fresh> {
+    if reader.peek()? != Type::Array {
+        return reader.array_of().map(|value| Fresh::Challenge(*value));
+    }
+    reader.array_exact(2)?;
+    let boot = *reader.array_of()?;
+    Ok(Fresh::Until { boot, uptime: reader.uint()? })
 }
 
 fn read_audience<'a>(reader: &mut Reader<'a>) -> Result<[Option<&'a str>; COSE_LAYERS]> {
@@ -197,7 +247,7 @@ fn finish(map: &Map, reader: &Reader<'_>) -> Result<()> {
     if map.left() == 0 { reader.end().map_err(malformed) } else { Err(Reason::MessageMalformed) }
 }
 
-const fn malformed(_: Reason) -> Reason {
+pub(crate) const fn malformed(_: Reason) -> Reason {
     Reason::MessageMalformed
 }
 

@@ -9,7 +9,8 @@
 //!   plaintext   COSE_Sign1
 //!     protected alg, content type, kid = SHA-256 of the signer's SubjectPublicKeyInfo, typ = profile, CWT claims
 //!               { 1: sender, 3: recipient or [ + recipient ], ? 6: seconds since 1970,
-//!                 -65537: [stream, class, epoch, boot, sequence, time quality] }
+//!                 -65537: [stream, class, epoch, boot, sequence, time quality, ? fresh] }
+//!                 fresh, for Command and Configuration alone: challenge (16) / [boot of the recipient (8), its uptime]
 //!     payload   the body
 //! ```
 //!
@@ -46,6 +47,7 @@
 //!     class: Purpose::Alarm,
 //!     stream: 0,
 //!     to: &[trust.pinned(&suite, Purpose::Receive, b"adapter-1")?],
+//!     fresh: None,
 //!     content_type: ContentType::Text("text/plain"),
 //!     body: b"occlusion",
 //!     time: Time::UNKNOWN,
@@ -77,14 +79,22 @@
 extern crate std;
 
 mod envelope;
+mod link;
 mod opener;
+mod outbox;
+mod report;
 mod sender;
+mod session;
 mod window;
 
-pub use envelope::{Direction, PROFILE};
+pub use envelope::{Direction, Fresh, PROFILE};
+pub use link::{Centre, Heartbeat, LEASE, Link};
 pub use opener::{Opened, Opener, Receiver, Senders, Ticket};
-pub use sender::{Origin, Outgoing, Sender};
-pub use window::Order;
+pub use outbox::{ENTRY, Outbox, Settled, stream_of};
+pub use report::{MessageId, REPORT, REPORT_PROFILE, Receipt, Report, Verdict};
+pub use sender::{CONTROL, Origin, Outgoing, Sender};
+pub use session::{OFFER, Observation, SESSION_OVERHEAD, Session, SessionTicket, Sessions};
+pub use window::{Order, StreamReport};
 
 use aseptic_core::limits;
 
@@ -93,3 +103,8 @@ use aseptic_core::limits;
 pub const SEALED_OVERHEAD: usize = 4096;
 /// Bytes of the longest sealed message; the bound of a frame that carries one.
 pub const SEALED: usize = limits::MESSAGE + SEALED_OVERHEAD;
+/// Records written for a million messages of stream 0, in each of the two places of a record: by their sender, which
+/// reserves blocks of numbers, and by their receiver, which stores marks. A command or configuration costs its receiver one
+/// record, a message of a session none.
+pub const RECORDS_PER_MILLION: u64 = 1_000_000_u64.div_ceil(limits::SEQUENCE_BLOCK);
+const _: () = assert!(limits::REPLAY_MARK == limits::SEQUENCE_BLOCK);

@@ -1,10 +1,14 @@
 //! The side that opens: one order of checks, one reason for each refusal, nothing handed over twice.
 
-use crate::envelope::{self, Claims, Direction, Position};
-use crate::window::{Judgement, Order, Place, Windows};
+use crate::envelope::{self, Claims, Direction, Fresh, Position};
+use crate::report::{MessageId, Receipt, Report, Verdict};
+use crate::sender::CONTROL;
+use crate::session;
+use crate::window::{Care, Judgement, Order, Place, Windows};
 use crate::{SEALED, envelope::require_profile};
 use aseptic_core::cose::{Agree, ContentType, CoseAlg, Encrypt, RecipientKey, Sign1};
-use aseptic_core::crypto::{AeadAlg, Suite};
+use aseptic_core::crypto::{AeadAlg, Suite, random};
+use aseptic_core::limits::{CHALLENGES, COMMAND_LIFETIME};
 use aseptic_core::platform::Platform;
 use aseptic_core::record::{self, Kind};
 use aseptic_core::secret::wipe;
@@ -56,10 +60,26 @@ pub struct Opened<'o> {
     pub body: &'o [u8],
     /// The message as the sender signed it (COSE_Sign1), body included, to be kept as evidence.
     pub signed: &'o [u8],
+    /// The first half of SHA-256 of `signed`, which a receipt names.
+    pub digest: [u8; 16],
     /// Why the sender was accepted only with a flag, if so.
     pub degraded: Option<Reason>,
     /// To be given to [`Opener::commit`] when the body is stored.
     pub ticket: Ticket,
+}
+
+impl Opened<'_> {
+    /// What names the message for ever, together with its sender.
+    #[must_use]
+    pub const fn id(&self) -> MessageId {
+        MessageId { stream: self.stream, epoch: self.epoch, sequence: self.sequence }
+    }
+
+    /// The receipt for it.
+    #[must_use]
+    pub const fn receipt(&self, verdict: Verdict) -> Receipt {
+        Receipt { id: self.id(), digest: self.digest, verdict }
+    }
 }
 
 /// The claim to have handed over one message.
@@ -68,18 +88,35 @@ pub struct Opened<'o> {
 pub struct Ticket {
     place: Place,
     sequence: u64,
-    committed: bool,
+    care: Care,
 }
 
 /// A receiver's memory of what it handed over.
 ///
 /// Commands and configuration are handed over at most once, and never after a newer one of their stream: their number is
-/// stored before. A relay can still hold one back, so look at [`Opened::time`] before acting on it. All other classes are handed
-/// over at least once: their number is stored by [`Opener::commit`], which the application calls when it has stored the
-/// body; until then the same message is delivered again. An opener is used from one thread.
+/// stored before. They must be for this receiver alone and answer one of its challenges, or name a time of its present boot
+/// that has not come; both hold for [`COMMAND_LIFETIME`] at most, and a challenge serves once.
+///
+/// All other classes are handed over at least once: [`Opener::commit`], which the application calls when it has stored the
+/// body, takes note of them; until then the same message is delivered again. What is stored is a mark ahead of the numbers,
+/// so that a million messages cost [`RECORDS_PER_MILLION`](crate::RECORDS_PER_MILLION). After a restart the numbers up to
+/// the mark, at most [`REPLAY_MARK`](aseptic_core::limits::REPLAY_MARK), are [`Order::Uncertain`]; [`Opener::report`]
+/// asks the sender for them. An opener is used from one thread.
 #[derive(Debug)]
 pub struct Opener {
     windows: Windows,
+    /// Names this boot, once something was said of it.
+    boot: Option<[u8; 8]>,
+    challenges: [Option<Challenge>; CHALLENGES],
+    /// The receipt of an authentic message that was refused for its number alone, and the fingerprint of its sender.
+    again: Option<([u8; 16], Receipt)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Challenge {
+    value: [u8; 16],
+    /// In milliseconds since boot.
+    until: u64,
 }
 
 impl Opener {
@@ -90,7 +127,51 @@ impl Opener {
             Some(payload) => Windows::decode(payload)?,
             None => Windows::new(),
         };
-        Ok(Self { windows })
+        Ok(Self { windows, boot: None, challenges: [None; CHALLENGES], again: None })
+    }
+
+    /// Draws a challenge for one command or configuration, to be sent to whoever is to give it. It holds for `lifetime`
+    /// milliseconds, at most [`COMMAND_LIFETIME`], in memory alone: a restart ends it. The oldest gives way to a new one
+    /// where [`CHALLENGES`] are open.
+    pub fn challenge(&mut self, platform: &Platform<'_>, lifetime: u64) -> Result<[u8; 16]> {
+        let mut value = [0; 16];
+        random(platform.entropy, &mut value)?;
+        let until = platform.clock.uptime().saturating_add(lifetime.min(COMMAND_LIFETIME));
+        let place = self.challenges.iter_mut().min_by_key(|place| place.map_or(0, |open| open.until));
+        *place.ok_or(Reason::Internal)? = Some(Challenge { value, until });
+        Ok(value)
+    }
+
+    /// This boot, and for how many milliseconds it has lasted: what [`Fresh::Until`] is made of.
+    pub fn ticks(&mut self, platform: &Platform<'_>) -> Result<([u8; 8], u64)> {
+        let boot = match self.boot {
+            Some(boot) => boot,
+            None => {
+                let mut boot = [0; 8];
+                random(platform.entropy, &mut boot)?;
+                *self.boot.insert(boot)
+            }
+        };
+        Ok((boot, platform.clock.uptime()))
+    }
+
+    /// What this receiver knows of the streams of `sender`, to be signed and sent to it: gaps, and what it asks for again.
+    /// Receipts are added with [`Report::add`].
+    pub fn report(&self, suite: &Suite<'_>, sender: &[u8]) -> Result<Report> {
+        let mut report = Report::default();
+        let sender = fingerprint(suite, sender)?;
+        let known = self.windows.report(&sender);
+        for (place, known) in report.streams.iter_mut().zip(known) {
+            *place = Some(known);
+        }
+        Ok(report)
+    }
+
+    /// The receipt that `sender` is still owed, where the message that was opened last was refused for its number alone
+    /// ([`Reason::MessageReplayed`], [`Reason::MessageTooOld`]): it is genuine, and the first receipt may have been lost.
+    pub fn receipt_again(&self, suite: &Suite<'_>, sender: &[u8]) -> Result<Option<Receipt>> {
+        let whose = fingerprint(suite, sender)?;
+        Ok(self.again.filter(|(sender, _)| *sender == whose).map(|(_, receipt)| receipt))
     }
 
     /// Opens one message; the plaintext lies in `out`, which must hold `message.len()` bytes.
@@ -104,7 +185,8 @@ impl Opener {
     /// 4. the key belongs to the device of that name ([`Reason::MessageIdentity`]),
     /// 5. the signed audience names us ([`Reason::MessageNotForUs`]): a message that another recipient passed on ends here,
     /// 6. its class is allowed ([`Reason::MessageClass`]),
-    /// 7. its number is new ([`Reason::MessageReplayed`], [`Reason::MessageTooOld`], [`Reason::SendersFull`]), and that of a
+    /// 7. a command or configuration is for us alone ([`Reason::MessageNotForUs`]) and fresh ([`Reason::CommandNotFresh`]),
+    /// 8. its number is new ([`Reason::MessageReplayed`], [`Reason::MessageTooOld`], [`Reason::SendersFull`]), and that of a
     ///    command or configuration is above all before it ([`Reason::MessageTooOld`]).
     ///
     /// A refused message changes no state, leaves `out` wiped, and is reported as an event.
@@ -141,20 +223,22 @@ impl Opener {
             content_type: inner.header.content_type.ok_or(Reason::Internal)?,
             body: inner.payload.ok_or(Reason::Internal)?,
             signed,
+            digest: accepted.digest,
             degraded: accepted.degraded,
             ticket: accepted.ticket,
         })
     }
 
-    /// Takes note, durably, that a message was handled. Only then is it refused when it comes again.
+    /// Takes note that a message was handled. Only then is it refused when it comes again; after a restart it may come
+    /// again as [`Order::Uncertain`].
     ///
     /// [`Reason::MessageReplayed`] or [`Reason::MessageTooOld`] if it was committed, or fell out of the window, since it
     /// was opened: the application then has it twice. After power loss, and after an error, the note is there or it is not.
     pub fn commit(&mut self, platform: &Platform<'_>, ticket: Ticket) -> Result<()> {
-        if ticket.committed {
-            return Ok(());
+        match ticket.care {
+            Care::AtMostOnce => Ok(()),
+            Care::AtLeastOnce => self.take(platform, &ticket.place, ticket.sequence, ticket.care).map(drop),
         }
-        self.take(platform, &ticket.place, ticket.sequence).map(drop)
     }
 
     /// Forgets a sender's windows. Its old messages would be accepted again, so forget only what can no longer sign:
@@ -176,8 +260,10 @@ impl Opener {
         message: &[u8],
         out: &mut [u8],
     ) -> Result<Accepted> {
+        self.again = None;
         let (length, outer_class) = decrypt(suite, us, message, out)?;
-        let inner = Sign1::parse(out.get(..length).ok_or(Reason::Internal)?)?;
+        let signed = out.get(..length).ok_or(Reason::Internal)?;
+        let inner = Sign1::parse(signed)?;
         require_profile(inner.header.typ)?;
         let claims = Claims::read(inner.header.claims)?;
         if claims.class != outer_class || inner.payload.is_none() || inner.header.content_type.is_none() {
@@ -192,33 +278,69 @@ impl Opener {
             return Err(Reason::MessageClass);
         }
         let Position { stream, epoch, boot, sequence } = claims.position;
-        let place = Place { sender: fingerprint(suite, claims.from.as_bytes())?, stream, epoch, boot };
-        let committed = matches!(claims.class, Purpose::Command | Purpose::Configuration);
-        let judgement = self.windows.judge(&place, sequence)?;
-        if committed {
-            // Whoever carries messages could hold one back and let an older order undo a newer one.
-            if judgement.order == Order::Late {
-                return Err(Reason::MessageTooOld);
-            }
-            self.take(platform, &place, sequence)?;
+        let offer = session::is_offer(inner.header.content_type);
+        if (stream == CONTROL) != offer {
+            return Err(Reason::MessageMalformed);
         }
-        let ticket = Ticket { place, sequence, committed };
-        Ok(Accepted { length, judgement, degraded: peer.degraded(), ticket })
+        let challenge = if envelope::orders(claims.class) {
+            if !claims.names_only(us.name) {
+                return Err(Reason::MessageNotForUs);
+            }
+            self.require_fresh(platform, claims.fresh)?
+        } else {
+            None
+        };
+        let place = Place { sender: fingerprint(suite, claims.from.as_bytes())?, stream, epoch, boot };
+        let care = if envelope::orders(claims.class) || offer { Care::AtMostOnce } else { Care::AtLeastOnce };
+        let digest = fingerprint(suite, signed)?;
+        let judgement = self.windows.judge(&place, sequence, care).inspect_err(|reason| {
+            let id = MessageId { stream, epoch, sequence };
+            let verdict = match (*reason, care) {
+                (Reason::MessageReplayed, Care::AtLeastOnce) => Verdict::Stored,
+                (Reason::MessageReplayed, Care::AtMostOnce) => Verdict::Delivered,
+                _ => Verdict::Rejected(*reason),
+            };
+            self.again = Some((place.sender, Receipt { id, digest, verdict }));
+        })?;
+        if care == Care::AtMostOnce {
+            self.take(platform, &place, sequence, care)?;
+            if let Some(place) = challenge.and_then(|at| self.challenges.get_mut(at)) {
+                *place = None;
+            }
+        }
+        let ticket = Ticket { place, sequence, care };
+        Ok(Accepted { length, digest, judgement, degraded: peer.degraded(), ticket })
     }
 
-    /// Marks a number and stores that, or changes nothing.
-    fn take(&mut self, platform: &Platform<'_>, place: &Place, sequence: u64) -> Result<Judgement> {
-        let mut windows = self.windows.clone();
-        let judgement = windows.take(place, sequence)?;
-        save(platform, &windows)?;
-        self.windows = windows;
-        Ok(judgement)
+    /// The place of the challenge that is answered, if it is one.
+    fn require_fresh(&mut self, platform: &Platform<'_>, fresh: Option<Fresh>) -> Result<Option<usize>> {
+        let now = platform.clock.uptime();
+        match fresh {
+            Some(Fresh::Challenge(value)) => {
+                let answers =
+                    |open: &Option<Challenge>| open.is_some_and(|open| open.value == value && now < open.until);
+                let place = self.challenges.iter().position(answers);
+                place.map(Some).ok_or(Reason::CommandNotFresh)
+            }
+            Some(Fresh::Until { boot, uptime }) => {
+                let ahead = uptime.saturating_sub(now);
+                let holds = self.boot == Some(boot) && (1..=COMMAND_LIFETIME).contains(&ahead);
+                if holds { Ok(None) } else { Err(Reason::CommandNotFresh) }
+            }
+            None => Err(Reason::CommandNotFresh),
+        }
+    }
+
+    /// Takes note of a number, and stores the mark first where it rises; or changes nothing.
+    fn take(&mut self, platform: &Platform<'_>, place: &Place, sequence: u64, care: Care) -> Result<Judgement> {
+        self.windows.take(place, sequence, care, |windows| save(platform, windows))
     }
 }
 
 /// What [`Opener::open`] knows when all checks have passed; no reference into the plaintext.
 struct Accepted {
     length: usize,
+    digest: [u8; 16],
     judgement: Judgement,
     degraded: Option<Reason>,
     ticket: Ticket,
@@ -262,8 +384,9 @@ fn authenticate(suite: &Suite<'_>, peer: &VerifiedPeer, inner: &Sign1<'_>, claim
     if peer.name() == claims.from.as_bytes() { Ok(()) } else { Err(Reason::MessageIdentity) }
 }
 
-fn fingerprint(suite: &Suite<'_>, name: &[u8]) -> Result<[u8; 16]> {
-    suite.sha256(&[name])?.first_chunk().copied().ok_or(Reason::Internal)
+/// The first half of SHA-256.
+pub(crate) fn fingerprint(suite: &Suite<'_>, bytes: &[u8]) -> Result<[u8; 16]> {
+    suite.sha256(&[bytes])?.first_chunk().copied().ok_or(Reason::Internal)
 }
 
 fn save(platform: &Platform<'_>, windows: &Windows) -> Result<()> {

@@ -1,10 +1,10 @@
 //! The side that seals: numbers that are never used twice, signed inside, encrypted outside.
 
 use crate::SEALED_OVERHEAD;
-use crate::envelope::{self, CLAIMS, Direction, PROFILE, Position};
+use crate::envelope::{self, CLAIMS, Direction, Fresh, PROFILE, Position};
 use aseptic_core::cose::{self, ContentType, Headers, SealTo, Signer};
 use aseptic_core::crypto::{AeadAlg, KeyAlg, PublicKey, Suite, random};
-use aseptic_core::limits::{COSE_LAYERS, MESSAGE, SEQUENCE_BLOCK, STREAMS};
+use aseptic_core::limits::{COSE_LAYERS, MESSAGE, RARE_BLOCK, SEQUENCE_BLOCK, STREAMS};
 use aseptic_core::platform::{Counter, Platform};
 use aseptic_core::record::{self, Kind};
 use aseptic_core::secret::wipe;
@@ -28,10 +28,13 @@ pub struct Origin<'a> {
 pub struct Outgoing<'a> {
     /// Telemetry, Alarm, Audit, Command or Configuration.
     pub class: Purpose,
-    /// The stream it belongs to, below [`STREAMS`]; each has its own order.
+    /// The stream it belongs to, below [`CONTROL`]; each has its own order. Use one for each class.
     pub stream: u8,
-    /// Its recipients, 1 to [`COSE_LAYERS`] with names of their own, each found fit for [`Purpose::Receive`].
+    /// Its recipients, 1 to [`COSE_LAYERS`] with names of their own, each found fit for [`Purpose::Receive`]. A command or
+    /// configuration has one.
     pub to: &'a [VerifiedPeer],
+    /// For a command or configuration, and for nothing else: what makes it fresh.
+    pub fresh: Option<Fresh>,
     /// What the body is.
     pub content_type: ContentType<'a>,
     /// The body, at most [`MESSAGE`] bytes.
@@ -40,11 +43,15 @@ pub struct Outgoing<'a> {
     pub time: Time,
 }
 
+/// The stream of what the library itself sends.
+pub const CONTROL: u8 = 3;
+const _: () = assert!(CONTROL as usize == STREAMS - 1);
+
 /// A sender of messages.
 ///
-/// Numbers are reserved in the store before they are used, [`SEQUENCE_BLOCK`] at a time, so that none is used twice
-/// whatever happens to the power; what was reserved and not used before a restart is never used. One block costs one
-/// record write per stream. A sender is used from one thread.
+/// Numbers are reserved in the store before they are used, [`SEQUENCE_BLOCK`] at a time on stream 0, which is for telemetry,
+/// and [`RARE_BLOCK`] at a time on the others, so that none is used twice whatever happens to the power; what was reserved
+/// and not used before a restart is never used. One block costs one record. A sender is used from one thread.
 #[derive(Debug)]
 pub struct Sender {
     direction: Direction,
@@ -113,18 +120,15 @@ impl Sender {
         message: &Outgoing<'_>,
         out: &mut [u8],
     ) -> Result<usize> {
-        let sealed = self.try_seal(platform, suite, from, message, out);
-        let used = *sealed.as_ref().unwrap_or(&0);
-        wipe(out.get_mut(used..).unwrap_or_default());
-        if sealed.is_ok()
-            && let Some(block) = self.blocks.get_mut(usize::from(message.stream))
-        {
-            block.next = block.next.saturating_add(1);
+        if message.stream == CONTROL {
+            wipe(out);
+            return Err(Reason::Misuse);
         }
-        sealed
+        self.seal_on_any(platform, suite, from, message, out)
     }
 
-    fn try_seal(
+    /// [`Sender::seal`], on [`CONTROL`] too.
+    pub(crate) fn seal_on_any(
         &mut self,
         platform: &Platform<'_>,
         suite: &Suite<'_>,
@@ -132,21 +136,72 @@ impl Sender {
         message: &Outgoing<'_>,
         out: &mut [u8],
     ) -> Result<usize> {
+        let signed = self.try_sign(platform, suite, from, message, out);
+        let sealed = signed.and_then(|(_, inner)| {
+            seal_signed(platform, suite, self.direction, message.class, message.to.iter(), inner, out)
+        });
+        wipe(out.get_mut(*sealed.as_ref().unwrap_or(&0)..).unwrap_or_default());
+        if sealed.is_ok() {
+            self.use_up(message.stream);
+        }
+        sealed
+    }
+
+    /// Signs one message into the front of `out`; gives where it stands and its length. On any error `out` is wiped and no
+    /// number is used.
+    pub(crate) fn sign(
+        &mut self,
+        platform: &Platform<'_>,
+        suite: &Suite<'_>,
+        from: &Origin<'_>,
+        message: &Outgoing<'_>,
+        out: &mut [u8],
+    ) -> Result<(Position, usize)> {
+        let signed = self.try_sign(platform, suite, from, message, out);
+        match signed {
+            Ok(_) => self.use_up(message.stream),
+            Err(_) => wipe(out),
+        }
+        signed
+    }
+
+    /// Which way this sender's messages go.
+    pub(crate) const fn direction(&self) -> Direction {
+        self.direction
+    }
+
+    /// The salt of all keys that this sender derives in this boot.
+    pub(crate) const fn boot(&self) -> &[u8; 8] {
+        &self.boot
+    }
+
+    fn try_sign(
+        &mut self,
+        platform: &Platform<'_>,
+        suite: &Suite<'_>,
+        from: &Origin<'_>,
+        message: &Outgoing<'_>,
+        out: &mut [u8],
+    ) -> Result<(Position, usize)> {
         envelope::require_class(message.class)?;
+        let orders = envelope::orders(message.class);
+        if orders != message.fresh.is_some() || orders && message.to.len() != 1 {
+            return Err(Reason::Misuse);
+        }
         if message.body.len() > MESSAGE {
             return Err(Reason::TooLarge);
         }
-        let recipients = recipients(message.to)?;
-        let recipients = recipients.get(..message.to.len()).ok_or(Reason::Internal)?;
+        recipients(message.to.iter())?;
         let sequence = self.reserve(platform, message.stream)?;
         let position = Position { stream: message.stream, epoch: self.epoch, boot: self.boot, sequence };
+        let length = sign(suite, from, message, &position, out)?;
+        Ok((position, length))
+    }
 
-        let inner = sign(suite, from, message, &position, out)?;
-        // The signed message moves to the end of the buffer and the sealed one grows from the beginning towards it.
-        let start = out.len().saturating_sub(inner);
-        bytes::shift(out, 0..inner, start).ok_or(Reason::Internal)?;
-        let (room, signed) = out.split_at_mut_checked(start).ok_or(Reason::Internal)?;
-        encrypt(platform, suite, self.direction, message.class, signed, recipients, room)
+    fn use_up(&mut self, stream: u8) {
+        if let Some(block) = self.blocks.get_mut(usize::from(stream)) {
+            block.next = block.next.saturating_add(1);
+        }
     }
 
     /// The next number of a stream, with a new block reserved where none is left. The number is used up by the caller.
@@ -160,7 +215,8 @@ impl Sender {
             }
             let mark = marks.next.get_mut(stream).ok_or(Reason::Internal)?;
             let next = *mark;
-            let end = next.checked_add(SEQUENCE_BLOCK).ok_or(Reason::SequenceExhausted)?;
+            let count = if stream == 0 { SEQUENCE_BLOCK } else { RARE_BLOCK };
+            let end = next.checked_add(count).ok_or(Reason::SequenceExhausted)?;
             *mark = end;
             marks.save(platform)?;
             *block = Block { next, end };
@@ -182,7 +238,8 @@ fn sign(
     }
     let mut claims = [0; CLAIMS];
     let name = envelope::name(from.name)?;
-    let claims = envelope::write_claims(name, message.to, message.time, message.class, position, &mut claims)?;
+    let Outgoing { to, time, class, fresh, .. } = *message;
+    let claims = envelope::write_claims(name, to, time, class, fresh, position, &mut claims)?;
     let headers = Headers {
         kid: Some(&from.key.thumbprint(suite)?),
         content_type: Some(message.content_type),
@@ -192,16 +249,23 @@ fn sign(
     cose::sign1(from.signer, &headers, message.body, false, &[], out)
 }
 
-/// Writes the outer layer into the front of `out`.
-fn encrypt(
+/// Encrypts the signed message in the first `inner` bytes of `out` for `to`, into the front of `out`; what is left of it
+/// behind that is for the caller to wipe.
+pub(crate) fn seal_signed<'p>(
     platform: &Platform<'_>,
     suite: &Suite<'_>,
     direction: Direction,
     class: Purpose,
-    signed: &[u8],
-    recipients: &[SealTo<'_>],
+    to: impl Iterator<Item = &'p VerifiedPeer>,
+    inner: usize,
     out: &mut [u8],
 ) -> Result<usize> {
+    let (recipients, count) = recipients(to)?;
+    let recipients = recipients.get(..count).ok_or(Reason::Internal)?;
+    // The signed message moves to the end of the buffer and the sealed one grows from the beginning towards it.
+    let start = out.len().checked_sub(inner).ok_or(Reason::Internal)?;
+    bytes::shift(out, 0..inner, start).ok_or(Reason::Internal)?;
+    let (out, signed) = out.split_at_mut_checked(start).ok_or(Reason::Internal)?;
     let (mut claims, mut aad) = ([0; 16], [0; 32]);
     let headers = Headers {
         typ: Some(ContentType::Text(PROFILE)),
@@ -213,24 +277,26 @@ fn encrypt(
     sealer.encrypt(AeadAlg::Aes128Gcm, &headers, recipients, signed, aad, out)
 }
 
-/// The recipients as the encryption wants them: fit to receive, each once, with P-256 keys.
-fn recipients(to: &[VerifiedPeer]) -> Result<[SealTo<'_>; COSE_LAYERS]> {
-    let first = to.first().ok_or(Reason::Misuse)?;
+/// The recipients as the encryption wants them, and how many: fit to receive, each once, with P-256 keys.
+fn recipients<'p>(to: impl Iterator<Item = &'p VerifiedPeer>) -> Result<([SealTo<'p>; COSE_LAYERS], usize)> {
+    let mut to = to.peekable();
+    let first = *to.peek().ok_or(Reason::Misuse)?;
     let mut recipients = [SealTo::agree(first.name(), first.key()?); COSE_LAYERS];
-    if to.len() > COSE_LAYERS {
-        return Err(Reason::TooLarge);
-    }
-    for (at, (place, peer)) in recipients.iter_mut().zip(to).enumerate() {
+    let mut names: [Option<&[u8]>; COSE_LAYERS] = [None; COSE_LAYERS];
+    let mut count = 0_usize;
+    for peer in to {
         peer.require(Purpose::Receive)?;
         if peer.key()?.alg() != KeyAlg::P256 {
             return Err(Reason::KeyWrongUse);
         }
-        if to.iter().take(at).any(|other| other.name() == peer.name()) {
+        if names.contains(&Some(peer.name())) {
             return Err(Reason::Misuse);
         }
-        *place = SealTo::agree(peer.name(), peer.key()?);
+        *names.get_mut(count).ok_or(Reason::TooLarge)? = Some(peer.name());
+        *recipients.get_mut(count).ok_or(Reason::TooLarge)? = SealTo::agree(peer.name(), peer.key()?);
+        count = count.saturating_add(1);
     }
-    Ok(recipients)
+    Ok((recipients, count))
 }
 
 /// The record: the epoch, and for each stream the first number that is not reserved.

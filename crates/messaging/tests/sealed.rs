@@ -8,10 +8,10 @@ use aseptic_core::cose::ContentType;
 use aseptic_core::limits;
 use aseptic_core::time::Time;
 use aseptic_core::trust::Purpose;
-use aseptic_messaging::{Direction, Opener, Order, Outgoing, Receiver, SEALED_OVERHEAD, Sender};
+use aseptic_messaging::{CONTROL, Direction, Fresh, Opener, Order, Outgoing, Receiver, SEALED_OVERHEAD, Sender};
 use aseptic_testbed::bench::Bench;
 use aseptic_testbed::hostile::{self, Forger, Insider};
-use ward::{CLASSES, NOW, Ward, outgoing};
+use ward::{CLASSES, NOW, Ward, order, outgoing};
 
 const BODY: &[u8] = b"SpO2 97 %";
 
@@ -75,9 +75,11 @@ fn every_changed_bit_and_every_truncation_is_refused_and_changes_nothing() {
     let adapter = &ward.adapters[0];
     let to = [ward.to(adapter)];
     let (mut sender, mut opener) = (sender(&device), opener(&bench));
-    let first = ward.seal(&mut sender, &device, &ward.pump, &outgoing(Purpose::Command, &to, BODY)).unwrap();
+    let message = order(&mut opener, &bench, Purpose::Command, &to, BODY);
+    let first = ward.seal(&mut sender, &device, &ward.pump, &message).unwrap();
     ward.take(&mut opener, &bench, adapter, &first).unwrap();
-    let sealed = ward.seal(&mut sender, &device, &ward.pump, &outgoing(Purpose::Command, &to, BODY)).unwrap();
+    let message = order(&mut opener, &bench, Purpose::Command, &to, BODY);
+    let sealed = ward.seal(&mut sender, &device, &ward.pump, &message).unwrap();
     let before = bench.snapshot();
     let mut reasons = std::collections::BTreeMap::new();
     let mut refuse = |message: &[u8]| {
@@ -167,12 +169,15 @@ fn a_command_or_configuration_that_a_relay_held_back_does_not_undo_a_newer_one()
     let to = [ward.to(adapter)];
     let (mut sender, mut opener) = (sender(&device), opener(&bench));
     for class in [Purpose::Command, Purpose::Configuration] {
-        let mut seal = || ward.seal(&mut sender, &device, &ward.pump, &outgoing(class, &to, BODY)).unwrap();
-        let (old, new, next) = (seal(), seal(), seal());
+        let mut seal = |opener: &mut Opener| {
+            let message = order(opener, &bench, class, &to, BODY);
+            ward.seal(&mut sender, &device, &ward.pump, &message).unwrap()
+        };
+        let (old, new, next) = (seal(&mut opener), seal(&mut opener), seal(&mut opener));
         ward.take(&mut opener, &bench, adapter, &new).unwrap();
         let before = bench.snapshot();
         assert_eq!(ward.take(&mut opener, &bench, adapter, &old), Err(Reason::MessageTooOld), "{class:?}");
-        assert_eq!(ward.take(&mut opener, &bench, adapter, &new), Err(Reason::MessageReplayed), "{class:?}");
+        assert_eq!(ward.take(&mut opener, &bench, adapter, &new), Err(Reason::CommandNotFresh), "{class:?}");
         assert!(bench.snapshot() == before);
         ward.take(&mut opener, &bench, adapter, &next).unwrap();
     }
@@ -199,8 +204,9 @@ fn classes_are_denied_by_default_and_directions_do_not_mix() {
     let (ward, device, bench) = (Ward::new(), Bench::new(1), Bench::new(2));
     let adapter = &ward.adapters[0];
     let to = [ward.to(adapter)];
-    let sealed = ward.seal(&mut sender(&device), &device, &ward.pump, &outgoing(Purpose::Command, &to, BODY)).unwrap();
     let mut opener = opener(&bench);
+    let message = order(&mut opener, &bench, Purpose::Command, &to, BODY);
+    let sealed = ward.seal(&mut sender(&device), &device, &ward.pump, &message).unwrap();
     let mut open = |us: Receiver<'_>, granted: Purpose| {
         let mut senders = |name: &str, _| ward.sender(name, granted);
         let mut out = vec![0; sealed.len()];
@@ -221,7 +227,14 @@ fn classes_are_denied_by_default_and_directions_do_not_mix() {
     assert_eq!(refused(&outgoing(Purpose::Alarm, &[ward.to(&ward.odd)], BODY)), Reason::KeyWrongUse);
     let network = [ward.peer("pump-1", Purpose::Telemetry).unwrap()];
     assert_eq!(refused(&outgoing(Purpose::Alarm, &network, BODY)), Reason::NoPurpose);
-    assert_eq!(refused(&Outgoing { stream: 4, ..outgoing(Purpose::Alarm, &to, BODY) }), Reason::Misuse);
+    for stream in [CONTROL, 4] {
+        assert_eq!(refused(&Outgoing { stream, ..outgoing(Purpose::Alarm, &to, BODY) }), Reason::Misuse);
+    }
+    let fresh = Some(Fresh::Challenge([0; 16]));
+    assert_eq!(refused(&outgoing(Purpose::Command, &to, BODY)), Reason::Misuse, "an order that answers nothing");
+    assert_eq!(refused(&Outgoing { fresh, ..outgoing(Purpose::Alarm, &to, BODY) }), Reason::Misuse);
+    let both = [ward.to(adapter), ward.to(&ward.archive)];
+    assert_eq!(refused(&Outgoing { fresh, ..outgoing(Purpose::Command, &both, BODY) }), Reason::Misuse);
 }
 
 #[test]
@@ -246,4 +259,53 @@ fn a_failed_seal_uses_no_number_and_leaves_nothing_in_the_buffer() {
         assert!(out.iter().all(|byte| *byte == 0));
     }
     println!("sealed in {needed} bytes once the buffer was large enough");
+}
+
+#[test]
+fn an_order_is_taken_while_it_is_fresh_and_once() {
+    let (ward, device, bench) = (Ward::new(), Bench::new(1), Bench::new(2));
+    let adapter = &ward.adapters[0];
+    let (to, platform) = ([ward.to(adapter)], bench.platform());
+    let (mut sender, mut opener) = (sender(&device), opener(&bench));
+    let mut seal = |fresh| {
+        let message = Outgoing { fresh: Some(fresh), ..outgoing(Purpose::Command, &to, BODY) };
+        ward.seal(&mut sender, &device, &ward.pump, &message).unwrap()
+    };
+    let challenge = |opener: &mut Opener, lifetime| Fresh::Challenge(opener.challenge(&platform, lifetime).unwrap());
+    let stale = Err(Reason::CommandNotFresh);
+
+    let made_up = seal(Fresh::Challenge([7; 16]));
+    assert_eq!(ward.take(&mut opener, &bench, adapter, &made_up), stale);
+    let answer = challenge(&mut opener, 1000);
+    let (first, second) = (seal(answer), seal(answer));
+    assert_eq!(ward.take(&mut opener, &bench, adapter, &first), Ok(2));
+    assert_eq!(ward.take(&mut opener, &bench, adapter, &second), stale, "a challenge serves once");
+    let late = seal(challenge(&mut opener, 1000));
+    bench.pass(1);
+    assert_eq!(ward.take(&mut opener, &bench, adapter, &late), stale);
+    let endless = seal(challenge(&mut opener, u64::MAX));
+    bench.pass(limits::COMMAND_LIFETIME / 1000);
+    assert_eq!(ward.take(&mut opener, &bench, adapter, &endless), stale, "no challenge holds for ever");
+    // The oldest of too many gives way.
+    let oldest = challenge(&mut opener, 5);
+    for _ in 0..limits::CHALLENGES {
+        challenge(&mut opener, 1000);
+    }
+    assert_eq!(ward.take(&mut opener, &bench, adapter, &seal(oldest)), stale);
+
+    let (boot, now) = opener.ticks(&platform).unwrap();
+    let until = |ahead| Fresh::Until { boot, uptime: now + ahead };
+    assert_eq!(ward.take(&mut opener, &bench, adapter, &seal(until(0))), stale);
+    assert_eq!(ward.take(&mut opener, &bench, adapter, &seal(until(limits::COMMAND_LIFETIME + 1))), stale);
+    let good = seal(until(10));
+    assert_eq!(ward.take(&mut opener, &bench, adapter, &good), Ok(9));
+    assert_eq!(ward.take(&mut opener, &bench, adapter, &good), Err(Reason::MessageReplayed));
+    // A restart ends all that was open.
+    let (open, timed) = (seal(challenge(&mut opener, 1000)), seal(until(10)));
+    bench.restart();
+    let mut opener = Opener::load(&bench.platform()).unwrap();
+    opener.ticks(&platform).unwrap();
+    for order in [&open, &timed] {
+        assert_eq!(ward.take(&mut opener, &bench, adapter, order), stale);
+    }
 }

@@ -18,7 +18,10 @@ pub mod fuzzing;
 
 pub mod hostile;
 
+pub mod hostile_ward;
+
 pub mod lms;
+
 pub mod nor;
 
 pub mod posix;

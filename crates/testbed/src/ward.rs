@@ -273,7 +273,7 @@ pub fn seal(
     let signer = local.signer(platform.keys)?;
     let origin = Origin { name: SERIAL.as_bytes(), key: PublicKey::new(KeyAlg::P256, &public)?, signer: &signer };
     let content_type = ContentType::Text(hl7::CONTENT_TYPE);
-    let message = Outgoing { class: Purpose::Telemetry, stream: 0, to, content_type, body, time };
+    let message = Outgoing { class: Purpose::Telemetry, stream: 0, to, content_type, body, time, fresh: None };
     let mut out = vec![0; Sender::room(body.len())];
     let length = sender.seal(&platform, &suite, &origin, &message, &mut out)?;
     out.truncate(length);
@@ -349,7 +349,7 @@ impl<'r> HostileRelay<'r> {
     pub fn sign_anew(&self, body: &[u8], time: Time) -> Result<Vec<u8>, Failure> {
         let to = std::slice::from_ref(self.victim);
         let content_type = ContentType::Text(hl7::CONTENT_TYPE);
-        let message = Outgoing { class: Purpose::Telemetry, stream: 0, to, content_type, body, time };
+        let message = Outgoing { class: Purpose::Telemetry, stream: 0, to, content_type, body, time, fresh: None };
         let forger = Forger { signer: &self.key, named: self.key.public()? };
         Ok(hostile::sign_anew(&self.files.platform(), &self.suite, forger, SERIAL.as_bytes(), &message)?)
     }

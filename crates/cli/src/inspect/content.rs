@@ -164,11 +164,11 @@ fn agreement_key(payload: &[u8]) -> Result<Vec<Node>> {
 }
 
 fn windows(payload: &[u8]) -> Result<Vec<Node>> {
-    let (entries, []) = payload.as_chunks::<49>() else { return Err(Reason::RecordCorrupt) };
+    let (entries, []) = payload.as_chunks::<41>() else { return Err(Reason::RecordCorrupt) };
     Ok(entries.iter().enumerate().map(|(at, entry)| window(at, entry)).collect())
 }
 
-fn window(at: usize, entry: &[u8; 49]) -> Node {
+fn window(at: usize, entry: &[u8; 41]) -> Node {
     let (sender, rest) = entry.split_at(16);
     let (stream, rest) = rest.split_at(1);
     let (numbers, _) = rest.as_chunks::<8>();
@@ -179,14 +179,12 @@ fn window(at: usize, entry: &[u8; 49]) -> Node {
     let fields = [
         ("epoch", "of the sender's numbers"),
         ("boot", "drawn at random at each start of the sender"),
-        ("high mark", "the highest sequence number handed over"),
-        ("seen", "bit n stands for the number high mark - 1 - n"),
+        ("mark", "no sequence number handed over lies above"),
     ];
     for ((name, meaning), bytes) in fields.into_iter().zip(numbers) {
         let number = u64::from_be_bytes(*bytes);
         let value = match name {
             "boot" => hex(bytes),
-            "seen" => format!("{number:064b}"),
             _ => number.to_string(),
         };
         children.push(Node::leaf(name, value).meaning(meaning));

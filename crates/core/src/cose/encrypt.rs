@@ -201,6 +201,36 @@ impl Sealer<'_> {
         })
     }
 
+    /// Writes a COSE_Encrypt0 under the Base IV of `key` and `number` as Partial IV; gives its length. On error `out`
+    /// holds no plaintext. The caller never uses a number twice with a key: who does gives the plaintexts away.
+    pub fn encrypt0_numbered(
+        &self,
+        key: &ContentKey<'_>,
+        kid: &[u8],
+        number: u64,
+        plaintext: &[u8],
+        aad: &[u8],
+        out: &mut [u8],
+    ) -> Result<usize> {
+        let partial = number.to_be_bytes();
+        let partial = partial.get(number.leading_zeros() as usize / 8..).ok_or(Reason::Internal)?;
+        let header = Header { partial_iv: Some(partial), ..Header::default() };
+        let (nonce, mut buffer) = (nonce(&header, key.base_iv())?, [0; limits::COSE_HEADER]);
+        let protected = Headers::default().protected(CoseAlg::for_aead(key.alg()), &mut buffer)?;
+        let content = Content { context: "Encrypt0", alg: key.alg(), nonce, protected, aad };
+        let length = plaintext.len().checked_add(TAG).ok_or(Reason::TooLarge)?;
+        clean(out, |out| {
+            let mut writer = Writer::new(out);
+            writer.tag(TAG_ENCRYPT0).array(3).bytes(protected).map(2).int(4).bytes(kid).int(6).bytes(partial);
+            writer.bytes_head(length);
+            let start = writer.needed();
+            writer.raw(plaintext).raw(&[0; TAG]);
+            let written = writer.finish()?;
+            content.seal(self.suite, key.bytes(), sealed(written, start, plaintext)?)?;
+            Ok(written.len())
+        })
+    }
+
     /// Writes a COSE_Encrypt with a fresh content key (unless a recipient's algorithm prescribes one) and a fresh random
     /// IV, for 1 to [`limits::COSE_LAYERS`] recipients; gives its length. On error `out` holds no plaintext.
     ///

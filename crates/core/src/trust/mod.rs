@@ -54,15 +54,17 @@ pub enum Purpose {
     SecurityPatch = 12,
     /// Let one device run an older release. Manufacturer.
     Downgrade = 13,
+    /// Sign receipts for messages. Owner.
+    Receipt = 14,
 }
 
 impl Purpose {
     /// Every purpose, in the order of the numbers.
     #[rustfmt::skip]
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Birth, Self::UpdateInstall, Self::Enrolment, Self::Network, Self::Receive,
         Self::Telemetry, Self::Alarm, Self::Audit, Self::Command, Self::Configuration,
-        Self::UpdateApprove, Self::SecurityPatch, Self::Downgrade,
+        Self::UpdateApprove, Self::SecurityPatch, Self::Downgrade, Self::Receipt,
     ];
 
     /// The row of the response matrix that judges an imperfect peer of this purpose.
@@ -71,7 +73,7 @@ impl Purpose {
         match self {
             Self::Birth | Self::Enrolment => Path::Enrol,
             Self::UpdateInstall | Self::UpdateApprove | Self::SecurityPatch | Self::Downgrade => Path::UpdateIn,
-            Self::Network | Self::Receive | Self::Telemetry | Self::Audit => Path::ObservationOut,
+            Self::Network | Self::Receive | Self::Telemetry | Self::Audit | Self::Receipt => Path::ObservationOut,
             Self::Alarm => Path::AlarmOut,
             Self::Command => Path::CommandIn,
             Self::Configuration => Path::ConfigurationIn,

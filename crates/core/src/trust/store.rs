@@ -56,6 +56,7 @@ impl Authority {
                 Purpose::Command,
                 Purpose::Configuration,
                 Purpose::UpdateApprove,
+                Purpose::Receipt,
             ]),
         }
     }

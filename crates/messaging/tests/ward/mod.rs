@@ -7,7 +7,7 @@ use aseptic_core::crypto::{KeyAlg, PublicKey, Suite};
 use aseptic_core::time::Time;
 use aseptic_core::trust::{Authority, Entry, Material, Purpose, Purposes, Trust, VerifiedPeer, danger};
 use aseptic_core::{Reason, Result};
-use aseptic_messaging::{Direction, Opened, Opener, Origin, Outgoing, Receiver, Sender};
+use aseptic_messaging::{Direction, Fresh, Opened, Opener, Origin, Outgoing, Receiver, Sender};
 use aseptic_testbed::bench::Bench;
 
 pub(crate) const CLASSES: Purposes =
@@ -84,7 +84,7 @@ impl Ward {
         let receive = Purposes::of(&[Purpose::Receive]);
         let entries: Vec<Entry<'_>> = [&self.pump, &self.monitor]
             .into_iter()
-            .map(|device| device.entry(CLASSES))
+            .map(|device| device.entry(CLASSES.union(Purposes::of(&[Purpose::Receipt]))))
             .chain(self.adapters.iter().chain([&self.archive, &self.odd]).map(|adapter| adapter.entry(receive)))
             .collect();
         use_it(&danger::unsigned(Authority::Owner, &entries).unwrap())
@@ -145,5 +145,17 @@ impl Ward {
 }
 
 pub(crate) fn outgoing<'a>(class: Purpose, to: &'a [VerifiedPeer], body: &'a [u8]) -> Outgoing<'a> {
-    Outgoing { class, stream: 0, to, content_type: ContentType::Text("text/plain"), body, time: NOW }
+    Outgoing { class, stream: 0, to, content_type: ContentType::Text("text/plain"), body, time: NOW, fresh: None }
+}
+
+/// A command or configuration that answers a challenge of its receiver.
+pub(crate) fn order<'a>(
+    opener: &mut Opener,
+    bench: &Bench,
+    class: Purpose,
+    to: &'a [VerifiedPeer],
+    body: &'a [u8],
+) -> Outgoing<'a> {
+    let challenge = opener.challenge(&bench.platform(), 60_000).unwrap();
+    Outgoing { fresh: Some(Fresh::Challenge(challenge)), ..outgoing(class, to, body) }
 }

@@ -8,6 +8,7 @@ mod c;
 mod cose;
 mod identity;
 mod messaging;
+mod report;
 mod state;
 mod update;
 mod wire;
@@ -17,6 +18,7 @@ pub use c::c_calls;
 pub use cose::{cose_encrypt, cose_encrypt0, cose_mac0, cose_sign, cose_sign1};
 pub use identity::{est_answer, identity_records};
 pub use messaging::{message, message_records};
+pub use report::message_report;
 pub use state::{record, trust_store};
 pub use update::{suit_envelope, suit_manifest, update_records};
 pub use wire::cbor;
@@ -55,6 +57,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "identity_records", run: identity::identity_records, seeds: identity::record_seeds },
     Target { name: "message", run: messaging::message, seeds: messaging::message_seeds },
     Target { name: "message_records", run: messaging::message_records, seeds: messaging::record_seeds },
+    Target { name: "message_report", run: report::message_report, seeds: report::report_seeds },
     Target { name: "suit_envelope", run: update::suit_envelope, seeds: update::envelope_seeds },
     Target { name: "suit_manifest", run: update::suit_manifest, seeds: update::manifest_seeds },
     Target { name: "update_records", run: update::update_records, seeds: update::record_seeds },

@@ -12,7 +12,7 @@ use aseptic_identity::wipe::Tombstone;
 use aseptic_infra::AuthorityKey;
 use aseptic_infra::ca::{Expected, Local, Server, Validity};
 use aseptic_infra::revocation::{RevocationList, Revoked};
-use aseptic_messaging::{Direction, Origin, Outgoing, Sender};
+use aseptic_messaging::{Direction, Fresh, Origin, Outgoing, Sender};
 use aseptic_testbed::bench::Bench;
 use aseptic_update::Digest;
 use std::io::{Read, Write};
@@ -113,8 +113,9 @@ pub(crate) fn accompany(line: &mut Line, scene: &Scene, restart: impl FnOnce()) 
     assert_eq!((record.from.as_str(), record.body.as_slice()), (SERIAL, &b"flow 2.5 ml/h"[..]));
     let public = line.hear();
     let mut pharmacy = Pharmacy::new(&public);
-    line.tell(&pharmacy.seal(Purpose::Telemetry, b"bed 7"));
-    line.tell(&pharmacy.seal(Purpose::Configuration, b"limits 4"));
+    line.tell(&pharmacy.seal(Purpose::Telemetry, None, b"bed 7"));
+    let challenge = line.hear().try_into().expect("a challenge of 16 bytes");
+    line.tell(&pharmacy.seal(Purpose::Configuration, Some(Fresh::Challenge(challenge)), b"limits 4"));
 
     // What the owner trusts from now on, and new software.
     line.tell(&scene.next_owner_store());
@@ -172,7 +173,7 @@ impl Pharmacy {
         Self { bench, key: pharmacy_key(), device: device.to_vec(), sender }
     }
 
-    fn seal(&mut self, class: Purpose, body: &[u8]) -> Vec<u8> {
+    fn seal(&mut self, class: Purpose, fresh: Option<Fresh>, body: &[u8]) -> Vec<u8> {
         let suite = soft::suite();
         let material = Material::Key(PublicKey::new(KeyAlg::P256, &self.device).unwrap());
         let entry = Entry { purposes: Purposes::of(&[Purpose::Receive]), name: SERIAL.as_bytes(), material };
@@ -185,7 +186,7 @@ impl Pharmacy {
         let from = Origin { name: PHARMACY.as_bytes(), key, signer: &self.key };
         let content_type = ContentType::Text("text/plain");
         let stream = u8::from(class == Purpose::Configuration);
-        let message = Outgoing { class, stream, to: &to, content_type, body, time: Time::trusted(now()) };
+        let message = Outgoing { class, stream, to: &to, fresh, content_type, body, time: Time::trusted(now()) };
         let mut out = vec![0; Sender::room(body.len())];
         let length = self.sender.seal(&self.bench.platform(), &suite, &from, &message, &mut out).unwrap();
         out.truncate(length);

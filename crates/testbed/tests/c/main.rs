@@ -7,6 +7,7 @@ mod abi;
 mod enrol;
 mod hosted;
 mod life;
+mod outbox;
 mod program;
 mod pump;
 #[path = "../common/registrar.rs"]

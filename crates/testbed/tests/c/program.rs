@@ -47,6 +47,19 @@ pub(crate) fn openssl() -> bool {
     env::var("ASEPTIC_CC").is_err() && Path::new("/usr/include/openssl/ssl.h").exists()
 }
 
+/// Runs another program of `examples/c` to its end.
+pub(crate) fn example(name: &str, folder: &Path, words: &[&str]) -> Outcome {
+    finish(example_started(name, folder, words))
+}
+
+/// Another program of `examples/c`, to be started.
+pub(crate) fn example_started(name: &str, folder: &Path, words: &[&str]) -> Command {
+    let source = format!("examples/c/{name}.c");
+    let mut command = started(name, &[&source, "examples/c/platform_posix.c"]);
+    command.arg(folder).args(words);
+    command
+}
+
 /// Runs a program of `tests/c` to its end.
 pub(crate) fn run(name: &str, words: &[&Path]) -> Outcome {
     let mut command = test(name);

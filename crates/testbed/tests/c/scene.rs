@@ -105,8 +105,17 @@ impl Scene {
 
     /// The same for a device with this chain.
     pub(crate) fn receive_from(&self, chain: &[Vec<u8>], sealed: &[&[u8]]) -> Vec<aseptic_infra::Result<Record>> {
+        let mut received = Vec::new();
+        self.with_adapter(chain, |adapter| {
+            received = sealed.iter().map(|message| adapter.receive(message, Self::time(), &mut Vec::new())).collect();
+        });
+        received
+    }
+
+    /// A record adapter that knows the device with this chain, replay windows kept from one to the next.
+    pub(crate) fn with_adapter(&self, chain: &[Vec<u8>], use_it: impl FnOnce(&mut RecordAdapter<'_>)) {
         let trust = ServerTrust::new(soft::suite(), &[(Authority::Owner, &self.owner)]).unwrap();
-        let received = trust.with(|trust| {
+        let used = trust.with(|trust| {
             let setup = Setup {
                 platform: self.server.platform(),
                 suite: soft::suite(),
@@ -116,16 +125,21 @@ impl Scene {
                 engine: &Engine,
             };
             let mut adapter = RecordAdapter::open(setup).unwrap();
-            let time = Time::trusted(now());
             let links: Vec<&[u8]> = chain.iter().map(Vec::as_slice).collect();
-            assert_eq!(adapter.register(&links, time).unwrap(), SERIAL);
-            Ok(sealed.iter().map(|message| adapter.receive(message, time, &mut Vec::new())).collect())
+            assert_eq!(adapter.register(&links, Self::time()).unwrap(), SERIAL);
+            use_it(&mut adapter);
+            Ok(())
         });
-        received.unwrap()
+        used.unwrap();
+    }
+
+    /// What the clock of the hospital shows.
+    pub(crate) fn time() -> Time {
+        Time::trusted(now())
     }
 
     /// The certificates that the pump has from its owner.
-    fn chain(&self) -> Vec<Vec<u8>> {
+    pub(crate) fn chain(&self) -> Vec<Vec<u8>> {
         let keys = self.device.keys();
         let mut buffer = vec![0; 2 * limits::SLOT];
         let identity = Identity::load(&self.device.platform(&keys), &mut buffer).unwrap();
@@ -210,6 +224,8 @@ fn owner_store(hospital: &Ca, signer: &AuthorityKey, adapter: &PrivateKey, insta
     adapter.public(&mut public).unwrap();
     let mut pharmacy = [0; 65];
     pharmacy_key().public(&mut pharmacy).unwrap();
+    let mut receipts = [0; 65];
+    receipt_key().public(&mut receipts).unwrap();
     let devices = [Purpose::Enrolment, Purpose::Network, Purpose::Telemetry, Purpose::Alarm, Purpose::Audit];
     let mut store = Store::new(Authority::Owner, now());
     if let Some(installed) = installed {
@@ -219,9 +235,15 @@ fn owner_store(hospital: &Ca, signer: &AuthorityKey, adapter: &PrivateKey, insta
         .signer(signer.public().unwrap())
         .anchor("hospital", &devices, hospital.anchor())
         .pin(ADAPTER, &[Purpose::Receive], PublicKey::new(KeyAlg::P256, &public).unwrap())
+        .pin(ADAPTER, &[Purpose::Receipt], PublicKey::new(KeyAlg::P256, &receipts).unwrap())
         .pin(PHARMACY, &[Purpose::Telemetry, Purpose::Configuration], PublicKey::new(KeyAlg::P256, &pharmacy).unwrap())
         .sign(&soft::suite(), &[(signer.public().unwrap(), signer)])
         .unwrap()
+}
+
+/// With it the record adapter signs its reports.
+pub(crate) fn receipt_key() -> PrivateKey {
+    PrivateKey::from_bytes(KeyAlg::P256, &[5; 32]).unwrap()
 }
 
 /// With it the pharmacy signs what it sends to devices.

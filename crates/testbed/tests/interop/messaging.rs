@@ -40,6 +40,7 @@ fn pyca_and_pycose_open_what_we_seal() {
         to: &to,
         content_type,
         body: b"SpO2 97 %",
+        fresh: None,
         time: Time::at_least(1_790_000_000),
     };
     let mut sealed = vec![0; Sender::room(message.body.len())];

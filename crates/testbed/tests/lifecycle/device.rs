@@ -283,6 +283,7 @@ pub(crate) fn seal(
         to: &to,
         content_type: ContentType::Text("text/plain"),
         body: &body,
+        fresh: None,
         time: now,
     };
     let mut sealed = vec![0; Sender::room(body.len())];

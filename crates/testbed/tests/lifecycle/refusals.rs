@@ -248,6 +248,7 @@ fn messages(world: &World, ledger: &Ledger) {
         to: &to,
         content_type: ContentType::Text("text/plain"),
         body: b"all is well",
+        fresh: None,
         time: Time::UNKNOWN,
     };
     let sign_anew = |named| {

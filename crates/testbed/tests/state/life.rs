@@ -16,7 +16,7 @@ use aseptic_identity::{
 };
 use aseptic_infra::author::{Manifest, Signature, class_id, vendor_id};
 use aseptic_infra::owner::Store;
-use aseptic_messaging::{Direction, Opener, Origin, Outgoing, Receiver, Sender};
+use aseptic_messaging::{Direction, Fresh, Opener, Origin, Outgoing, Receiver, Sender};
 use aseptic_testbed::bench::Bench;
 use aseptic_testbed::fuzzing::{HARDWARE_TYPE, anchor, certificate_for};
 use aseptic_testbed::trust::KeyPair;
@@ -88,8 +88,6 @@ pub(crate) struct World {
     owners: [Vec<u8>; 2],
     pub(crate) images: [Vec<u8>; 2],
     envelope: Vec<u8>,
-    /// Commands of the ward, in their order.
-    commands: Vec<Vec<u8>>,
 }
 
 impl World {
@@ -118,9 +116,7 @@ impl World {
         let images = [2_001, 66_003].map(image);
         let manifest = Manifest::new(VENDOR, CLASS, 2, "https://pumps.example/2").image(&images[1]).unwrap();
         let envelope = manifest.sign(&suite, &[Signature { key: author.public(), signer: &author.private }]).unwrap();
-        let mut world = Self { suite, ward, adapter, opener, makers, owners, images, envelope, commands: Vec::new() };
-        world.commands = world.orders();
-        world
+        Self { suite, ward, adapter, opener, makers, owners, images, envelope }
     }
 
     /// A device as it leaves the line, with randomness of its own.
@@ -131,7 +127,8 @@ impl World {
         bench
     }
 
-    fn orders(&self) -> Vec<Vec<u8>> {
+    /// The command of this number of the ward, which answers a challenge of the device.
+    fn order(&self, number: usize, challenge: [u8; 16]) -> Vec<u8> {
         let bench = Bench::new(9);
         let platform = bench.platform();
         let mut sender = Sender::load(&platform, Direction::ToDevice).unwrap();
@@ -139,13 +136,15 @@ impl World {
         let sealed = trust.with(|trust| {
             let to = [trust.pinned(&self.suite, Purpose::Receive, SERIAL.as_bytes()).unwrap()];
             let from = Origin { name: WARD.as_bytes(), key: self.ward.public(), signer: &self.ward.private };
-            let seal = |body: &[u8; 7]| {
+            let mut seal = |number: usize| {
+                let body = format!("order {number}");
                 let message = Outgoing {
                     class: Purpose::Command,
                     stream: 0,
                     to: &to,
                     content_type: ContentType::Text("text/plain"),
-                    body,
+                    body: body.as_bytes(),
+                    fresh: Some(Fresh::Challenge(challenge)),
                     time: Time::trusted(NOW),
                 };
                 let mut out = vec![0; Sender::room(body.len())];
@@ -153,9 +152,9 @@ impl World {
                 out.truncate(length);
                 out
             };
-            Ok([b"order 1", b"order 2", b"order 3"].map(seal).to_vec())
+            Ok((1..=number).map(&mut seal).last())
         });
-        sealed.unwrap()
+        sealed.unwrap().unwrap()
     }
 
     /// The numbers of these messages, which the record adapter has taken in this order, each only once.
@@ -353,6 +352,7 @@ fn report(platform: &Platform<'_>, world: &World, state: &mut State, due: usize,
             to: &to,
             content_type: ContentType::Text("text/plain"),
             body: body.as_bytes(),
+            fresh: None,
             time: now,
         };
         if sender.is_none() {
@@ -380,19 +380,20 @@ fn obey(platform: &Platform<'_>, world: &World, state: &mut State, due: usize) -
         direction: Direction::ToDevice,
         allowed: Purposes::of(&[Purpose::Command]),
     };
-    // Those of the state, which another release may have taken; then the next ones of the ward.
-    let known = state.received.clone();
-    let next = world.commands.get(known.len()..due.max(known.len())).unwrap_or_default();
-    for command in known.iter().chain(next) {
+    let mut open = |opener: &mut Opener, command: &[u8]| {
         let mut out = vec![0; command.len()];
-        let opened = opener.open(platform, &world.suite, &us, &mut senders, command, &mut out);
-        if known.contains(command) {
-            assert!(matches!(opened.map(drop), Err(Reason::MessageReplayed | Reason::MessageTooOld)));
-        } else {
-            let ticket = opened?.ticket;
-            opener.commit(platform, ticket)?;
-            state.received.push(command.clone());
-        }
+        opener.open(platform, &world.suite, &us, &mut senders, command, &mut out).map(|opened| opened.ticket)
+    };
+    // Those of the state, which another release may have taken; then the next ones of the ward.
+    for command in &state.received {
+        let refusal = open(&mut opener, command).unwrap_err();
+        assert!(matches!(refusal, Reason::MessageReplayed | Reason::MessageTooOld | Reason::CommandNotFresh));
+    }
+    while state.received.len() < due {
+        let command = world.order(state.received.len() + 1, opener.challenge(platform, limits::COMMAND_LIFETIME)?);
+        let ticket = open(&mut opener, &command)?;
+        opener.commit(platform, ticket)?;
+        state.received.push(command);
     }
     Ok(())
 }

@@ -1,0 +1,143 @@
+//! Sessions: frequent small messages to one recipient.
+
+use crate::abi::{
+    Context, Place, aseptic_buf, aseptic_slice, aseptic_status, call, fill, input, make, output_apart, result, state,
+    wipe,
+};
+use crate::device::aseptic_device;
+use crate::identity::aseptic_identity;
+use crate::message::{Told, aseptic_message, aseptic_sender};
+use crate::time;
+use aseptic_core::Reason;
+use aseptic_core::cose::KeySigner;
+use aseptic_core::trust::Purpose;
+use aseptic_messaging::{Origin, SESSION_OVERHEAD, Sender, Session};
+
+/// A session with one recipient for one class of messages. It lives in this memory alone and ends with it. Opaque.
+#[repr(C)]
+pub struct aseptic_session {
+    _opaque: [u64; 32],
+}
+
+impl Context for aseptic_session {
+    type State = Session;
+    type Room = ();
+    const MARK: u64 = 0x6473_6574_7069_630B;
+}
+
+/// Makes `session`, and in `out` the sealed message that offers it to the recipient of `message`: send it before any message of the
+/// session. Of `message` class, recipient and content type count; its body is empty.
+///
+/// Ownership: `session` must not move until `aseptic_session_wipe`. `out` is also working memory: a size query says how much it needs.
+/// Errors: as for `aseptic_message_seal`, MISUSE for a body; both outputs are zeroed then. Threads: as for all calls on a
+/// device. Power loss: ends the session; offer a new one.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_session_offer(
+    device: *mut aseptic_device,
+    identity: *mut aseptic_identity,
+    sender: *mut aseptic_sender,
+    message: *const aseptic_message,
+    session: *mut aseptic_session,
+    out: *mut aseptic_buf,
+) -> aseptic_status {
+    // SAFETY: NULL, misaligned or readable, as the caller promises.
+    let told = unsafe { input(message) }.copied();
+    let [recipient, content_type] =
+        told.map_or([Place::of::<()>(&()); 2], |told| [told.recipient, told.content_type].map(aseptic_slice::place));
+    let contexts =
+        [Place::of(device), Place::of(identity), Place::of(sender), Place::of(message), recipient, content_type];
+    let [ours, who, memory, what, recipient, content_type] = contexts;
+    let inputs = [ours, who, memory, what, recipient, content_type, Place::of(session)];
+    // SAFETY: NULL, misaligned or writable memory of the type, as the caller promises. This zeroes it.
+    let zeroed = unsafe { output_apart(session, &contexts) }.map(|session| {
+        // SAFETY: as above.
+        let _zeroed = unsafe { make(session, || Err(Reason::Misuse)) };
+    });
+    // SAFETY: as the caller promises; all that is read is named.
+    unsafe {
+        fill(out, &inputs, |room, needed| {
+            zeroed?;
+            let mut length = 0;
+            result(make(session, || {
+                let (mut device, identity, mut sender) = (state(device)?, state(identity)?, state(sender)?);
+                let Told { class, recipient, content_type, body, .. } = Told::read(&told?)?;
+                if !body.is_empty() {
+                    return Err(Reason::Misuse);
+                }
+                *needed = Sender::room(128);
+                let room = room.get_mut(..*needed).ok_or(Reason::BufferTooSmall)?;
+                identity.require_local()?;
+                device.with(|parts| {
+                    let now = time::now(&parts.platform)?;
+                    let (platform, suite, trust) = parts.load_trust()?;
+                    let key = identity.key()?;
+                    let alg = key.alg().signs().ok_or(Reason::KeyWrongUse)?;
+                    let signer = KeySigner::new(platform.keys, identity.key_id, alg);
+                    let from = Origin { name: identity.name()?, key, signer: &signer };
+                    let to = trust.pinned(&suite, Purpose::Receive, recipient)?;
+                    let (session, used) =
+                        Session::offer(&platform, &suite, &mut sender, &from, &to, class, content_type, now, room)?;
+                    length = used;
+                    Ok(session)
+                })
+            }))?;
+            Ok(length)
+        })
+    }
+}
+
+/// Seals `body` in the session: 37 bytes longer at most. The recipient is looked up in the owner's trust store of today.
+///
+/// Ownership: nothing is kept. Errors: NO_PURPOSE or SESSION_UNKNOWN if the recipient or its key is no longer trusted, TOO_LARGE,
+/// SEQUENCE_EXHAUSTED: offer a new session; BUFFER_TOO_SMALL; no number is used then. Threads: as for all calls on a device.
+/// Power loss: ends the session.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_session_seal(
+    device: *mut aseptic_device,
+    session: *mut aseptic_session,
+    body: aseptic_slice,
+    out: *mut aseptic_buf,
+) -> aseptic_status {
+    let inputs = [Place::of(device), Place::of(session), body.place()];
+    // SAFETY: as the caller promises; all that is read is named.
+    unsafe {
+        fill(out, &inputs, |room, needed| {
+            let (mut device, mut session, body) = (state(device)?, state(session)?, body.bytes()?);
+            *needed = body.len().saturating_add(SESSION_OVERHEAD);
+            let room = room.get_mut(..*needed).ok_or(Reason::BufferTooSmall)?;
+            device.with(|parts| {
+                let (platform, suite, trust) = parts.load_trust()?;
+                let to = trust.pinned(&suite, Purpose::Receive, session.recipient())?;
+                session.seal(&platform, &suite, &to, body, room)
+            })
+        })
+    }
+}
+
+/// The number of the session, by which a report names one that its recipient has lost. Then offer a new one.
+///
+/// Ownership: nothing is kept. Errors: MISUSE; `number` is 0 then. Threads: as for all calls on a device. Power loss: nothing is
+/// stored.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_session_number(session: *mut aseptic_session, number: *mut u32) -> aseptic_status {
+    call(|| {
+        // SAFETY: NULL, misaligned or writable, as the caller promises.
+        let number = unsafe { output_apart(number, &[Place::of(session)])? };
+        *number = 0;
+        // SAFETY: as the caller promises.
+        *number = u32::from_be_bytes(unsafe { state(session)? }.kid());
+        Ok(())
+    })
+}
+
+/// Ends `session` and wipes its keys. Does nothing to NULL or to memory that holds none; may be called twice.
+///
+/// Ownership: the memory stays the caller's. Errors: none. Threads: as for all calls on a device. Power loss: nothing is stored.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_session_wipe(session: *mut aseptic_session) {
+    // SAFETY: as the caller promises.
+    unsafe { wipe(session) }
+}

@@ -1,0 +1,437 @@
+//! Epoch sessions: frequent small messages to one recipient, 37 bytes longer at most than what they carry.
+//!
+//! A sealed message of the sender, the offer, hands a fresh secret to exactly one recipient. Both derive from it one key for
+//! one class in one direction; each message is then a COSE_Encrypt0 whose Partial IV is its number. Neither side stores a
+//! key: a restart of either ends the session and the next offer begins another.
+//!
+//! ```text
+//! offer         body of a sealed message on stream 3: [secret (32), content type]
+//! keys          HKDF-SHA-256(salt = boot id of the sender, secret,
+//!                            [profile, direction, class, sender, recipient]) = key (16), base IV (12), kid (4)
+//! COSE_Encrypt0 A128GCM, kid, Partial IV = number in as few bytes as it takes   external_aad = [profile, direction, class]
+//! ```
+//!
+//! The epoch of a session is the number of its offer: receivers take an offer only above all before it, restarts included.
+//! Messages of a session are authentic between the two ends and prove nothing to a third: what must stand as evidence is
+//! sealed by itself.
+
+use crate::envelope::{self, Direction};
+use crate::opener::{Opened, Receiver};
+use crate::sender::{CONTROL, Origin, Outgoing, Sender};
+use crate::window::{Order, Window};
+use aseptic_core::cbor::{Reader, Rules, Type, Writer};
+use aseptic_core::cose::{ContentKey, ContentType, Encrypt0, Sealer};
+use aseptic_core::crypto::{AeadAlg, HashAlg, NONCE, Suite, random};
+use aseptic_core::limits::{MESSAGE, NAME, SESSION_MESSAGES};
+use aseptic_core::platform::Platform;
+use aseptic_core::secret::{Secret, wipe};
+use aseptic_core::time::Time;
+use aseptic_core::trust::{Purpose, VerifiedPeer};
+use aseptic_core::{Reason, Result, bytes};
+
+/// The content type of an offer, and the name of the profile of sessions.
+pub const OFFER: &str = "vnd.aseptic.session-1";
+/// Bytes that a session adds to a body at most.
+pub const SESSION_OVERHEAD: usize = 37;
+/// Bytes of the longest content type that a session carries.
+const CONTENT_TYPE: usize = 64;
+
+/// Whether a sealed message with this content type is an offer.
+pub(crate) fn is_offer(content_type: Option<ContentType<'_>>) -> bool {
+    content_type == Some(ContentType::Text(OFFER))
+}
+
+/// The sending end of a session.
+///
+/// It lives in memory alone and ends with it. Used from one thread.
+#[derive(Debug)]
+pub struct Session {
+    keys: Keys,
+    recipient: Name,
+    thumbprint: [u8; 32],
+    next: u64,
+}
+
+impl Session {
+    /// Offers a session for messages of `class` to `to`: makes the session and, in the front of `out`, the sealed message
+    /// that carries its secret. `out` must hold [`Sender::room`] of 128 bytes. Whatever is sealed in the session before
+    /// the offer has arrived is refused there, and reported.
+    ///
+    /// [`Reason::MessageClass`] for Command and Configuration: those are sealed by themselves, each under a challenge.
+    #[allow(clippy::too_many_arguments, reason = "what a message is made of, less its body")]
+    pub fn offer(
+        platform: &Platform<'_>,
+        suite: &Suite<'_>,
+        sender: &mut Sender,
+        from: &Origin<'_>,
+        to: &VerifiedPeer,
+        class: Purpose,
+        content_type: ContentType<'_>,
+        time: Time,
+        out: &mut [u8],
+    ) -> Result<(Self, usize)> {
+        require_session_class(class)?;
+        let mut secret = Secret::<32>::zeroed();
+        random(platform.entropy, secret.expose_mut())?;
+        let mut body = Secret::<128>::zeroed();
+        let mut writer = Writer::new(body.expose_mut());
+        writer.array(2).bytes(secret.expose());
+        match content_type {
+            ContentType::Text(text) if text.len() <= CONTENT_TYPE => writer.text(text),
+            ContentType::Text(_) => return Err(Reason::TooLarge),
+            ContentType::Number(number) => writer.uint(number),
+        };
+        let keys = Keys::derive(suite, &secret, sender.boot(), sender.direction(), class, from.name, to.name())?;
+        let session =
+            Self { keys, recipient: Name::new(to.name())?, thumbprint: to.key()?.thumbprint(suite)?, next: 1 };
+        let message = Outgoing {
+            class,
+            stream: CONTROL,
+            to: core::slice::from_ref(to),
+            fresh: None,
+            content_type: ContentType::Text(OFFER),
+            body: writer.finish()?,
+            time,
+        };
+        let length = sender.seal_on_any(platform, suite, from, &message, out)?;
+        Ok((session, length))
+    }
+
+    /// The name of the recipient.
+    #[must_use]
+    pub fn recipient(&self) -> &[u8] {
+        self.recipient.bytes()
+    }
+
+    /// Names the session in a report that it is lost.
+    #[must_use]
+    pub const fn kid(&self) -> [u8; 4] {
+        self.keys.kid
+    }
+
+    /// Seals one message into the front of `out`, which must hold [`SESSION_OVERHEAD`] bytes beside the body, and gives its
+    /// length. `to` is today's verdict about the recipient: with its key or its trust withdrawn the session is over
+    /// ([`Reason::SessionUnknown`], or what the verdict says).
+    ///
+    /// On any error no number is used. [`Reason::SequenceExhausted`] after [`SESSION_MESSAGES`].
+    pub fn seal(
+        &mut self,
+        platform: &Platform<'_>,
+        suite: &Suite<'_>,
+        to: &VerifiedPeer,
+        body: &[u8],
+        out: &mut [u8],
+    ) -> Result<usize> {
+        to.require(Purpose::Receive)?;
+        if to.name() != self.recipient.bytes() || to.key()?.thumbprint(suite)? != self.thumbprint {
+            return Err(Reason::SessionUnknown);
+        }
+        if body.len() > MESSAGE {
+            return Err(Reason::TooLarge);
+        }
+        if self.next > SESSION_MESSAGES {
+            return Err(Reason::SequenceExhausted);
+        }
+        let mut aad = [0; 32];
+        let aad = aad_of(self.keys.direction, self.keys.class, &mut aad)?;
+        let sealer = Sealer { suite, entropy: platform.entropy };
+        let key = self.keys.content()?;
+        let length = sealer.encrypt0_numbered(&key, &self.keys.kid, self.next, body, aad, out)?;
+        self.next = self.next.saturating_add(1);
+        Ok(length)
+    }
+}
+
+/// A message of a session that was accepted.
+#[derive(Debug)]
+pub struct Observation<'o> {
+    /// The name of the sender, proven to this end.
+    pub from: &'o str,
+    /// The class, as offered.
+    pub class: Purpose,
+    /// What names the session.
+    pub kid: [u8; 4],
+    /// The epoch of the session: the number of its offer.
+    pub epoch: (u64, u64),
+    /// The number within the session.
+    pub sequence: u64,
+    /// Where it stands among the others.
+    pub order: Order,
+    /// What the body is, as offered.
+    pub content_type: ContentType<'o>,
+    /// The body.
+    pub body: &'o [u8],
+    /// To be given to [`Sessions::commit`] when the body is stored.
+    pub ticket: SessionTicket,
+}
+
+/// The claim to have handed over one message of a session.
+#[derive(Debug)]
+#[must_use = "a message that is not committed is delivered again"]
+pub struct SessionTicket {
+    place: usize,
+    epoch: (u64, u64),
+    sequence: u64,
+}
+
+/// The receiving ends of up to `N` sessions, in memory alone.
+#[derive(Debug)]
+pub struct Sessions<const N: usize> {
+    table: [Option<Receiving>; N],
+}
+
+#[derive(Debug)]
+struct Receiving {
+    keys: Keys,
+    sender: Name,
+    /// The key that signed the offer.
+    signer: [u8; 32],
+    content_type: [u8; CONTENT_TYPE],
+    /// Bytes of the text, or none and a number.
+    format: core::result::Result<usize, u64>,
+    epoch: (u64, u64),
+    window: Window,
+}
+
+impl<const N: usize> Default for Sessions<N> {
+    fn default() -> Self {
+        Self { table: [const { None }; N] }
+    }
+}
+
+impl<const N: usize> Sessions<N> {
+    /// Takes an offer that [`Opener::open`](crate::Opener::open) has handed over to `us`, and gives the name of the
+    /// session. It replaces the session of the same sender and class; where the table is full, [`Reason::SendersFull`].
+    ///
+    /// [`Reason::MessageMalformed`] for another message: offers have the content type [`OFFER`].
+    pub fn accept(
+        &mut self,
+        suite: &Suite<'_>,
+        us: &Receiver<'_>,
+        signer: &VerifiedPeer,
+        offer: &Opened<'_>,
+    ) -> Result<[u8; 4]> {
+        if offer.stream != CONTROL || !is_offer(Some(offer.content_type)) {
+            return Err(Reason::MessageMalformed);
+        }
+        signer.require(offer.class)?;
+        require_session_class(offer.class)?;
+        let mut reader = Reader::new(offer.body, Rules::Deterministic);
+        reader.array_exact(2).map_err(envelope::malformed)?;
+        let secret = Secret::new(*reader.array_of().map_err(envelope::malformed)?);
+        let (mut content_type, format) = ([0; CONTENT_TYPE], read_type(&mut reader).map_err(envelope::malformed)?);
+        reader.end().map_err(envelope::malformed)?;
+        let format = match format {
+            ContentType::Text(text) => {
+                bytes::copy(text.as_bytes(), &mut content_type).ok_or(Reason::MessageMalformed)?;
+                Ok(text.len())
+            }
+            ContentType::Number(number) => Err(number),
+        };
+        let keys =
+            Keys::derive(suite, &secret, &offer.boot, us.direction, offer.class, offer.from.as_bytes(), us.name)?;
+        let (sender, signer) = (Name::new(offer.from.as_bytes())?, signer.key()?.thumbprint(suite)?);
+        let epoch = (offer.epoch, offer.sequence);
+        let same = |held: &Receiving| held.sender == sender && held.keys.class == offer.class;
+        let place = match self.table.iter().position(|place| place.as_ref().is_some_and(same)) {
+            Some(place) => place,
+            None => self.table.iter().position(Option::is_none).ok_or(Reason::SendersFull)?,
+        };
+        let kid = keys.kid;
+        let session = Receiving { keys, sender, signer, content_type, format, epoch, window: Window::default() };
+        *self.table.get_mut(place).ok_or(Reason::Internal)? = Some(session);
+        Ok(kid)
+    }
+
+    /// Opens one message of a session into the front of `out`. `senders` gives today's verdict about the sender: with its
+    /// key or its trust withdrawn the session is over.
+    ///
+    /// [`Reason::SessionUnknown`] if no session has its key, [`Reason::DecryptFailed`], [`Reason::MessageReplayed`],
+    /// [`Reason::MessageTooOld`]; a refused message changes nothing, leaves `out` wiped and is reported as an event.
+    pub fn open<'o>(
+        &'o self,
+        platform: &Platform<'_>,
+        suite: &Suite<'_>,
+        senders: &mut crate::Senders<'_>,
+        message: &[u8],
+        out: &'o mut [u8],
+    ) -> Result<Observation<'o>> {
+        let found = self.find(suite, senders, message, out).inspect_err(|reason| {
+            platform.event(*reason, 0);
+        });
+        let (place, number, length, order) = match found {
+            Ok(found) => found,
+            Err(reason) => {
+                wipe(out);
+                return Err(reason);
+            }
+        };
+        let session = self.table.get(place).and_then(Option::as_ref).ok_or(Reason::Internal)?;
+        let text = session.format.ok().and_then(|length| session.content_type.get(..length));
+        let content_type = match (text.map(core::str::from_utf8), session.format) {
+            (Some(Ok(text)), _) => ContentType::Text(text),
+            (_, Err(number)) => ContentType::Number(number),
+            _ => return Err(Reason::Internal),
+        };
+        Ok(Observation {
+            from: core::str::from_utf8(session.sender.bytes()).map_err(|_| Reason::Internal)?,
+            class: session.keys.class,
+            kid: session.keys.kid,
+            epoch: session.epoch,
+            sequence: number,
+            order,
+            content_type,
+            body: out.get(..length).ok_or(Reason::Internal)?,
+            ticket: SessionTicket { place, epoch: session.epoch, sequence: number },
+        })
+    }
+
+    /// Takes note that a message was handled: from now on it is refused. [`Reason::MessageReplayed`] if it was committed
+    /// since it was opened, [`Reason::SessionUnknown`] if the session has ended; either way the application has it.
+    pub fn commit(&mut self, ticket: SessionTicket) -> Result<()> {
+        let session = self.table.get_mut(ticket.place).and_then(Option::as_mut);
+        let session = session.filter(|held| held.epoch == ticket.epoch).ok_or(Reason::SessionUnknown)?;
+        session.window.take(ticket.sequence).map(drop)
+    }
+
+    /// The name of the session that a message claims, for the report that it is lost.
+    pub fn claimed(message: &[u8]) -> Option<[u8; 4]> {
+        Encrypt0::parse(message).ok()?.header.kid?.try_into().ok()
+    }
+
+    /// Ends the sessions of a sender and wipes their keys.
+    pub fn end(&mut self, sender: &[u8]) {
+        for place in &mut self.table {
+            if place.as_ref().is_some_and(|held| held.sender.bytes() == sender) {
+                *place = None;
+            }
+        }
+    }
+
+    /// Decrypts with the session that fits: its place, the number, the length and the order. Changes no window.
+    fn find(
+        &self,
+        suite: &Suite<'_>,
+        senders: &mut crate::Senders<'_>,
+        message: &[u8],
+        out: &mut [u8],
+    ) -> Result<(usize, u64, usize, Order)> {
+        if message.len() > MESSAGE.saturating_add(SESSION_OVERHEAD) {
+            return Err(Reason::TooLarge);
+        }
+        let parsed = Encrypt0::parse(message)?;
+        let number = number_of(parsed.header.partial_iv)?;
+        // Two sessions may have the same name by chance: the one that decrypts it is meant.
+        let mut failure = Reason::SessionUnknown;
+        for (place, held) in self.table.iter().enumerate() {
+            let Some(held) = held.as_ref().filter(|held| parsed.header.kid == Some(&held.keys.kid)) else { continue };
+            let mut aad = [0; 32];
+            let aad = aad_of(held.keys.direction, held.keys.class, &mut aad)?;
+            if parsed.header.protected_alg()?.aead()? != AeadAlg::Aes128Gcm {
+                return Err(Reason::CoseAlgorithm);
+            }
+            let length = match parsed.open(suite, &held.keys.content()?, aad, None, out) {
+                Ok(length) => length,
+                Err(reason) => {
+                    failure = reason;
+                    continue;
+                }
+            };
+            let sender = core::str::from_utf8(held.sender.bytes()).map_err(|_| Reason::Internal)?;
+            let peer = senders(sender, held.keys.class)?;
+            peer.require(held.keys.class)?;
+            if peer.name() != held.sender.bytes() || peer.key()?.thumbprint(suite)? != held.signer {
+                return Err(Reason::SessionUnknown);
+            }
+            return Ok((place, number, length, held.window.judge(number)?));
+        }
+        Err(failure)
+    }
+}
+
+/// The classes that an epoch key may carry.
+const fn require_session_class(class: Purpose) -> Result<()> {
+    match class {
+        Purpose::Telemetry | Purpose::Alarm | Purpose::Audit => Ok(()),
+        _ => Err(Reason::MessageClass),
+    }
+}
+
+/// The number that a Partial IV stands for; it has one encoding.
+fn number_of(partial: Option<&[u8]>) -> Result<u64> {
+    let partial = partial.ok_or(Reason::MessageMalformed)?;
+    let shortest = partial.len() <= 4 && partial.first().is_some_and(|first| *first != 0);
+    if !shortest {
+        return Err(Reason::MessageMalformed);
+    }
+    Ok(partial.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+}
+
+fn read_type<'a>(reader: &mut Reader<'a>) -> Result<ContentType<'a>> {
+    match reader.peek()? {
+        Type::Text => reader.text().map(ContentType::Text),
+        _ => reader.uint().map(ContentType::Number),
+    }
+}
+
+fn aad_of(direction: Direction, class: Purpose, out: &mut [u8; 32]) -> Result<&[u8]> {
+    let mut writer = Writer::new(out);
+    writer.array(3).text(OFFER).uint(u64::from(direction as u8)).uint(u64::from(class as u8));
+    writer.finish().map(|bytes| &*bytes)
+}
+
+/// What one session has of keys.
+#[derive(Debug)]
+struct Keys {
+    key: Secret<16>,
+    base_iv: [u8; NONCE],
+    kid: [u8; 4],
+    direction: Direction,
+    class: Purpose,
+}
+
+impl Keys {
+    fn derive(
+        suite: &Suite<'_>,
+        secret: &Secret<32>,
+        boot: &[u8; 8],
+        direction: Direction,
+        class: Purpose,
+        sender: &[u8],
+        recipient: &[u8],
+    ) -> Result<Self> {
+        let mut info = [0; 2 * NAME + 40];
+        let mut writer = Writer::new(&mut info);
+        writer.array(5).text(OFFER).uint(u64::from(direction as u8)).uint(u64::from(class as u8));
+        writer.text(envelope::name(sender)?).text(envelope::name(recipient)?);
+        let mut out = Secret::<32>::zeroed();
+        suite.kdf(HashAlg::Sha256)?.derive(boot, secret.expose(), &[writer.finish()?], out.expose_mut())?;
+        let (key, rest) = out.expose().split_first_chunk().ok_or(Reason::Internal)?;
+        let (base_iv, kid) = rest.split_first_chunk().ok_or(Reason::Internal)?;
+        let kid = kid.try_into().map_err(|_| Reason::Internal)?;
+        Ok(Self { key: Secret::new(*key), base_iv: *base_iv, kid, direction, class })
+    }
+
+    fn content(&self) -> Result<ContentKey<'_>> {
+        Ok(ContentKey::new(AeadAlg::Aes128Gcm, self.key.expose())?.with_base_iv(&self.base_iv))
+    }
+}
+
+/// A name by value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Name {
+    bytes: [u8; NAME],
+    length: usize,
+}
+
+impl Name {
+    fn new(name: &[u8]) -> Result<Self> {
+        let mut bytes = [0; NAME];
+        bytes::copy(envelope::name(name)?.as_bytes(), &mut bytes).ok_or(Reason::Misuse)?;
+        Ok(Self { bytes, length: name.len() })
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+}
