@@ -50,6 +50,8 @@
  *     at the end          aseptic_device_decommission; aseptic_device_tombstone to look
  *     once a day          aseptic_inventory_next to look, aseptic_inventory_warn to be told
  *     messages out        aseptic_sender_init, aseptic_message_seal, aseptic_sender_wipe
+ *     about updates       aseptic_update_account once one has begun, aseptic_update_account_deferrals before it is activated,
+ *                         aseptic_update_refused if it is given up; aseptic_update_report for whoever keeps the fleet
  *     store and forward   aseptic_outbox_init, aseptic_outbox_put, aseptic_outbox_next, aseptic_outbox_settle,
  *                         aseptic_outbox_retry, aseptic_outbox_count, aseptic_outbox_erase, aseptic_outbox_wipe
  *     small and frequent  aseptic_session_offer, aseptic_session_seal, aseptic_session_number, aseptic_session_wipe
@@ -1648,6 +1650,16 @@ typedef struct {
 #define ASEPTIC_TRUST_EPOCH 315
 
 /**
+ * Too few of the signatures are by algorithms that still count.
+ */
+#define ASEPTIC_ALGORITHM_RETIRED 316
+
+/**
+ * A classical or a post-quantum signature is missing.
+ */
+#define ASEPTIC_FAMILY_MISSING 317
+
+/**
  * The DER is malformed.
  */
 #define ASEPTIC_DER_MALFORMED 401
@@ -2083,9 +2095,14 @@ typedef struct {
 #define ASEPTIC_FRESHNESS_UNKNOWN 731
 
 /**
+ * The update report is malformed.
+ */
+#define ASEPTIC_REPORT_MALFORMED 740
+
+/**
  * The payload is encrypted, and no key was given for it.
  */
-#define ASEPTIC_PAYLOAD_LOCKED 740
+#define ASEPTIC_PAYLOAD_LOCKED 750
 
 /**
  * A file is missing.

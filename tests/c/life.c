@@ -351,6 +351,44 @@ static void messages(void)
     aseptic_opener_wipe(&opener);
 }
 
+/* What waits in the outbox goes out sealed, and stays until its receipt; a session for what is small and frequent. */
+static void queue(void)
+{
+    static aseptic_outbox outbox;
+    static aseptic_session session;
+    static const uint8_t noise[] = { 0x80 };
+    uint32_t number;
+    aseptic_buf out = { room, sizeof room, 0 };
+    aseptic_slice report = { noise, sizeof noise };
+    aseptic_settled settled;
+    aseptic_message message;
+    (void)memset(&message, 0, sizeof message);
+    message.message_class = ASEPTIC_ALARM;
+    message.recipient = text("record-adapter-1");
+    message.content_type = text("text/plain");
+    message.body = text("air in line");
+
+    CHECK(aseptic_sender_init(&device, &sender) == ASEPTIC_OK);
+    CHECK(aseptic_outbox_init(&device, 4, &outbox) == ASEPTIC_OK);
+    CHECK(aseptic_outbox_put(&device, &local, &sender, &outbox, &message) == ASEPTIC_OK);
+    CHECK(aseptic_outbox_count(&outbox, ASEPTIC_ALARM, &number) == ASEPTIC_OK && number == 1);
+    CHECK(aseptic_outbox_next(&device, &sender, &outbox, message.recipient, &out) == ASEPTIC_OK && out.len > 0);
+    CHECK(aseptic_outbox_next(&device, &sender, &outbox, message.recipient, &out) == ASEPTIC_OK && out.len == 0);
+    CHECK(aseptic_outbox_settle(&device, &local, &outbox, message.recipient, report, &settled) != ASEPTIC_OK);
+    CHECK(aseptic_outbox_retry(&outbox) == ASEPTIC_OK);
+    CHECK(aseptic_outbox_count(&outbox, ASEPTIC_ALARM, &number) == ASEPTIC_OK && number == 1);
+    CHECK(aseptic_outbox_erase(&device, &outbox) == ASEPTIC_OK);
+    aseptic_outbox_wipe(&outbox);
+
+    message.message_class = ASEPTIC_TELEMETRY;
+    message.body.len = 0;
+    CHECK(aseptic_session_offer(&device, &local, &sender, &message, &session, &out) == ASEPTIC_OK);
+    CHECK(aseptic_session_number(&session, &number) == ASEPTIC_OK);
+    CHECK(aseptic_session_seal(&device, &session, text("flow 2.5 ml/h"), &out) == ASEPTIC_OK && out.len <= 13 + 37);
+    aseptic_session_wipe(&session);
+    aseptic_sender_wipe(&sender);
+}
+
 static void steps(void)
 {
     uint8_t more = 1;
@@ -394,6 +432,8 @@ static void software(void)
     CHECK(aseptic_update_abandon(&device) == ASEPTIC_OK);
     CHECK(aseptic_update_begin(&device, envelope, &MODEL, &update) == ASEPTIC_OK);
     CHECK(aseptic_update_deferral(&device, &count, &waited) == ASEPTIC_OK && count == 0 && waited == 0);
+    CHECK(aseptic_update_refused(&device, ASEPTIC_CLINICAL_USE) == ASEPTIC_NO_UPDATE);
+    CHECK(aseptic_update_account(&device, &MODEL, text("0123456789abcdef0123456789abcdef")) == ASEPTIC_OK);
     steps();
     CHECK(aseptic_update_offset(&update, &offset, &missing) == ASEPTIC_OK && offset == 0 && missing == image.len);
     CHECK(aseptic_update_part(&update, envelope, &part) == ASEPTIC_OK && part.number == 0);
@@ -402,6 +442,7 @@ static void software(void)
     CHECK(aseptic_update_feed(&device, &update, image) == ASEPTIC_OK);
     CHECK(aseptic_update_finish(&device, &update) == ASEPTIC_OK);
     steps();
+    CHECK(aseptic_update_account_deferrals(&device, &update) == ASEPTIC_OK);
     CHECK(aseptic_update_activate(&device, &update) == ASEPTIC_OK);
     aseptic_update_wipe(&update);
     aseptic_device_wipe(&device);
@@ -484,6 +525,7 @@ int main(int count, char **words)
     enrolment();
     upkeep();
     messages();
+    queue();
     trust();
     software();
     end();

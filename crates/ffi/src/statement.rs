@@ -13,7 +13,7 @@ use aseptic_core::trust::PhysicalPresence;
 use aseptic_core::{Reason, Result, limits};
 #[cfg(feature = "device")]
 use {
-    ::aseptic_update::payload_key,
+    ::aseptic_update::{Part, payload_key},
     aseptic_core::cose::{KeyAgree, RecipientKey},
     aseptic_core::crypto::KeyAlg,
     aseptic_core::platform::{KeyId, Platform},
@@ -124,7 +124,9 @@ pub(crate) unsafe fn begin(
         let plan = plan.fresh_enough(&Policy::DEFAULT, source, now)?;
         let clinical = permit?;
         #[cfg(feature = "device")]
-        let stored = KeyAgree::new(platform.keys, agreement_key(&platform, model)?, KeyAlg::P256);
+        let id = if plan.parts().any(Part::encrypted) { agreement_key(&platform, model)? } else { KeyId(0) };
+        #[cfg(feature = "device")]
+        let stored = KeyAgree::new(platform.keys, id, KeyAlg::P256);
         #[cfg(feature = "device")]
         let keys =
             [payload_key(&stored)?, if kek.is_empty() { payload_key(&stored)? } else { RecipientKey::wrap(kek)? }];

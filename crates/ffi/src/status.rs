@@ -90,6 +90,10 @@ pub const ASEPTIC_PUBLISHED_TEST_KEY: aseptic_status = 313;
 pub const ASEPTIC_TRUST_CONSTRAINT: aseptic_status = 314;
 /// The trust epoch does not fit what the store withdraws.
 pub const ASEPTIC_TRUST_EPOCH: aseptic_status = 315;
+/// Too few of the signatures are by algorithms that still count.
+pub const ASEPTIC_ALGORITHM_RETIRED: aseptic_status = 316;
+/// A classical or a post-quantum signature is missing.
+pub const ASEPTIC_FAMILY_MISSING: aseptic_status = 317;
 /// The DER is malformed.
 pub const ASEPTIC_DER_MALFORMED: aseptic_status = 401;
 /// The certificate is malformed.
@@ -264,8 +268,10 @@ pub const ASEPTIC_UPDATE_RESUMED: aseptic_status = 729;
 pub const ASEPTIC_UPDATE_STALE: aseptic_status = 730;
 /// No clock can tell whether the manifest is in date.
 pub const ASEPTIC_FRESHNESS_UNKNOWN: aseptic_status = 731;
+/// The update report is malformed.
+pub const ASEPTIC_REPORT_MALFORMED: aseptic_status = 740;
 /// The payload is encrypted, and no key was given for it.
-pub const ASEPTIC_PAYLOAD_LOCKED: aseptic_status = 740;
+pub const ASEPTIC_PAYLOAD_LOCKED: aseptic_status = 750;
 /// A file is missing.
 pub const ASEPTIC_FILE_MISSING: aseptic_status = 801;
 /// Access to a file was denied.

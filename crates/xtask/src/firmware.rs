@@ -139,7 +139,8 @@ fn boot_loader(library: &Path) -> Result<()> {
 
 /// The functions of the header that answer with a status.
 pub(crate) fn fallible(header: &str) -> impl Iterator<Item = &str> {
-    header.lines().filter_map(|line| line.strip_prefix("aseptic_status ")?.split_once('(').map(|(name, _)| name))
+    let declarations = header.lines().map(|line| line.strip_prefix("ASEPTIC_MUST_USE ").unwrap_or(line));
+    declarations.filter_map(|line| line.strip_prefix("aseptic_status ")?.split_once('(').map(|(name, _)| name))
 }
 
 /// The whole life of a device, each call measured: `timed.h` has a macro for each function that returns a status.

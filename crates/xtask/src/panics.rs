@@ -24,9 +24,9 @@ const PLANTED: &str = "device,nor,panic-handler,planted-panic";
 pub(crate) const PILLARS: [(&str, &[&str]); 5] = [
     ("core", &["abi_", "version", "status_", "device_", "platform_", "time_", "trust_"]),
     ("update", &["update_", "boot_"]),
-    ("messaging", &["message_", "sender_", "opener_", "agreement_"]),
+    ("messaging", &["message_", "sender_", "opener_", "outbox_", "session_", "agreement_"]),
     ("certs", &["certificate_", "list_", "peer_"]),
-    ("identity", &["identity_", "inventory_", "birth_", "enroller_", "ticket_", "udi_", "workspace_"]),
+    ("identity", &["identity_", "inventory_", "birth_", "enroller_", "renewal_", "ticket_", "udi_", "workspace_"]),
 ];
 
 /// The self-test of a port, feature `selftest`: for the bench, in no image that ships.

@@ -107,7 +107,7 @@ fn the_library_has_the_sizes_of_the_header() {
         (size_of::<aseptic_ffi::aseptic_renewal>(), "aseptic_renewal", 32),
         (size_of::<aseptic_ffi::aseptic_opened>(), "aseptic_opened", 112),
         (size_of::<aseptic_ffi::aseptic_message>(), "aseptic_message", 56),
-        (size_of::<aseptic_ffi::aseptic_model>(), "aseptic_model", 48),
+        (size_of::<aseptic_ffi::aseptic_model>(), "aseptic_model", 104),
         (size_of::<aseptic_ffi::aseptic_platform>(), "aseptic_platform", 224),
         (size_of::<aseptic_ffi::aseptic_crypto>(), "aseptic_crypto", 120),
         (size_of::<aseptic_ffi::aseptic_selftest>(), "aseptic_selftest", 32),

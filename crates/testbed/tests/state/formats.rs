@@ -1,7 +1,7 @@
 //! A strict reader of stored records that shares no code with the library: it knows the frame, and for the payload a
 //! description in a part of CDDL (RFC 8610), kept beside the states of each release.
 //!
-//! The part: `uint`, `bstr`, `tstr`, `null`, numbers, `.size N` and `.size A..B`, `.cbor rule`, `[ ... ]` with `* item` last,
+//! The part: `uint`, `bstr`, `tstr`, `false`, `true`, `null`, numbers, `.size N` and `.size A..B`, `.cbor rule`, `[ ... ]` with `* item` last,
 //! `{ number: type, ... }`, `#6.N(type)`, `a / b`, and names of rules. CBOR must be deterministic (RFC 8949 section 4.2.1).
 
 use serde::Deserialize;
@@ -95,7 +95,8 @@ enum Type {
     Number(u64),
     /// -1 - n.
     Negative(u64),
-    Null,
+    /// False, true or null: the byte that says so.
+    Simple(u8),
     /// Byte or text string with bounds, and what it wraps.
     Bytes(u8, usize, usize, Option<Box<Type>>),
     Array(Vec<Type>, Option<Box<Type>>),
@@ -143,7 +144,7 @@ impl Cddl {
                 }
                 Err(errors.join(" and "))
             }
-            Type::Null => bytes.strip_prefix(&[0xF6]).ok_or(format!("no null: {:02x?}", bytes.first())),
+            Type::Simple(byte) => bytes.strip_prefix(&[*byte]).ok_or(format!("no {byte:02x}: {:02x?}", bytes.first())),
             Type::Uint => head(0, bytes).map(|(_, rest)| rest),
             Type::Number(number) => match head(0, bytes)? {
                 (found, rest) if found == *number => Ok(rest),
@@ -273,7 +274,9 @@ impl Words {
         let word = self.next().ok_or("the end where a type is due")?;
         Ok(match word.as_str() {
             "uint" => Type::Uint,
-            "null" => Type::Null,
+            "false" => Type::Simple(0xF4),
+            "true" => Type::Simple(0xF5),
+            "null" => Type::Simple(0xF6),
             "bstr" => self.string(2)?,
             "tstr" => self.string(3)?,
             "[" => {
