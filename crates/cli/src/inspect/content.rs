@@ -157,7 +157,7 @@ fn sender(payload: &[u8]) -> Result<Vec<Node>> {
     Ok(children)
 }
 
-/// One window after another: sender (16), stream (1), epoch (8), boot (8), high mark (8), bits (8).
+/// One window after another: sender (16), stream (1), epoch (8), boot (8), mark (8).
 fn agreement_key(payload: &[u8]) -> Result<Vec<Node>> {
     let id = u32::from_be_bytes(payload.try_into().map_err(|_| Reason::RecordCorrupt)?);
     Ok(vec![Node::leaf("key id", id.to_string())])

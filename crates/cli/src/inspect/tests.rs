@@ -89,7 +89,7 @@ fn payloads() -> Vec<(Kind, Vec<u8>)> {
             }),
         ),
         stored(Kind::SenderSequence),
-        (Kind::ReplayWindows, vec![3; 2 * 49]),
+        (Kind::ReplayWindows, vec![3; 2 * 41]),
         (Kind::AgreementKey, vec![0, 0, 0, 3]),
         (Kind::RevocationNumbers, vec![5; 2 * 52]),
     ]

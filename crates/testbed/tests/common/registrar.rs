@@ -14,26 +14,25 @@ pub(crate) fn enrol(
     issue: impl Fn(&[u8]) -> Vec<Vec<u8>>,
     alter: impl Fn(bool, Vec<u8>) -> Vec<u8>,
 ) -> Result<()> {
-    let mut answer: Option<Vec<u8>> = None;
+    let mut answer: Option<(u16, Vec<u8>)> = None;
     loop {
         let event = match &mut answer {
             None => Event::Ready,
-            Some(body) => {
+            Some((status, body)) => {
                 let content_type = "application/pkcs7-mime";
-                // A registrar without an answer has nothing to say about requests.
-                let status = if body.is_empty() { 204 } else { 200 };
-                Event::Response(Response { status, content_type, retry_after: "", location: "", body })
+                Event::Response(Response { status: *status, content_type, retry_after: "", location: "", body })
             }
         };
         answer = match enroller.step(event, now)? {
             Action::Done => return Ok(()),
-            Action::Request(request) if request.path == est::CSRATTRS => Some(Vec::new()),
-            Action::Request(request) if request.method == "GET" => Some(alter(false, bundle(authorities))),
+            // It has nothing to say about requests.
+            Action::Request(request) if request.path == est::CSRATTRS => Some((204, Vec::new())),
+            Action::Request(request) if request.method == "GET" => Some((200, alter(false, bundle(authorities)))),
             Action::Request(request) => {
                 let mut csr = vec![0; request.body.len()];
                 let length = base64::decode(request.body, &mut csr)?;
                 let chain = issue(&csr[..length]);
-                Some(alter(true, bundle(&chain.iter().map(Vec::as_slice).collect::<Vec<_>>())))
+                Some((200, alter(true, bundle(&chain.iter().map(Vec::as_slice).collect::<Vec<_>>()))))
             }
             other => panic!("{other:?}"),
         };

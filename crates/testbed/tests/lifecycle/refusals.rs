@@ -179,8 +179,8 @@ fn enrolments(world: &World, ledger: &Ledger) {
     };
     let good = |csr: &[u8]| world.local(&world.hospital, csr).unwrap();
     let same = |_: bool, answer: Vec<u8>| answer;
-    // The key and its request are made before the first answer comes.
-    enrol(&good, &|_, _| b"!".to_vec()).unwrap_err();
+    // The key and its request are made once the registrar has said what it wants, before it answers them.
+    enrol(&good, &|of_device, answer| if of_device { b"!".to_vec() } else { answer }).unwrap_err();
 
     let own = Cell::new(false);
     for (what, reason, alter) in [
