@@ -96,6 +96,11 @@ const fn meaning(kind: Kind) -> &'static str {
         Kind::ReplayWindows => "replay windows of a receiver",
         Kind::RevocationNumbers => "highest numbers of revocation lists: no older list is believed",
         Kind::AgreementKey => "which key others seal messages for",
+        Kind::UpdateDowngrade => "which images may run below the rollback floor",
+        Kind::UpdateHolds => "updates that the owner has put off or vetoed",
+        Kind::UpdateReport => "account of the update under way, and the last report",
+        Kind::Tombstone => "the device was decommissioned",
+        Kind::RenewalSecret => "what spreads the renewals of a lot over time",
         _ => "unknown to this version",
     }
 }

@@ -166,7 +166,7 @@ fn every_kind_of_record_has_named_fields_in_both_places() {
         "stage: writing",
         "rollback floor: 7",
         "stream 3: 1",
-        "high mark",
+        "mark: ",
     ];
     for ((kind, payload), field) in payloads().into_iter().zip(expected) {
         let one = frame(kind, &payload);
