@@ -103,43 +103,62 @@
  * than 1 ms, a hosted function what its network takes. Images, and revocation lists, are read in steps.
  * No instruction of the library masks interrupts.
  *                                instructions   at 64 MHz   at 120 MHz   stack
- *   aseptic_enroller_begin        66,000,000     1238 ms       660 ms    8000
- *   aseptic_message_seal          59,000,000     1107 ms       590 ms   10600
- *   aseptic_birth_request         57,000,000     1069 ms       570 ms    6500
- *   aseptic_agreement_renew       47,000,000      882 ms       470 ms    4800
- *   aseptic_identity_load         44,000,000      825 ms       440 ms    6200
- *   aseptic_update_begin          38,000,000      713 ms       380 ms   15600
- *   aseptic_update_begin_with     37,000,000      694 ms       370 ms   15600
- *   aseptic_enroller_step         36,000,000      675 ms       360 ms   19700
- *   aseptic_message_open          34,000,000      638 ms       340 ms   13200
- *   aseptic_inventory_next        33,000,000      619 ms       330 ms    7400
- *   aseptic_inventory_warn        33,000,000      619 ms       330 ms    7500
- *   aseptic_birth_install         31,000,000      582 ms       310 ms   18700
- *   aseptic_identity_certificate  28,000,000      525 ms       280 ms    5700
- *   aseptic_identity_stage        28,000,000      525 ms       280 ms    5600
- *   aseptic_identity_tidy         27,000,000      507 ms       270 ms    2500
+ *   aseptic_device_decommission   160,000,000     3000 ms      1600 ms    8700
+ *   aseptic_session_offer         62,000,000     1163 ms       620 ms   11400
+ *   aseptic_message_seal          60,000,000     1125 ms       600 ms   10400
+ *   aseptic_birth_request         57,000,000     1069 ms       570 ms    6400
+ *   aseptic_agreement_renew       51,000,000      957 ms       510 ms    4800
+ *   aseptic_enroller_step         51,000,000      957 ms       510 ms   23800
+ *   aseptic_identity_load         46,000,000      863 ms       460 ms    6200
+ *   aseptic_outbox_init           46,000,000      863 ms       460 ms   22300
+ *   aseptic_peer_verify_listed    46,000,000      863 ms       460 ms   28500
+ *   aseptic_update_begin          42,000,000      788 ms       420 ms   36800
+ *   aseptic_update_report         41,000,000      769 ms       410 ms    8800
+ *   aseptic_outbox_erase          40,000,000      750 ms       400 ms    4400
+ *   aseptic_update_begin_with     40,000,000      750 ms       400 ms   36800
+ *   aseptic_outbox_put            38,000,000      713 ms       380 ms    8900
+ *   aseptic_enroller_begin_with   35,000,000      657 ms       350 ms    7100
+ *   aseptic_inventory_next        34,000,000      638 ms       340 ms    7400
+ *   aseptic_inventory_warn        34,000,000      638 ms       340 ms    7600
+ *   aseptic_message_open          34,000,000      638 ms       340 ms    9100
+ *   aseptic_identity_stage        33,000,000      619 ms       330 ms    5600
+ *   aseptic_birth_install         32,000,000      600 ms       320 ms   22400
+ *   aseptic_outbox_next           32,000,000      600 ms       320 ms    8700
+ *   aseptic_renewal_next          32,000,000      600 ms       320 ms    6100
+ *   aseptic_identity_tidy         31,000,000      582 ms       310 ms    2500
+ *   aseptic_identity_check_hardware 30,000,000      563 ms       300 ms    5300
+ *   aseptic_identity_certificate  29,000,000      544 ms       290 ms    5700
+ *   aseptic_agreement_public      27,000,000      507 ms       270 ms    4400
+ *   aseptic_enroller_begin        26,000,000      488 ms       260 ms    7100
  *   aseptic_identity_sign         26,000,000      488 ms       260 ms    5400
- *   aseptic_agreement_public      25,000,000      469 ms       250 ms    4400
- *   aseptic_trust_update          24,000,000      450 ms       240 ms   10600
- *   aseptic_boot_confirm          19,000,000      357 ms       190 ms    5000
- *   aseptic_peer_verify           18,000,000      338 ms       180 ms   19000
+ *   aseptic_trust_update          26,000,000      488 ms       260 ms   10700
+ *   aseptic_boot_confirm          21,000,000      394 ms       210 ms    5000
+ *   aseptic_peer_verify           18,000,000      338 ms       180 ms   25000
  *   aseptic_trust_install         18,000,000      338 ms       180 ms   10300
- *   aseptic_boot_verify           12,000,000      225 ms       120 ms    5600
- *   aseptic_update_activate        8,700,000      164 ms        87 ms    6300
- *   aseptic_update_abandon         7,200,000      135 ms        72 ms    4700
- *   aseptic_identity_confirm       6,500,000      122 ms        65 ms    4200
- *   aseptic_trust_version          5,000,000       94 ms        50 ms    6800
- *   aseptic_update_hold            5,000,000       94 ms        50 ms    8200
- *   aseptic_boot_state             4,000,000       75 ms        40 ms    4900
- *   aseptic_trust_epoch            3,600,000       68 ms        36 ms    6800
+ *   aseptic_list_accept           16,000,000      300 ms       160 ms   21600
+ *   aseptic_boot_verify           13,000,000      244 ms       130 ms    5600
+ *   aseptic_update_activate        9,600,000      180 ms        96 ms    7600
+ *   aseptic_update_account_deferrals  8,800,000      165 ms        88 ms    8400
+ *   aseptic_update_abandon         8,200,000      154 ms        82 ms    4700
+ *   aseptic_update_account         7,600,000      143 ms        76 ms    7600
+ *   aseptic_identity_confirm       7,300,000      137 ms        73 ms    4200
+ *   aseptic_enroller_connected     5,700,000      107 ms        57 ms    8400
+ *   aseptic_trust_version          5,700,000      107 ms        57 ms    6900
+ *   aseptic_update_hold            5,700,000      107 ms        57 ms    8300
+ *   aseptic_outbox_settle          5,500,000      104 ms        55 ms   10800
+ *   aseptic_session_seal           5,500,000      104 ms        55 ms    8000
+ *   aseptic_boot_state             4,500,000       85 ms        45 ms    4900
+ *   aseptic_trust_epoch            3,800,000       72 ms        38 ms    6900
+ *   aseptic_opener_init            3,400,000       64 ms        34 ms   23500
  *   aseptic_boot_provision         3,300,000       62 ms        33 ms    5100
- *   aseptic_opener_init            3,200,000       60 ms        32 ms   18800
- *   aseptic_update_step            2,600,000       49 ms        26 ms    7600
- *   aseptic_sender_init            2,200,000       42 ms        22 ms    4300
- *   aseptic_opener_forget          1,700,000       32 ms        17 ms    7100
- *   aseptic_message_commit         1,600,000       30 ms        16 ms    9300
- *   aseptic_update_feed            1,500,000       29 ms        15 ms    1200
- *   aseptic_time_now                 440,000        9 ms         5 ms    1700
+ *   aseptic_update_step            3,100,000       59 ms        31 ms   13300
+ *   aseptic_update_refused         3,000,000       57 ms        30 ms    4100
+ *   aseptic_sender_init            2,900,000       55 ms        29 ms    5900
+ *   aseptic_device_tombstone       2,100,000       40 ms        21 ms    2700
+ *   aseptic_opener_forget          1,800,000       34 ms        18 ms    7100
+ *   aseptic_message_commit         1,700,000       32 ms        17 ms    7000
+ *   aseptic_update_feed            1,500,000       29 ms        15 ms    1900
+ *   aseptic_time_now                 440,000        9 ms         5 ms    1800
  *
  * POWER LOSS. At any moment. Each function says what holds afterwards; the next start finishes what was interrupted.
  */

@@ -456,6 +456,8 @@ static void software(void)
     CHECK(aseptic_boot_confirm(&device, 0) == ASEPTIC_OK);
     CHECK(aseptic_boot_state(&device, &state) == ASEPTIC_OK && state == ASEPTIC_BOOT_CONFIRMED);
     CHECK(aseptic_identity_load(&device, ASEPTIC_IDENTITY_LOCAL, &local) == ASEPTIC_OK);
+    aseptic_buf out = { room, ROOM, 0 };
+    CHECK(aseptic_update_report(&device, &local, &out) == ASEPTIC_OK && out.len > 100);
 }
 
 /* A young certificate is left alone, a copy on other hardware is not served. */

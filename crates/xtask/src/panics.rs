@@ -29,6 +29,10 @@ pub(crate) const PILLARS: [(&str, &[&str]); 5] = [
     ("identity", &["identity_", "inventory_", "birth_", "enroller_", "renewal_", "ticket_", "udi_", "workspace_"]),
 ];
 
+/// Functions that sign with an identity, or end it: in the device shape alone, whatever their names begin with.
+const WITH_IDENTITY: [&str; 5] =
+    ["device_decommission", "device_tombstone", "update_account", "update_refused", "update_report"];
+
 /// The self-test of a port, feature `selftest`: for the bench, in no image that ships.
 const BENCH: &str = "aseptic_selftest_";
 
@@ -83,6 +87,9 @@ pub(crate) fn symbols() -> Result<Vec<String>> {
 pub(crate) fn of<'s>(symbols: &'s [String], prefixes: &[&str]) -> Vec<&'s str> {
     let belongs = |symbol: &&str| {
         let name = symbol.strip_prefix("aseptic_").unwrap_or(symbol);
+        if WITH_IDENTITY.iter().any(|prefix| name.starts_with(prefix)) {
+            return prefixes.contains(&"identity_") || prefixes.contains(&"");
+        }
         prefixes.iter().any(|prefix| name.starts_with(prefix))
     };
     symbols.iter().map(String::as_str).filter(belongs).collect()
