@@ -112,15 +112,15 @@
  *   aseptic_identity_load         46,000,000      863 ms       460 ms    6200
  *   aseptic_outbox_init           46,000,000      863 ms       460 ms   22300
  *   aseptic_peer_verify_listed    46,000,000      863 ms       460 ms   28500
- *   aseptic_update_begin          42,000,000      788 ms       420 ms   36800
+ *   aseptic_update_begin          42,000,000      788 ms       420 ms   35400
  *   aseptic_update_report         41,000,000      769 ms       410 ms    8800
  *   aseptic_outbox_erase          40,000,000      750 ms       400 ms    4400
- *   aseptic_update_begin_with     40,000,000      750 ms       400 ms   36800
+ *   aseptic_update_begin_with     40,000,000      750 ms       400 ms   35400
  *   aseptic_outbox_put            38,000,000      713 ms       380 ms    8900
  *   aseptic_enroller_begin_with   35,000,000      657 ms       350 ms    7100
+ *   aseptic_message_open          35,000,000      657 ms       350 ms    9100
  *   aseptic_inventory_next        34,000,000      638 ms       340 ms    7400
  *   aseptic_inventory_warn        34,000,000      638 ms       340 ms    7600
- *   aseptic_message_open          34,000,000      638 ms       340 ms    9100
  *   aseptic_identity_stage        33,000,000      619 ms       330 ms    5600
  *   aseptic_birth_install         32,000,000      600 ms       320 ms   22400
  *   aseptic_outbox_next           32,000,000      600 ms       320 ms    8700
@@ -149,7 +149,7 @@
  *   aseptic_session_seal           5,500,000      104 ms        55 ms    8000
  *   aseptic_boot_state             4,500,000       85 ms        45 ms    4900
  *   aseptic_trust_epoch            3,800,000       72 ms        38 ms    6900
- *   aseptic_opener_init            3,400,000       64 ms        34 ms   23500
+ *   aseptic_opener_init            3,500,000       66 ms        35 ms   23500
  *   aseptic_boot_provision         3,300,000       62 ms        33 ms    5100
  *   aseptic_update_step            3,100,000       59 ms        31 ms   13300
  *   aseptic_update_refused         3,000,000       57 ms        30 ms    4100

@@ -7,16 +7,19 @@ use crate::trust::ASEPTIC_PRESENCE_CONFIRMED;
 use crate::update::{Stage, Update, aseptic_component, aseptic_model};
 use ::aseptic_update::freshness::{Policy, Source};
 use ::aseptic_update::{
-    Component, Device, Downgrade, Envelope, Permission, Resume, Session, Target, Waiver, boot, hold,
+    Component, Device, Downgrade, Envelope, Permission, Plan, Resume, Session, Target, Waiver, boot, hold,
 };
-use aseptic_core::trust::PhysicalPresence;
+use aseptic_core::clinical::Use;
+use aseptic_core::crypto::Suite;
+use aseptic_core::platform::Platform;
+use aseptic_core::trust::{PhysicalPresence, Trust};
 use aseptic_core::{Reason, Result, limits};
 #[cfg(feature = "device")]
 use {
     ::aseptic_update::{Part, payload_key},
     aseptic_core::cose::{KeyAgree, RecipientKey},
     aseptic_core::crypto::KeyAlg,
-    aseptic_core::platform::{KeyId, Platform},
+    aseptic_core::platform::KeyId,
 };
 
 /// Bytes into the slot that does not run.
@@ -98,30 +101,12 @@ pub(crate) unsafe fn begin(
         ASEPTIC_SOURCE_MEDIUM => Source::Medium,
         _ => return Err(Reason::Misuse),
     };
+    let said = Said { serial, approval, downgrade, waiver, present: &present, source };
     device.with(|mut parts| {
         let permit = parts.permit(Permission::Install);
         let (platform, suite, trust) = parts.load_trust()?;
         let ours = Device { id, images: Some(platform.images), ..Device::new(model.vendor, model.device_class, known) };
-        let now = time::now(&platform)?;
-        let mut parsed = Envelope::parse(envelope)?;
-        if !approval.is_empty() {
-            parsed = parsed.with_block(approval)?;
-        }
-        let authentic = if waiver.is_empty() {
-            parsed.authenticate(&trust, &suite)?
-        } else {
-            let presence = present().ok_or(Reason::ApprovalMissing)?;
-            let waiver = Waiver::verify(&suite, &trust, serial, waiver, now, presence)?;
-            parsed.authenticate_waived(&trust, &suite, &waiver)?
-        };
-        let (floor, target) = (boot::floor(&platform)?, Target::of(&platform)?);
-        let plan = if downgrade.is_empty() {
-            authentic.plan(&suite, &ours, floor, target)?
-        } else {
-            let token = Downgrade::verify(&platform, &suite, &trust, serial, downgrade, now, present())?;
-            authentic.plan_downgrade(&suite, &ours, floor, target, &token)?
-        };
-        let plan = plan.fresh_enough(&Policy::DEFAULT, source, now)?;
+        let plan = plan(&platform, &suite, &trust, &ours, envelope, &said)?;
         let clinical = permit?;
         #[cfg(feature = "device")]
         let id = if plan.parts().any(Part::encrypted) { agreement_key(&platform, model)? } else { KeyId(0) };
@@ -133,12 +118,59 @@ pub(crate) unsafe fn begin(
         #[cfg(feature = "device")]
         let plan = plan.unlock(&keys);
         let _ = kek;
-        let stage = match Resume::new(&platform, &suite, &plan) {
-            Err(Reason::NoUpdate) => Session::begin(&platform, &suite, &plan, clinical).map(Stage::Receiving),
-            resume => resume.map(Stage::Resuming),
-        }?;
-        Update::new(stage, &plan, envelope)
+        Update::new(stage(&platform, &suite, &plan, clinical)?, &plan, envelope)
     })
+}
+
+/// What came beside an envelope.
+struct Said<'a> {
+    serial: &'a [u8],
+    approval: &'a [u8],
+    downgrade: &'a [u8],
+    waiver: &'a [u8],
+    present: &'a dyn Fn() -> Option<PhysicalPresence>,
+    source: Source,
+}
+
+/// From the envelope to the plan. Apart from its caller, so that its stack is free again when the session begins.
+#[inline(never)]
+fn plan<'e>(
+    platform: &Platform<'_>,
+    suite: &Suite<'_>,
+    trust: &Trust<'_>,
+    ours: &Device<'_>,
+    envelope: &'e [u8],
+    said: &Said<'e>,
+) -> Result<Plan<'e>> {
+    let now = time::now(platform)?;
+    let mut parsed = Envelope::parse(envelope)?;
+    if !said.approval.is_empty() {
+        parsed = parsed.with_block(said.approval)?;
+    }
+    let authentic = if said.waiver.is_empty() {
+        parsed.authenticate(trust, suite)?
+    } else {
+        let presence = (said.present)().ok_or(Reason::ApprovalMissing)?;
+        let waiver = Waiver::verify(suite, trust, said.serial, said.waiver, now, presence)?;
+        parsed.authenticate_waived(trust, suite, &waiver)?
+    };
+    let (floor, target) = (boot::floor(platform)?, Target::of(platform)?);
+    let plan = if said.downgrade.is_empty() {
+        authentic.plan(suite, ours, floor, target)?
+    } else {
+        let token = Downgrade::verify(platform, suite, trust, said.serial, said.downgrade, now, (said.present)())?;
+        authentic.plan_downgrade(suite, ours, floor, target, &token)?
+    };
+    plan.fresh_enough(&Policy::DEFAULT, said.source, now)
+}
+
+/// The session, or the one that a power loss interrupted.
+#[inline(never)]
+fn stage(platform: &Platform<'_>, suite: &Suite<'_>, plan: &Plan<'_>, clinical: Use) -> Result<Stage> {
+    match Resume::new(platform, suite, plan) {
+        Err(Reason::NoUpdate) => Session::begin(platform, suite, plan, clinical).map(Stage::Receiving),
+        resume => resume.map(Stage::Resuming),
+    }
 }
 
 /// The components that share a slot; none where there is only one.

@@ -354,6 +354,7 @@ fn is_component(encoded: &[u8], parts: &[&[u8]]) -> Result<bool> {
 }
 
 /// What the walk has written, in the order of the slot.
+#[inline(never)]
 fn parts<'a>(
     authentic: &Authentic<'a>,
     machine: &Machine<'a, '_>,
@@ -396,6 +397,7 @@ fn parts<'a>(
     Ok(parts)
 }
 
+#[inline(never)]
 fn part<'a>(
     machine: &Machine<'a, '_>,
     place: &Component<'_>,
@@ -463,6 +465,7 @@ impl<'a> Part<'a> {
 }
 
 /// Digest and size that stand for the parts: those of the image where it is one from the beginning of the slot.
+#[inline(never)]
 fn name(suite: &Suite<'_>, parts: &Parts<'_>) -> Result<(Digest, u64)> {
     let [Some(first), second, ..] = parts else { return Err(Reason::Internal) };
     if second.is_none() && first.offset == 0 {
