@@ -29,6 +29,9 @@ pub(crate) const PILLARS: [(&str, &[&str]); 5] = [
     ("identity", &["identity_", "inventory_", "birth_", "enroller_", "ticket_", "udi_", "workspace_"]),
 ];
 
+/// What begins like functions of a boot loader and is none of them: the account of an update, which an identity signs.
+const DEVICES: [&str; 3] = ["aseptic_update_account", "aseptic_update_refused", "aseptic_update_report"];
+
 /// The self-test of a port, feature `selftest`: for the bench, in no image that ships.
 const BENCH: &str = "aseptic_selftest_";
 
@@ -60,7 +63,7 @@ pub(crate) fn run(accept: bool) -> Result<()> {
     }
     let mut found = BTreeSet::new();
     for shape in [Shape::Boot, Shape::Device] {
-        let functions = of(&symbols, shape_prefixes(shape));
+        let functions = of_shape(&symbols, shape);
         let name = format!("panics of others in {}", shape.name());
         let image = link(&name, &functions, &kept(shape.features(), shape.name())?, true)?;
         found.append(&mut around_panics(&image.map_err(anyhow::Error::msg)?)?);
@@ -88,12 +91,21 @@ pub(crate) fn of<'s>(symbols: &'s [String], prefixes: &[&str]) -> Vec<&'s str> {
     symbols.iter().map(String::as_str).filter(belongs).collect()
 }
 
-/// What the functions of a shape begin with.
-pub(crate) const fn shape_prefixes(shape: Shape) -> &'static [&'static str] {
+/// The functions of a shape.
+pub(crate) fn of_shape(symbols: &[String], shape: Shape) -> Vec<&str> {
     match shape {
-        Shape::Boot => &["abi_", "version", "status_", "device_", "platform_", "time_", "trust_", "update_", "boot_"],
-        Shape::Device => &[""],
+        Shape::Boot => for_boot(of(
+            symbols,
+            &["abi_", "version", "status_", "device_", "platform_", "time_", "trust_", "update_", "boot_"],
+        )),
+        Shape::Device => of(symbols, &[""]),
     }
+}
+
+/// Those of `functions` that a boot loader has.
+pub(crate) fn for_boot(mut functions: Vec<&str>) -> Vec<&str> {
+    functions.retain(|function| !DEVICES.iter().any(|prefix| function.starts_with(prefix)));
+    functions
 }
 
 /// Builds the library and keeps a copy that the next build does not write over.
