@@ -40,6 +40,9 @@ mod birth;
 mod lists;
 
 #[cfg(feature = "device")]
+mod finding;
+
+#[cfg(feature = "device")]
 mod peer;
 
 #[cfg(feature = "device")]
@@ -103,7 +106,8 @@ pub use trust::*;
 pub use update::*;
 #[cfg(feature = "device")]
 pub use {
-    agreement::*, birth::*, enrol::*, identity::*, inventory::*, lists::*, message::*, opener::*, peer::*, workspace::*,
+    agreement::*, birth::*, enrol::*, finding::*, identity::*, inventory::*, lists::*, message::*, opener::*, peer::*,
+    workspace::*,
 };
 #[cfg(feature = "hosted")]
 pub use {channel::*, files::*};

@@ -75,7 +75,10 @@ impl<const WINDOW: usize> Scanner<WINDOW> {
         }
         let (window, head) = (Kept::EMPTY, Kept::EMPTY);
         let (step, hashes) = (Step::List, Hashes::default());
-        Ok(Self { window, reading: Reading { step, offset: 0, list_end: 0, tbs_end: 0, revoked_end: 0, head, hashes, found } })
+        Ok(Self {
+            window,
+            reading: Reading { step, offset: 0, list_end: 0, tbs_end: 0, revoked_end: 0, head, hashes, found },
+        })
     }
 
     /// Takes in the next piece; `suite` is the same for all of them. After an error the scanner is of no more use.

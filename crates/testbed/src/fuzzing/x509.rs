@@ -330,10 +330,10 @@ mod tests {
         let suite = soft::suite();
         for (count, seed) in revocation_list_seeds().iter().enumerate() {
             let signed = Reader::new(seed).nested(der::SEQUENCE).unwrap().raw(der::SEQUENCE).unwrap();
-            let mut scanner = Scanner::<512>::new(&suite, &[&[7]]).unwrap();
-            scanner.feed(seed).unwrap();
-            let list = scanner.finish().unwrap().verify(&suite, &lister(), Some(&mut Parts(&[signed]))).unwrap();
-            assert_eq!((list.entries as usize, list.revoked(0).is_some()), (count, count == 1));
+            let mut scanner = Scanner::<512>::new(&[&[7]]).unwrap();
+            scanner.feed(&suite, seed).unwrap();
+            let list = scanner.scanned().unwrap().verify(&suite, &lister(), Some(&mut Parts(&[signed]))).unwrap();
+            assert_eq!((list.entries as usize, list.revoked(&[7]).unwrap().is_some()), (count, count == 1));
         }
     }
 
