@@ -48,6 +48,8 @@
  *     with an owner       aseptic_enroller_begin, aseptic_enroller_step, aseptic_enroller_wipe
  *     once a day          aseptic_inventory_next to look, aseptic_inventory_warn to be told
  *     messages out        aseptic_sender_init, aseptic_message_seal, aseptic_sender_wipe
+ *     after an update     aseptic_update_account, aseptic_update_account_deferrals, aseptic_update_refused while it lasts,
+ *                         aseptic_update_report
  *     messages in         aseptic_agreement_public, aseptic_agreement_renew; aseptic_opener_init, aseptic_message_open,
  *                         aseptic_message_commit, aseptic_ticket_wipe, aseptic_opener_forget, aseptic_opener_wipe
  *   Hosted tier
@@ -280,6 +282,16 @@
 #define ASEPTIC_LIST_STALE 2
 
 /**
+ * The registrar, asked for certificates in an enrolment.
+ */
+#define ASEPTIC_PURPOSE_ENROLMENT 3
+
+/**
+ * A server of the owner, to which the device connects.
+ */
+#define ASEPTIC_PURPOSE_NETWORK 4
+
+/**
  * The finding is about a certificate of the chain.
  */
 #define ASEPTIC_FINDING_CHAIN 0
@@ -318,16 +330,6 @@
  * Bytes of the certificate (an identifier, a serial number, a name in DER), in `bytes`.
  */
 #define ASEPTIC_VALUE_BYTES 5
-
-/**
- * The registrar, asked for certificates in an enrolment.
- */
-#define ASEPTIC_PURPOSE_ENROLMENT 3
-
-/**
- * A server of the owner, to which the device connects.
- */
-#define ASEPTIC_PURPOSE_NETWORK 4
 
 /**
  * The identity that the maker gave. It may enrol with an owner and nothing else.
@@ -1009,6 +1011,13 @@ typedef struct {
 } aseptic_list_info;
 
 /**
+ * The verdict that a peer is who it says and may do one thing. Only `aseptic_peer_verify` makes one. Opaque.
+ */
+typedef struct {
+  uint64_t _opaque[24];
+} aseptic_peer;
+
+/**
  * One side of a comparison.
  */
 typedef struct {
@@ -1075,13 +1084,6 @@ typedef struct {
    */
   aseptic_value found;
 } aseptic_finding;
-
-/**
- * The verdict that a peer is who it says and may do one thing. Only `aseptic_peer_verify` makes one. Opaque.
- */
-typedef struct {
-  uint64_t _opaque[24];
-} aseptic_peer;
 
 /**
  * One identity of this device, loaded. Opaque.
@@ -2512,27 +2514,6 @@ aseptic_status aseptic_certificate_import(aseptic_slice file,
                                           aseptic_buf *out);
 
 /**
- * Writes the finding number `index` of all that `aseptic_peer_verify` or, where there are `lists`, `aseptic_peer_verify_listed` sees
- * wrong in a chain, the leaf's first: what the chain is refused for, or what it is flagged for. After the last one `reason` is
- * `ASEPTIC_OK` and the call succeeds; a chain without any finding is good. At most 16 of path validation are told.
- *
- * Ownership: as for `aseptic_peer_verify_listed`, `lists` may be NULL with `list_count` 0; `finding` is the caller's. Errors: MISUSE as
- * for `aseptic_peer_verify_listed` and for a finding of another size, PATH_TOO_LONG for more than 4 certificates, RECORD_CORRUPT,
- * those of the platform; all of `finding` but its size is zeroed then. Threads: as for all calls on a device; each call takes up
- * to twice the time of a verdict: for the log, not for every connection. Power loss: nothing is stored.
- */
-ASEPTIC_MUST_USE
-aseptic_status aseptic_peer_finding(aseptic_device *device,
-                                    uint8_t purpose,
-                                    aseptic_slice name,
-                                    const aseptic_slice *chain,
-                                    size_t count,
-                                    aseptic_list *lists,
-                                    size_t list_count,
-                                    uint32_t index,
-                                    aseptic_finding *finding);
-
-/**
  * Judges the holder of a certificate chain by the owner's trust store: for `ASEPTIC_PURPOSE_ENROLMENT` and
  * `ASEPTIC_PURPOSE_NETWORK` a server whose certificate must bear the DNS name `name`, for a class of messages a sender of that
  * name. `chain` holds `count` certificates (DER), leaf first, without the anchor, at most 4; call it where TLS asks whether
@@ -2601,6 +2582,27 @@ aseptic_status aseptic_peer_degraded(aseptic_peer *peer,
  * Ownership: the memory stays the caller's. Errors: none. Threads: as for all calls on a device. Power loss: nothing is stored.
  */
 void aseptic_peer_wipe(aseptic_peer *peer);
+
+/**
+ * Writes the finding number `index` of all that `aseptic_peer_verify` or, where there are `lists`, `aseptic_peer_verify_listed` sees
+ * wrong in a chain, the leaf's first: what the chain is refused for, or what it is flagged for. After the last one `reason` is
+ * `ASEPTIC_OK` and the call succeeds; a chain without any finding is good. At most 16 of path validation are told.
+ *
+ * Ownership: as for `aseptic_peer_verify_listed`, `lists` may be NULL with `list_count` 0; `finding` is the caller's. Errors: MISUSE as
+ * for `aseptic_peer_verify_listed` and for a finding of another size, PATH_TOO_LONG for more than 4 certificates, RECORD_CORRUPT,
+ * those of the platform; all of `finding` but its size is zeroed then. Threads: as for all calls on a device; each call takes up
+ * to twice the time of a verdict: for the log, not for every connection. Power loss: nothing is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_peer_finding(aseptic_device *device,
+                                    uint8_t purpose,
+                                    aseptic_slice name,
+                                    const aseptic_slice *chain,
+                                    size_t count,
+                                    aseptic_list *lists,
+                                    size_t list_count,
+                                    uint32_t index,
+                                    aseptic_finding *finding);
 
 /**
  * Destroys the keys that a power loss left without a record; once at every start, before all else about identities.

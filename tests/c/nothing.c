@@ -171,7 +171,7 @@ static void refuse_seldom(aseptic_device *d, aseptic_workspace *w, aseptic_ident
 
 static void refuse_all_seldom(void)
 {
-    refuse_seldom(NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+    refuse_seldom(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
     refuse_seldom(&device, &work, &identity, &peer, &enroller, &opener, &ticket, &list);
     refuse_seldom(ODD(aseptic_device), ODD(aseptic_workspace), ODD(aseptic_identity), ODD(aseptic_peer),
                   ODD(aseptic_enroller), ODD(aseptic_opener), ODD(aseptic_ticket), ODD(aseptic_list));

@@ -40,10 +40,10 @@ mod birth;
 mod lists;
 
 #[cfg(feature = "device")]
-mod finding;
+mod peer;
 
 #[cfg(feature = "device")]
-mod peer;
+mod finding;
 
 #[cfg(feature = "device")]
 mod identity;
