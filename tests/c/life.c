@@ -429,6 +429,8 @@ static void software(void)
     CHECK(aseptic_update_abandon(&device) == ASEPTIC_OK);
     CHECK(aseptic_update_begin(&device, envelope, &MODEL, &update) == ASEPTIC_OK);
     CHECK(aseptic_update_deferral(&device, &count, &waited) == ASEPTIC_OK && count == 0 && waited == 0);
+    CHECK(aseptic_update_refused(&device, ASEPTIC_OK) == ASEPTIC_MISUSE);
+    CHECK(aseptic_update_account(&device, &MODEL, text("")) == ASEPTIC_OK);
     steps();
     CHECK(aseptic_update_offset(&update, &offset, &missing) == ASEPTIC_OK && offset == 0 && missing == image.len);
     CHECK(aseptic_update_part(&update, envelope, &part) == ASEPTIC_OK && part.number == 0);
@@ -436,7 +438,9 @@ static void software(void)
     CHECK(aseptic_update_invoke_arguments(&update, &arguments) == ASEPTIC_OK && arguments.len == 0);
     CHECK(aseptic_update_feed(&device, &update, image) == ASEPTIC_OK);
     CHECK(aseptic_update_finish(&device, &update) == ASEPTIC_OK);
+    CHECK(aseptic_update_account_deferrals(&device, &update) == ASEPTIC_MISUSE);
     steps();
+    CHECK(aseptic_update_account_deferrals(&device, &update) == ASEPTIC_OK);
     CHECK(aseptic_update_activate(&device, &update) == ASEPTIC_OK);
     aseptic_update_wipe(&update);
     aseptic_device_wipe(&device);
@@ -450,6 +454,8 @@ static void software(void)
     CHECK(aseptic_boot_confirm(&device, 0) == ASEPTIC_OK);
     CHECK(aseptic_boot_state(&device, &state) == ASEPTIC_OK && state == ASEPTIC_BOOT_CONFIRMED);
     CHECK(aseptic_identity_load(&device, ASEPTIC_IDENTITY_LOCAL, &local) == ASEPTIC_OK);
+    aseptic_buf report = { room, sizeof room, 0 };
+    CHECK(aseptic_update_report(&device, &local, &report) == ASEPTIC_OK && report.len > 64);
 }
 
 int main(int count, char **words)
