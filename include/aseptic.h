@@ -37,10 +37,11 @@
  *                         bedside
  *   Device tier
  *     at the factory      aseptic_udi_check, aseptic_birth_request, aseptic_birth_install
- *     at each new list    aseptic_list_accept
+ *     at each new list    aseptic_list_begin, aseptic_list_step, aseptic_list_accept, aseptic_list_wipe
  *     certificate files   aseptic_certificate_import
  *     at each connection  aseptic_peer_verify when TLS has the other side's chain, or aseptic_peer_verify_listed with
- *                         revocation lists; aseptic_peer_name, aseptic_peer_degraded, aseptic_peer_wipe
+ *                         revocation lists that were read for it; aseptic_peer_name, aseptic_peer_degraded,
+ *                         aseptic_peer_wipe; aseptic_peer_finding to tell why not
  *     at every start      aseptic_identity_tidy, aseptic_identity_check_hardware, aseptic_identity_stage,
  *                         aseptic_identity_load, aseptic_identity_name, aseptic_identity_certificate and
  *                         aseptic_identity_sign for TLS, aseptic_identity_confirm after it, aseptic_identity_wipe
@@ -317,6 +318,46 @@
 #define ASEPTIC_PURPOSE_NETWORK 4
 
 /**
+ * The finding is about a certificate of the chain.
+ */
+#define ASEPTIC_FINDING_CHAIN 0
+
+/**
+ * The finding is about an anchor.
+ */
+#define ASEPTIC_FINDING_ANCHOR 1
+
+/**
+ * Nothing is there, or nothing may be.
+ */
+#define ASEPTIC_VALUE_ABSENT 0
+
+/**
+ * Something is there, and it is not shown.
+ */
+#define ASEPTIC_VALUE_PRESENT 1
+
+/**
+ * A number, in `number`.
+ */
+#define ASEPTIC_VALUE_NUMBER 2
+
+/**
+ * Seconds since 1970, in `number`.
+ */
+#define ASEPTIC_VALUE_TIME 3
+
+/**
+ * UTF-8 text, in `bytes`: of the certificate, or a statement of the profile.
+ */
+#define ASEPTIC_VALUE_TEXT 4
+
+/**
+ * Bytes of the certificate (an identifier, a serial number, a name in DER), in `bytes`.
+ */
+#define ASEPTIC_VALUE_BYTES 5
+
+/**
  * The identity that the maker gave. It may enrol with an owner and nothing else.
  */
 #define ASEPTIC_IDENTITY_BIRTH 1
@@ -431,6 +472,11 @@
  * A certificate above one of the device's own.
  */
 #define ASEPTIC_INVENTORY_INTERMEDIATE 3
+
+/**
+ * A revocation list.
+ */
+#define ASEPTIC_INVENTORY_LIST 4
 
 /**
  * Class of observations.
@@ -982,6 +1028,13 @@ typedef struct {
 } aseptic_lists;
 
 /**
+ * What was read of one list. Nothing of it is believed before its signature was verified. Opaque.
+ */
+typedef struct {
+  uint64_t _opaque[480];
+} aseptic_list;
+
+/**
  * What a list says of itself. Set `size` before the call; the rest is written.
  */
 typedef struct {
@@ -1025,6 +1078,74 @@ typedef struct {
 typedef struct {
   uint64_t _opaque[24];
 } aseptic_peer;
+
+/**
+ * One side of a comparison.
+ */
+typedef struct {
+  /**
+   * A number, or seconds since 1970.
+   */
+  uint64_t number;
+  /**
+   * One of `ASEPTIC_VALUE_...`.
+   */
+  uint8_t kind;
+  /**
+   * How many of `bytes` count.
+   */
+  uint8_t len;
+  /**
+   * 0.
+   */
+  uint8_t reserved[6];
+  /**
+   * Text or bytes; the first 64 where there are more.
+   */
+  uint8_t bytes[64];
+} aseptic_value;
+
+/**
+ * One thing that is wrong with a chain. Set `size` before the call; the rest is written.
+ */
+typedef struct {
+  /**
+   * `sizeof(aseptic_finding)`.
+   */
+  uint32_t size;
+  /**
+   * Why it matters: what to do about it says `aseptic_status_remedy`.
+   */
+  aseptic_status reason;
+  /**
+   * `ASEPTIC_FINDING_CHAIN` or `ASEPTIC_FINDING_ANCHOR`.
+   */
+  uint8_t place;
+  /**
+   * Which certificate of the chain, the leaf is 0; or which anchor of the purpose.
+   */
+  uint8_t index;
+  /**
+   * 0.
+   */
+  uint8_t reserved[6];
+  /**
+   * In which field of it, by the name in RFC 5280; static text without a final zero.
+   */
+  aseptic_slice field;
+  /**
+   * The rule of the profile that says so; static text, empty if it is path validation itself.
+   */
+  aseptic_slice rule;
+  /**
+   * What was wanted.
+   */
+  aseptic_value wanted;
+  /**
+   * What was found.
+   */
+  aseptic_value found;
+} aseptic_finding;
 
 /**
  * One identity of this device, loaded. Opaque.
@@ -1210,11 +1331,11 @@ typedef struct {
    */
   uint32_t purposes;
   /**
-   * First second of its validity, since 1970.
+   * First second of its validity, since 1970; for a list when it was made.
    */
   uint64_t not_before;
   /**
-   * Last second of its validity, since 1970.
+   * Last second of its validity, since 1970; for a list when the next one is due.
    */
   uint64_t not_after;
   /**
@@ -1238,15 +1359,15 @@ typedef struct {
    */
   uint8_t serial_len;
   /**
-   * The serial number of the certificate; its last 20 bytes where there are more.
+   * The serial number of the certificate, its last 20 bytes where there are more; the number of a list.
    */
   uint8_t serial[20];
   /**
-   * SHA-256 of the SubjectPublicKeyInfo.
+   * SHA-256 of the SubjectPublicKeyInfo; for a list of its issuer's.
    */
   uint8_t key[32];
   /**
-   * The name of an anchor in its store; else serialNumber or commonName of the subject, its first 64 bytes.
+   * The name of an anchor in its store; else serialNumber or commonName of the subject, its first 64 bytes; empty for a list.
    */
   uint8_t name[64];
 } aseptic_inventory_item;
@@ -2580,20 +2701,59 @@ aseptic_status aseptic_birth_install(aseptic_device *device,
                                      size_t count);
 
 /**
- * Verifies that `issuer` (a certificate in DER) signed list number `list`, and keeps its number: no older one counts from then
- * on. Store the list first and call this after it.
+ * Begins to read list number `number` of `lists`. While it is read, the `count` certificates of `chain` (DER) are looked for, which
+ * `aseptic_peer_verify_listed` will judge; none are needed for `aseptic_list_accept`. Call `aseptic_list_step` until nothing
+ * is left to do.
  *
- * Ownership: all inputs are read during the call; `info` is the caller's. Errors: CRL_MALFORMED, CRL_UNSUPPORTED, CRL_ROLLBACK,
- * SIGNATURE_INVALID, PATH_KEY_USAGE, REVOCATION_UNKNOWN for a list of the future, PLATFORM_FULL where 16 rows of lists are known,
- * TOO_LARGE, MISUSE, those of the platform and of `read`; what is stored is as it was and `info` zeroed but for its size then.
- * Threads: as for all calls on a device; takes time in proportion to the list. Power loss: the old number or the new one.
+ * Ownership: `lists` is copied and `chain` read during the call; what the function of `lists` reads, and its `ctx`, must stay as
+ * they are until `aseptic_list_wipe`, and `list` must not move until then. Errors: MISUSE, CERTIFICATE_MALFORMED, PATH_TOO_LONG
+ * for more than 4 certificates, TOO_LARGE for a serial number of more than 21 bytes; `list` is zeroed then. Threads: any, one list
+ * by one thread at a time. Power loss: nothing is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_list_begin(const aseptic_lists *lists,
+                                  uint32_t number,
+                                  const aseptic_slice *chain,
+                                  size_t count,
+                                  aseptic_list *list);
+
+/**
+ * Does a bounded part of the reading: takes in at most 512 bytes of the list. `more` becomes 1 while something is left, else 0.
+ *
+ * Ownership: `more` is the caller's. Errors: those of the function that reads: the same step may be tried again. CRL_MALFORMED,
+ * CRL_UNSUPPORTED for delta and indirect lists and those of some reasons only, TOO_LARGE over 8 MiB or 200,000 entries or for an
+ * entry or a signature of over 1,024 bytes, MISUSE for a list that is over: begin again. `more` is 0 then. Threads: as for
+ * all calls on a device. Power loss: nothing is stored; begin again.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_list_step(aseptic_device *device,
+                                 aseptic_list *list,
+                                 uint8_t *more);
+
+/**
+ * Verifies that `issuer` (a certificate in DER) signed the list, which was read to its end, and keeps its number: no older one
+ * counts from then on. Store the list for good before this call. It may be asked again, also with another issuer.
+ *
+ * Ownership: `issuer` is read during the call; `info` is the caller's. Errors: MISUSE before the list was read to its end,
+ * CRL_ROLLBACK, SIGNATURE_INVALID, PATH_KEY_USAGE, REVOCATION_UNKNOWN for a list of the future, PLATFORM_FULL where 16 rows of
+ * lists are known, CERTIFICATE_MALFORMED, those of the platform; what is stored is as it was and `info` zeroed but for its size
+ * then. Threads: as for all calls on a device; a list that Ed25519 signed, which signs no hash, is read once more in this call.
+ * Power loss: the old number or the new one.
  */
 ASEPTIC_MUST_USE
 aseptic_status aseptic_list_accept(aseptic_device *device,
-                                   const aseptic_lists *lists,
-                                   uint32_t list,
+                                   aseptic_list *list,
                                    aseptic_slice issuer,
                                    aseptic_list_info *info);
+
+/**
+ * Ends `list` and wipes its memory; the number that was accepted stays stored. Does nothing to NULL or to memory that holds none;
+ * may be called twice.
+ *
+ * Ownership: the memory stays the caller's. Errors: none. Threads: any, one list by one thread at a time. Power loss: nothing is
+ * stored.
+ */
+void aseptic_list_wipe(aseptic_list *list);
 
 /**
  * Writes the certificate number `index` (DER) of `file`: a certificate or a certs-only bundle (PKCS#7), as it is or in PEM; at
@@ -2628,14 +2788,17 @@ aseptic_status aseptic_peer_verify(aseptic_device *device,
                                    aseptic_peer *peer);
 
 /**
- * As `aseptic_peer_verify`, with the revocation lists that the firmware keeps: each certificate of the chain must be covered by
- * one. A missing, unusable or badly signed list never counts as "not revoked"; what it means for the purpose says the response
- * matrix: refused, or accepted with a flag, see `aseptic_peer_degraded`. Lists below a number that `aseptic_list_accept` has kept
- * do not count.
+ * As `aseptic_peer_verify`, with `list_count` revocation lists, at most 16, each begun with this `chain` and read to its end:
+ * each certificate of the chain must be covered by one. A missing, unusable or badly signed list never counts as "not
+ * revoked", and neither does one that was begun with another chain; what it means for the purpose says the response matrix:
+ * refused, or accepted with a flag, see `aseptic_peer_degraded`. Lists below a number that `aseptic_list_accept` has kept do not
+ * count. With no lists at all every certificate is uncovered.
  *
- * Ownership: `name`, `chain` and `lists` are read during the call; `peer` must not move until `aseptic_peer_wipe`. Errors: those
- * of `aseptic_peer_verify`, CERTIFICATE_REVOKED, REVOCATION_UNKNOWN, CRL_STALE, RECORD_CORRUPT; `peer` is zeroed then. Threads:
- * as for all calls on a device; takes time in proportion to the lists. Power loss: nothing is stored.
+ * Ownership: `name` and `chain` are read during the call and `lists` used, which serves any number of calls; `peer` must not move
+ * until `aseptic_peer_wipe`. Errors: those of `aseptic_peer_verify`, CERTIFICATE_REVOKED, REVOCATION_UNKNOWN, CRL_STALE,
+ * RECORD_CORRUPT, MISUSE for a list that was not read to its end; `peer` is zeroed then. Threads: as for all calls on a device;
+ * verifies a signature for each list of an issuer of the chain, and reads those that Ed25519 signed once more. Power loss: nothing
+ * is stored.
  */
 ASEPTIC_MUST_USE
 aseptic_status aseptic_peer_verify_listed(aseptic_device *device,
@@ -2643,7 +2806,8 @@ aseptic_status aseptic_peer_verify_listed(aseptic_device *device,
                                           aseptic_slice name,
                                           const aseptic_slice *chain,
                                           size_t count,
-                                          const aseptic_lists *lists,
+                                          aseptic_list *lists,
+                                          size_t list_count,
                                           aseptic_peer *peer);
 
 /**
@@ -2673,6 +2837,27 @@ aseptic_status aseptic_peer_degraded(aseptic_peer *peer,
  * Ownership: the memory stays the caller's. Errors: none. Threads: as for all calls on a device. Power loss: nothing is stored.
  */
 void aseptic_peer_wipe(aseptic_peer *peer);
+
+/**
+ * Writes the finding number `index` of all that `aseptic_peer_verify` or, where there are `lists`, `aseptic_peer_verify_listed` sees
+ * wrong in a chain, the leaf's first: what the chain is refused for, or what it is flagged for. After the last one `reason` is
+ * `ASEPTIC_OK` and the call succeeds; a chain without any finding is good. At most 16 of path validation are told.
+ *
+ * Ownership: as for `aseptic_peer_verify_listed`, `lists` may be NULL with `list_count` 0; `finding` is the caller's. Errors: MISUSE as
+ * for `aseptic_peer_verify_listed` and for a finding of another size, PATH_TOO_LONG for more than 4 certificates, RECORD_CORRUPT,
+ * those of the platform; all of `finding` but its size is zeroed then. Threads: as for all calls on a device; each call takes up
+ * to twice the time of a verdict: for the log, not for every connection. Power loss: nothing is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_peer_finding(aseptic_device *device,
+                                    uint8_t purpose,
+                                    aseptic_slice name,
+                                    const aseptic_slice *chain,
+                                    size_t count,
+                                    aseptic_list *lists,
+                                    size_t list_count,
+                                    uint32_t index,
+                                    aseptic_finding *finding);
 
 /**
  * Destroys the keys that a power loss left without a record; once at every start, before all else about identities.
@@ -2895,29 +3080,35 @@ aseptic_status aseptic_device_tombstone(aseptic_device *device,
 
 /**
  * Writes the next item of all that runs out: the anchors of both trust stores, then the device's own certificates with those
- * above them. `place` is 0 before the first call and moves on with each; at the end `kind` is `ASEPTIC_INVENTORY_END`.
+ * above them, then the revocation lists: what `aseptic_list_accept` said of them, `list_count` of them, at most 16, or NULL and
+ * 0. `place` is 0 before the first call and moves on with each; at the end `kind` is `ASEPTIC_INVENTORY_END`.
  *
- * Ownership: `workspace` is used during the call, `place` and `item` are the caller's. Errors: MISUSE for an item of another
- * size, CERTIFICATE_MALFORMED for one that cannot be read (the next call gives the one after it), RECORD_CORRUPT, those of
+ * Ownership: `workspace` is used and `lists` read during the call, `place` and `item` are the caller's. Errors: MISUSE for an item
+ * or a list of another size, CERTIFICATE_MALFORMED for one that cannot be read (the next call gives the one after it), RECORD_CORRUPT, those of
  * the platform; all of `item` but its size is zeroed then. Threads: as for all calls on a device. Power loss: nothing is stored.
  */
 ASEPTIC_MUST_USE
 aseptic_status aseptic_inventory_next(aseptic_device *device,
                                       aseptic_workspace *workspace,
+                                      const aseptic_list_info *lists,
+                                      size_t list_count,
                                       uint32_t *place,
                                       aseptic_inventory_item *item);
 
 /**
  * Reports each item that runs out in less than 180, 60 and 14 days (of short validities when a half, three quarters and seven
  * eighths are over) as the event EXPIRY_AHEAD with the days that are left. `since` is 0 before the first call after a start, or
- * after a change of trust or identity, and is moved to now: each threshold is reported once. Call it once a day.
+ * after a change of trust or identity, and is moved to now: each threshold is reported once. Call it once a day. `lists` is as for
+ * `aseptic_inventory_next`.
  *
- * Ownership: `workspace` is used during the call, `since` is the caller's. Errors: MISUSE, RECORD_CORRUPT, those of the platform;
+ * Ownership: `workspace` is used and `lists` read during the call, `since` is the caller's. Errors: MISUSE, RECORD_CORRUPT, those of the platform;
  * `since` is as it was then. Threads: as for all calls on a device. Power loss: nothing is stored; `since` may be stored.
  */
 ASEPTIC_MUST_USE
 aseptic_status aseptic_inventory_warn(aseptic_device *device,
                                       aseptic_workspace *workspace,
+                                      const aseptic_list_info *lists,
+                                      size_t list_count,
                                       uint64_t *since);
 
 /**

@@ -128,6 +128,8 @@ AT(aseptic_lists, count, 4, 4);
 AT(aseptic_lists, ctx, 8, 8);
 AT(aseptic_lists, read, 12, 16);
 
+SIZE(aseptic_list, 3840, 3840);
+
 SIZE(aseptic_list_info, 80, 80);
 AT(aseptic_list_info, size, 0, 0);
 AT(aseptic_list_info, entries, 4, 4);
@@ -139,6 +141,24 @@ AT(aseptic_list_info, reserved, 45, 45);
 AT(aseptic_list_info, key, 48, 48);
 
 SIZE(aseptic_peer, 192, 192);
+
+SIZE(aseptic_value, 80, 80);
+AT(aseptic_value, number, 0, 0);
+AT(aseptic_value, kind, 8, 8);
+AT(aseptic_value, len, 9, 9);
+AT(aseptic_value, reserved, 10, 10);
+AT(aseptic_value, bytes, 16, 16);
+
+SIZE(aseptic_finding, 192, 208);
+AT(aseptic_finding, size, 0, 0);
+AT(aseptic_finding, reason, 4, 4);
+AT(aseptic_finding, place, 8, 8);
+AT(aseptic_finding, index, 9, 9);
+AT(aseptic_finding, reserved, 10, 10);
+AT(aseptic_finding, field, 16, 16);
+AT(aseptic_finding, rule, 24, 32);
+AT(aseptic_finding, wanted, 32, 48);
+AT(aseptic_finding, found, 112, 128);
 
 SIZE(aseptic_identity, 192, 192);
 

@@ -10,6 +10,8 @@ static aseptic_device device;
 static aseptic_workspace work;
 static aseptic_identity birth, local;
 static aseptic_peer registrar, server;
+static aseptic_list list[2];
+static aseptic_list_info info = { .size = sizeof info };
 static aseptic_enroller enroller;
 static aseptic_sender sender;
 static aseptic_opener opener;
@@ -120,11 +122,11 @@ static void prove(aseptic_identity *identity, aseptic_peer *peer)
 static void inventory(void)
 {
     aseptic_inventory_item item;
-    uint32_t place = 0, anchors = 0, own = 0;
+    uint32_t place = 0, anchors = 0, own = 0, lists = 0;
     uint64_t since = 0, epoch = 0;
     item.size = (uint32_t)sizeof item;
     do {
-        CHECK(aseptic_inventory_next(&device, &work, &place, &item) == ASEPTIC_OK);
+        CHECK(aseptic_inventory_next(&device, &work, &info, 1, &place, &item) == ASEPTIC_OK);
         if (item.kind == ASEPTIC_INVENTORY_ANCHOR) {
             anchors++;
             CHECK(item.purposes != 0 && item.name_len != 0 && item.days_left > 0);
@@ -134,9 +136,13 @@ static void inventory(void)
             CHECK(item.purposes == 0 && item.name_len == 9 && memcmp(item.name, "PUMP-0001", 9) == 0);
             CHECK(item.serial_len != 0 && item.not_after > item.not_before && item.time_trust != ASEPTIC_TIME_UNKNOWN);
         }
+        if (item.kind == ASEPTIC_INVENTORY_LIST) {
+            lists++;
+            CHECK(item.serial_len == 20 && item.serial[19] == 2 && item.days_left == 6 && item.name_len == 0);
+        }
     } while (item.kind != ASEPTIC_INVENTORY_END);
-    CHECK(anchors >= 2 && own == 2 && place >= 4);
-    CHECK(aseptic_inventory_warn(&device, &work, &since) == ASEPTIC_OK && since > 1767225600u);
+    CHECK(anchors >= 2 && own == 2 && lists == 1 && place >= 5);
+    CHECK(aseptic_inventory_warn(&device, &work, &info, 1, &since) == ASEPTIC_OK && since > 1767225600u);
     CHECK(aseptic_trust_epoch(&device, &epoch) == ASEPTIC_OK && epoch >= 2);
 }
 
@@ -151,34 +157,78 @@ static aseptic_status list_read(void *ctx, uint32_t list, uint32_t offset, uint8
     return ASEPTIC_OK;
 }
 
+/* Reads a list for the chain of this leaf, in as many steps as it takes. */
+static void read_list(const aseptic_lists *table, uint32_t number, aseptic_slice leaf, aseptic_list *whole)
+{
+    uint8_t more = 7;
+    unsigned steps = 0;
+    CHECK(aseptic_list_begin(table, number, &leaf, 1, whole) == ASEPTIC_OK);
+    CHECK(aseptic_peer_verify_listed(&device, ASEPTIC_PURPOSE_NETWORK, text(SERVER), &leaf, 1, whole, 1, &server)
+          == ASEPTIC_MISUSE);
+    do {
+        CHECK(aseptic_list_step(&device, whole, &more) == ASEPTIC_OK);
+        steps++;
+    } while (more != 0);
+    CHECK(steps > 2 && aseptic_list_step(&device, whole, &more) == ASEPTIC_OK && more == 0);
+}
+
+/* What is said about the leaf: so many things, the last of them this. */
+static void finds(uint8_t purpose, const char *name, aseptic_slice leaf, size_t lists, uint32_t count, aseptic_status last)
+{
+    aseptic_finding finding;
+    (void)memset(&finding, 7, sizeof finding);
+    finding.size = (uint32_t)sizeof finding;
+    for (uint32_t index = 0; index <= count; index++) {
+        aseptic_status before = finding.reason;
+        CHECK(aseptic_peer_finding(&device, purpose, text(name), &leaf, 1, list, lists, index, &finding) == ASEPTIC_OK);
+        CHECK((finding.reason == ASEPTIC_OK) == (index == count) && (finding.field.len == 0) == (index == count));
+        CHECK(index != count || count == 0 || before == last);
+        CHECK(finding.wanted.len <= sizeof finding.wanted.bytes && finding.found.len <= sizeof finding.found.bytes);
+    }
+}
+
 /* The registrar's certificate, its issuer, and three lists: number 2 with nobody on it, 1, and 3 that revokes it. */
 static void lists(aseptic_slice leaf)
 {
     aseptic_slice issuer = hear(1), kept[2] = { hear(2), hear(3) };
-    aseptic_lists table = { sizeof table, 1, kept, list_read };
-    aseptic_list_info info = { .size = sizeof info };
+    aseptic_lists table = { sizeof table, 2, kept, list_read };
     aseptic_status flag = ASEPTIC_OK;
     aseptic_buf out = { room, ROOM, 0 };
+    uint8_t more;
 
-    CHECK(aseptic_peer_verify_listed(&device, ASEPTIC_PURPOSE_NETWORK, text(SERVER), &leaf, 1, &table, &server) == ASEPTIC_OK);
-    CHECK(aseptic_list_accept(&device, &table, 1, issuer, &info) == ASEPTIC_MISUSE && info.entries == 0);
-    CHECK(aseptic_list_accept(&device, &table, 0, leaf, &info) == ASEPTIC_SIGNATURE_INVALID);
-    CHECK(aseptic_list_accept(&device, &table, 0, issuer, &info) == ASEPTIC_OK);
+    CHECK(aseptic_list_begin(&table, 2, NULL, 0, &list[0]) == ASEPTIC_MISUSE);
+    CHECK(aseptic_list_step(&device, &list[0], &more) == ASEPTIC_MISUSE && more == 0);
+    CHECK(aseptic_list_begin(&table, 0, NULL, 0, &list[0]) == ASEPTIC_OK);
+    CHECK(aseptic_list_accept(&device, &list[0], issuer, &info) == ASEPTIC_MISUSE && info.entries == 0);
+    read_list(&table, 0, leaf, &list[0]);
+    CHECK(aseptic_peer_verify_listed(&device, ASEPTIC_PURPOSE_NETWORK, text(SERVER), &leaf, 1, list, 1, &server) == ASEPTIC_OK);
+    finds(ASEPTIC_PURPOSE_NETWORK, SERVER, leaf, 1, 0, ASEPTIC_OK);
+    finds(ASEPTIC_PURPOSE_NETWORK, "other.example", leaf, 0, 1, ASEPTIC_NAME_MISMATCH);
+    CHECK(aseptic_list_accept(&device, &list[0], leaf, &info) == ASEPTIC_SIGNATURE_INVALID);
+    CHECK(aseptic_list_accept(&device, &list[0], issuer, &info) == ASEPTIC_OK);
     CHECK(info.entries == 0 && info.number[19] == 2 && info.age == ASEPTIC_LIST_FRESH && info.next_update > info.this_update);
     /* What is older does not come back, and says nothing. */
-    table.count = 2;
-    CHECK(aseptic_list_accept(&device, &table, 1, issuer, &info) == ASEPTIC_CRL_ROLLBACK && info.number[19] == 0);
-    table.ctx = kept + 1;
-    table.count = 1;
+    read_list(&table, 1, leaf, &list[1]);
+    aseptic_list_info older = { .size = sizeof older };
+    CHECK(aseptic_list_accept(&device, &list[1], issuer, &older) == ASEPTIC_CRL_ROLLBACK && older.number[19] == 0);
     /* A device may enrol all the same, with a flag. */
-    CHECK(aseptic_peer_verify_listed(&device, ASEPTIC_PURPOSE_ENROLMENT, text(SERVER), &leaf, 1, &table, &registrar)
+    CHECK(aseptic_peer_verify_listed(&device, ASEPTIC_PURPOSE_ENROLMENT, text(SERVER), &leaf, 1, &list[1], 1, &registrar)
+          == ASEPTIC_OK);
+    CHECK(aseptic_peer_degraded(&registrar, &flag) == ASEPTIC_OK && flag == ASEPTIC_REVOCATION_UNKNOWN);
+    /* A list that was read for another chain says nothing about this one, and neither does none at all. */
+    aseptic_list_wipe(&list[1]);
+    read_list(&table, 0, issuer, &list[1]);
+    CHECK(aseptic_peer_verify_listed(&device, ASEPTIC_PURPOSE_ENROLMENT, text(SERVER), &leaf, 1, &list[1], 1, &registrar)
           == ASEPTIC_OK);
     CHECK(aseptic_peer_degraded(&registrar, &flag) == ASEPTIC_OK && flag == ASEPTIC_REVOCATION_UNKNOWN);
     kept[1] = hear(3);
-    table.ctx = kept;
-    table.count = 2;
-    CHECK(aseptic_peer_verify_listed(&device, ASEPTIC_PURPOSE_ENROLMENT, text(SERVER), &leaf, 1, &table, &registrar)
+    read_list(&table, 1, leaf, &list[1]);
+    CHECK(aseptic_peer_verify_listed(&device, ASEPTIC_PURPOSE_ENROLMENT, text(SERVER), &leaf, 1, list, 2, &registrar)
           == ASEPTIC_CERTIFICATE_REVOKED);
+    finds(ASEPTIC_PURPOSE_ENROLMENT, SERVER, leaf, 2, 1, ASEPTIC_CERTIFICATE_REVOKED);
+    aseptic_list_wipe(&list[0]);
+    aseptic_list_wipe(&list[1]);
+    CHECK(aseptic_list_step(&device, &list[1], &more) == ASEPTIC_MISUSE);
     CHECK(aseptic_certificate_import(issuer, 0, &out) == ASEPTIC_OK);
     CHECK(out.len == issuer.len && memcmp(room, issuer.ptr, out.len) == 0);
     CHECK(aseptic_certificate_import(issuer, 1, &out) == ASEPTIC_OK && out.len == 0);
@@ -433,6 +483,7 @@ static void software(void)
     CHECK(aseptic_update_begin(&device, envelope, &MODEL, &update) == ASEPTIC_OK);
     CHECK(aseptic_update_deferral(&device, &count, &waited) == ASEPTIC_OK && count == 0 && waited == 0);
     CHECK(aseptic_update_refused(&device, ASEPTIC_CLINICAL_USE) == ASEPTIC_NO_UPDATE);
+    CHECK(aseptic_update_refused(&device, ASEPTIC_OK) == ASEPTIC_MISUSE);
     CHECK(aseptic_update_account(&device, &MODEL, text("0123456789abcdef0123456789abcdef")) == ASEPTIC_OK);
     steps();
     CHECK(aseptic_update_offset(&update, &offset, &missing) == ASEPTIC_OK && offset == 0 && missing == image.len);
@@ -441,6 +492,7 @@ static void software(void)
     CHECK(aseptic_update_invoke_arguments(&update, &arguments) == ASEPTIC_OK && arguments.len == 0);
     CHECK(aseptic_update_feed(&device, &update, image) == ASEPTIC_OK);
     CHECK(aseptic_update_finish(&device, &update) == ASEPTIC_OK);
+    CHECK(aseptic_update_account_deferrals(&device, &update) == ASEPTIC_MISUSE);
     steps();
     CHECK(aseptic_update_account_deferrals(&device, &update) == ASEPTIC_OK);
     CHECK(aseptic_update_activate(&device, &update) == ASEPTIC_OK);

@@ -16,6 +16,7 @@ static aseptic_opener opener;
 static aseptic_outbox outbox;
 static aseptic_session session;
 static aseptic_ticket ticket;
+static aseptic_list list;
 
 /* Memory that fits none of the types. */
 static uint64_t words[2048];
@@ -101,7 +102,7 @@ static void refuse(aseptic_device *d, aseptic_identity *i, aseptic_sender *s, as
 
 /* The same for what is only met in some lives. */
 static void refuse_seldom(aseptic_device *d, aseptic_workspace *w, aseptic_identity *i, aseptic_peer *p,
-                          aseptic_enroller *e, aseptic_opener *o, aseptic_ticket *t)
+                          aseptic_enroller *e, aseptic_opener *o, aseptic_ticket *t, aseptic_list *l)
 {
     uint8_t room[64];
     uint8_t stage = 7;
@@ -133,14 +134,25 @@ static void refuse_seldom(aseptic_device *d, aseptic_workspace *w, aseptic_ident
     CHECK(zeroed(&opened, sizeof opened));
     CHECK(aseptic_birth_install(d, w, &bytes, 1) == ASEPTIC_MISUSE);
     CHECK(aseptic_peer_verify(d, ASEPTIC_PURPOSE_NETWORK, bytes, &bytes, 1, p) == ASEPTIC_MISUSE);
-    aseptic_lists lists = { sizeof lists, 0, NULL, NULL };
+    aseptic_lists lists = { sizeof lists, 1, NULL, NULL };
     aseptic_list_info info = { .size = sizeof info, .entries = 7 };
-    CHECK(aseptic_peer_verify_listed(d, ASEPTIC_PURPOSE_NETWORK, bytes, &bytes, 1, &lists, p) == ASEPTIC_MISUSE);
-    CHECK(aseptic_peer_verify_listed(d, ASEPTIC_PURPOSE_NETWORK, bytes, &bytes, 1, NULL, p) == ASEPTIC_MISUSE);
-    CHECK(aseptic_list_accept(d, &lists, 0, bytes, &info) == ASEPTIC_MISUSE && info.entries == 0);
-    info.size = 1;
-    CHECK(aseptic_list_accept(d, &lists, 0, bytes, &info) == ASEPTIC_MISUSE);
-    CHECK(aseptic_list_accept(d, &lists, 0, bytes, NULL) == ASEPTIC_MISUSE);
+    aseptic_finding finding;
+    (void)memset(&finding, 7, sizeof finding);
+    finding.size = (uint32_t)sizeof finding;
+    CHECK(aseptic_list_begin(&lists, 0, NULL, 0, l) == ASEPTIC_MISUSE);
+    CHECK(aseptic_list_begin(NULL, 0, NULL, 0, l) == ASEPTIC_MISUSE);
+    stage = 7;
+    CHECK(aseptic_list_step(d, l, &stage) == ASEPTIC_MISUSE && stage == 0);
+    CHECK(aseptic_peer_verify_listed(d, ASEPTIC_PURPOSE_NETWORK, bytes, &bytes, 1, l, 1, p) == ASEPTIC_MISUSE);
+    CHECK(aseptic_peer_finding(d, ASEPTIC_PURPOSE_NETWORK, bytes, &bytes, 1, l, 1, 0, &finding) == ASEPTIC_MISUSE);
+    CHECK(finding.reason == ASEPTIC_OK && finding.field.len == 0 && finding.found.kind == 0);
+    CHECK(aseptic_list_accept(d, l, bytes, &info) == ASEPTIC_MISUSE && info.entries == 0);
+    info.size = finding.size = 1;
+    CHECK(aseptic_list_accept(d, l, bytes, &info) == ASEPTIC_MISUSE);
+    CHECK(aseptic_list_accept(d, l, bytes, NULL) == ASEPTIC_MISUSE);
+    CHECK(aseptic_peer_finding(d, ASEPTIC_PURPOSE_NETWORK, bytes, &bytes, 1, NULL, 0, 0, &finding) == ASEPTIC_MISUSE);
+    stage = 7;
+    aseptic_list_wipe(l);
     REFUSES(aseptic_certificate_import((aseptic_slice){ NULL, 1 }, 0, &out));
     CHECK(aseptic_peer_degraded(p, &flag) == ASEPTIC_MISUSE && flag == ASEPTIC_MISUSE);
     CHECK(aseptic_identity_tidy(d, w, &destroyed) == ASEPTIC_MISUSE && destroyed == 0);
@@ -198,10 +210,10 @@ static void refuse_all_seldom(void)
     refuse_waiting(ODD(aseptic_device), ODD(aseptic_identity), ODD(aseptic_sender), ODD(aseptic_outbox),
                    ODD(aseptic_session));
 
-    refuse_seldom(NULL, NULL, NULL, NULL, NULL, NULL, NULL);
-    refuse_seldom(&device, &work, &identity, &peer, &enroller, &opener, &ticket);
+    refuse_seldom(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+    refuse_seldom(&device, &work, &identity, &peer, &enroller, &opener, &ticket, &list);
     refuse_seldom(ODD(aseptic_device), ODD(aseptic_workspace), ODD(aseptic_identity), ODD(aseptic_peer),
-                  ODD(aseptic_enroller), ODD(aseptic_opener), ODD(aseptic_ticket));
+                  ODD(aseptic_enroller), ODD(aseptic_opener), ODD(aseptic_ticket), ODD(aseptic_list));
 }
 
 /* A device that is ready, for the calls of some lives. */
@@ -287,6 +299,7 @@ static void refuse_arguments(void)
     aseptic_model model;
     aseptic_message message;
     aseptic_inventory_item item;
+    aseptic_list_info told = { .size = 1 };
     uint64_t number = 7;
     uint32_t place = 0;
     (void)memset(&item, 7, sizeof item);
@@ -331,21 +344,30 @@ static void refuse_arguments(void)
     CHECK(aseptic_trust_epoch(&device, NULL) == ASEPTIC_MISUSE);
     CHECK(aseptic_trust_epoch(&device, &number) == ASEPTIC_OK && number == 0);
     item.size = (uint32_t)sizeof item;
-    CHECK(aseptic_inventory_next(NULL, &work, &place, &item) == ASEPTIC_MISUSE && item.key[31] == 0);
-    CHECK(aseptic_inventory_next(ODD(aseptic_device), &work, &place, &item) == ASEPTIC_MISUSE);
-    CHECK(aseptic_inventory_next(&device, ODD(aseptic_workspace), &place, &item) == ASEPTIC_MISUSE);
-    CHECK(aseptic_inventory_warn(NULL, &work, &number) == ASEPTIC_MISUSE && number == 0);
-    CHECK(aseptic_inventory_next(&device, NULL, &place, &item) == ASEPTIC_MISUSE && place == 0);
-    CHECK(aseptic_inventory_next(&device, &work, NULL, &item) == ASEPTIC_MISUSE);
-    CHECK(aseptic_inventory_next(&device, &work, &place, NULL) == ASEPTIC_MISUSE);
-    CHECK(aseptic_inventory_next(&device, &work, &item.size, &item) == ASEPTIC_MISUSE);
-    CHECK(aseptic_inventory_next(&device, &work, &place, &item) == ASEPTIC_OK && place == 0);
+    CHECK(aseptic_inventory_next(NULL, &work, NULL, 0, &place, &item) == ASEPTIC_MISUSE && item.key[31] == 0);
+    CHECK(aseptic_inventory_next(ODD(aseptic_device), &work, NULL, 0, &place, &item) == ASEPTIC_MISUSE);
+    CHECK(aseptic_inventory_next(&device, ODD(aseptic_workspace), NULL, 0, &place, &item) == ASEPTIC_MISUSE);
+    CHECK(aseptic_inventory_warn(NULL, &work, NULL, 0, &number) == ASEPTIC_MISUSE && number == 0);
+    CHECK(aseptic_inventory_next(&device, NULL, NULL, 0, &place, &item) == ASEPTIC_MISUSE && place == 0);
+    CHECK(aseptic_inventory_next(&device, &work, NULL, 0, NULL, &item) == ASEPTIC_MISUSE);
+    CHECK(aseptic_inventory_next(&device, &work, NULL, 0, &place, NULL) == ASEPTIC_MISUSE);
+    CHECK(aseptic_inventory_next(&device, &work, NULL, 0, &item.size, &item) == ASEPTIC_MISUSE);
+    CHECK(aseptic_inventory_next(&device, &work, NULL, 0, &place, &item) == ASEPTIC_OK && place == 0);
     CHECK(item.kind == ASEPTIC_INVENTORY_END && item.size == (uint32_t)sizeof item);
     item.size = (uint32_t)sizeof item - 8;
-    CHECK(aseptic_inventory_next(&device, &work, &place, &item) == ASEPTIC_MISUSE);
-    CHECK(aseptic_inventory_warn(&device, &work, NULL) == ASEPTIC_MISUSE);
-    CHECK(aseptic_inventory_warn(&device, NULL, &number) == ASEPTIC_MISUSE);
-    CHECK(aseptic_inventory_warn(&device, &work, &number) == ASEPTIC_OK);
+    CHECK(aseptic_inventory_next(&device, &work, NULL, 0, &place, &item) == ASEPTIC_MISUSE);
+    item.size = (uint32_t)sizeof item;
+    CHECK(aseptic_inventory_next(&device, &work, NULL, 1, &place, &item) == ASEPTIC_MISUSE);
+    CHECK(aseptic_inventory_next(&device, &work, &told, 17, &place, &item) == ASEPTIC_MISUSE);
+    CHECK(aseptic_inventory_next(&device, &work, &told, 1, &place, &item) == ASEPTIC_MISUSE);
+    told.size = (uint32_t)sizeof told;
+    CHECK(aseptic_inventory_next(&device, &work, &told, 1, &told.size, &item) == ASEPTIC_MISUSE);
+    CHECK(aseptic_inventory_next(&device, &work, &told, 1, &place, &item) == ASEPTIC_OK && place == 1);
+    CHECK(item.kind == ASEPTIC_INVENTORY_LIST && item.serial_len == 20);
+    CHECK(aseptic_inventory_warn(&device, &work, &told, 17, &number) == ASEPTIC_MISUSE);
+    CHECK(aseptic_inventory_warn(&device, &work, NULL, 0, NULL) == ASEPTIC_MISUSE);
+    CHECK(aseptic_inventory_warn(&device, NULL, NULL, 0, &number) == ASEPTIC_MISUSE);
+    CHECK(aseptic_inventory_warn(&device, &work, NULL, 0, &number) == ASEPTIC_OK);
     CHECK(aseptic_time_now(&device, &number, NULL) == ASEPTIC_MISUSE);
     CHECK(aseptic_time_now(&device, NULL, room) == ASEPTIC_MISUSE);
     CHECK(aseptic_boot_verify(&device, NULL) == ASEPTIC_MISUSE);

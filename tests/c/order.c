@@ -12,6 +12,8 @@ static aseptic_update update;
 static aseptic_workspace work;
 static aseptic_enroller enroller;
 static aseptic_opener opener;
+static aseptic_peer peer;
+static aseptic_list list;
 static unsigned entered;
 
 /* What firmware must not do: call the library from a platform function, here with everything that is in use. */
@@ -25,8 +27,45 @@ static void call_back(void)
     CHECK(aseptic_identity_stage(&device, ASEPTIC_IDENTITY_BIRTH, &boot) == ASEPTIC_MISUSE && boot == 0);
     CHECK(aseptic_agreement_renew(&device, &work) == ASEPTIC_MISUSE);
     CHECK(aseptic_enroller_begin(&device, &work, &enroller) == ASEPTIC_MISUSE);
+    CHECK(aseptic_list_step(&device, &list, &boot) == ASEPTIC_MISUSE && boot == 0);
+    aseptic_list_wipe(&list);
     aseptic_device_wipe(&device);
     memory.before = call_back;
+}
+
+/* A list of whose header nothing more comes: `ctx` says how often it was asked for. */
+static aseptic_status list_read(void *ctx, uint32_t number, uint32_t offset, uint8_t *out, size_t cap, size_t *len)
+{
+    static const uint8_t head[] = { 0x30, 0x82, 1, 0 };
+    unsigned *asked = ctx;
+    CHECK(number == 0 && cap >= sizeof head);
+    call_back();
+    memory.before = NULL;
+    *len = offset == 0 ? sizeof head : 0;
+    (void)memcpy(out, head, *len);
+    return (*asked)++ == 0 ? ASEPTIC_PLATFORM_IO : ASEPTIC_OK;
+}
+
+/* Steps before the first and after the last, a step that is tried again, and a list that ends too early. */
+static void lists_out_of_order(void)
+{
+    unsigned asked = 0;
+    uint8_t more = 7;
+    aseptic_slice name = { (const uint8_t *)"est", 3 };
+    aseptic_lists lists = { sizeof lists, 1, &asked, list_read };
+    aseptic_list_info info = { .size = sizeof info };
+    CHECK(aseptic_list_step(&device, &list, &more) == ASEPTIC_MISUSE && more == 0);
+    CHECK(aseptic_list_begin(&lists, 1, NULL, 0, &list) == ASEPTIC_MISUSE);
+    CHECK(aseptic_list_begin(&lists, 0, NULL, 0, &list) == ASEPTIC_OK);
+    CHECK(aseptic_list_accept(&device, &list, name, &info) == ASEPTIC_MISUSE);
+    CHECK(aseptic_peer_verify_listed(&device, ASEPTIC_PURPOSE_NETWORK, name, NULL, 0, &list, 1, &peer) == ASEPTIC_MISUSE);
+    CHECK(aseptic_list_step(&device, &list, &more) == ASEPTIC_PLATFORM_IO && more == 0);
+    CHECK(aseptic_list_step(&device, &list, &more) == ASEPTIC_OK && more == 1);
+    CHECK(aseptic_list_step(&device, &list, &more) == ASEPTIC_CRL_MALFORMED && more == 0);
+    CHECK(aseptic_list_step(&device, &list, &more) == ASEPTIC_MISUSE && asked == 3);
+    aseptic_list_wipe(&list);
+    CHECK(aseptic_list_begin(&lists, 0, NULL, 0, &list) == ASEPTIC_OK);
+    CHECK(memory.changes == 0);
 }
 
 static void out_of_order(void)
@@ -108,6 +147,7 @@ int main(void)
     texts();
     CHECK(aseptic_device_init(&device, &platform, NULL) == ASEPTIC_OK);
     out_of_order();
+    lists_out_of_order();
     failing_platform();
 
     memory.before = call_back;

@@ -4,16 +4,18 @@
 use crate::cache::{Signatures, Verified};
 use crate::certificate::Certificate;
 use crate::constraints;
-use crate::findings::{Findings, Place};
+use crate::findings::{Finding, Findings, Place};
+use crate::oid;
 use crate::policy::Required;
 use crate::profile::{self, CHAIN_MOST, Profile};
 use crate::revocation::{Answers, Lists, Question};
 use crate::search::{Path, Search};
+use crate::server;
 use crate::usage::Usage;
 use aseptic_core::crypto::Suite;
 use aseptic_core::time::Time;
 use aseptic_core::trust::danger::EngineLicence;
-use aseptic_core::trust::{Anchor, Grounds, PathEngine, Purpose, ValidatedPath};
+use aseptic_core::trust::{Anchor, Grounds, PathEngine, Purpose, Trust, ValidatedPath};
 use aseptic_core::{Reason, Result, limits};
 
 /// A path engine with a profile.
@@ -131,6 +133,41 @@ impl<'a> PathValidator<'a> {
         }
     }
 
+    /// Hands everything that a device sees wrong in a chain to `take`: what [`PathValidator::examine`] finds by the anchors of
+    /// `trust`, what the trust stores refuse themselves, and a leaf that is another one than `name` (of a server its DNS name;
+    /// empty where nobody is meant). The reason of a refusal by [`Trust::verify_chain`] is among theirs.
+    #[expect(clippy::too_many_arguments, reason = "what a verdict takes, and where to say what is behind it")]
+    pub fn explain(
+        &self,
+        suite: &Suite<'_>,
+        trust: &Trust<'_>,
+        chain: &[&[u8]],
+        purpose: Purpose,
+        name: &[u8],
+        now: Time,
+        take: &mut dyn FnMut(&Finding<'_>),
+    ) -> Result<()> {
+        trust.with_grounds(suite, self, purpose, chain, |grounds| {
+            let judgement = self.examine(suite, chain, grounds, purpose, now);
+            judgement.findings.iter().for_each(&mut *take);
+            Ok(())
+        })?;
+        let parsed = chain.iter().enumerate().filter_map(|(at, der)| Some((at, der, Certificate::parse(der).ok()?)));
+        for (at, der, certificate) in parsed {
+            if trust.denies_certificate(suite, self, der)? {
+                take(&Finding::denied(at, certificate.spki));
+            }
+            if at == 0 && purpose.of_devices() && certificate.device_serial().is_none() {
+                take(&Finding::nameless());
+            }
+            if at == 0 && !name.is_empty() && !is_called(&certificate, purpose, name) {
+                let (field, borne) = borne(&certificate, purpose);
+                take(&Finding::of_another(field, name, borne));
+            }
+        }
+        Ok(())
+    }
+
     fn find<'c>(
         &self,
         suite: &Suite<'_>,
@@ -152,8 +189,7 @@ impl<'a> PathValidator<'a> {
         let (policies, cache) = (self.policies, self.cache);
         let search = Search { suite, profile, leaf: &leaf, intermediates, anchors, usage, policies, cache };
         let (validity, path) = search.in_time(now)?;
-        let called = if purpose.of_devices() { None } else { leaf.common_name() };
-        let name = leaf.device_serial().or(called).unwrap_or_default();
+        let name = name_of(&leaf, purpose);
         let key = match leaf.public_key() {
             Ok(key) => Some(key),
             // The rules saw that the suite has it, or that nobody asks.
@@ -215,6 +251,32 @@ impl PathEngine for PathValidator<'_> {
 
     fn public_key_info<'c>(&self, certificate: &'c [u8]) -> Result<&'c [u8]> {
         Certificate::parse(certificate).map(|certificate| certificate.spki)
+    }
+}
+
+/// How a peer of this purpose is known.
+fn name_of<'c>(leaf: &Certificate<'c>, purpose: Purpose) -> &'c [u8] {
+    let called = if purpose.of_devices() { None } else { leaf.common_name() };
+    leaf.device_serial().or(called).unwrap_or_default()
+}
+
+/// The field in which the name of such a peer stands, and what stands there.
+fn borne<'c>(leaf: &Certificate<'c>, purpose: Purpose) -> (&'static str, &'c [u8]) {
+    match purpose {
+        Purpose::Enrolment | Purpose::Network => {
+            let names = leaf.extensions.find(oid::SUBJECT_ALT_NAME);
+            ("subjectAltName", names.map_or(&[][..], |names| names.value))
+        }
+        _ => ("subject", name_of(leaf, purpose)),
+    }
+}
+
+fn is_called(leaf: &Certificate<'_>, purpose: Purpose, name: &[u8]) -> bool {
+    match purpose {
+        Purpose::Enrolment | Purpose::Network => {
+            core::str::from_utf8(name).is_ok_and(|host| server::check_name(leaf.der, purpose, host).is_ok())
+        }
+        _ => name_of(leaf, purpose) == name,
     }
 }
 

@@ -47,6 +47,30 @@ pub struct Finding<'c> {
     pub rule: Option<&'static str>,
 }
 
+impl<'c> Finding<'c> {
+    /// The key of a certificate is one that a trust store denies.
+    pub(crate) const fn denied(at: usize, spki: &'c [u8]) -> Self {
+        let (wanted, found) = (Value::Rule("a key that no trust store denies"), Value::Bytes(spki));
+        let (reason, field) = (Reason::Denied, "subjectPublicKeyInfo");
+        Self { reason, place: Place::Chain(at), field, difference: Difference { wanted, found }, rule: None }
+    }
+
+    /// A device without a serial number.
+    pub(crate) const fn nameless() -> Self {
+        let (wanted, found) = (Value::Rule("one serialNumber, by which a device is known"), Value::Absent);
+        let (reason, field) = (Reason::CertificateProfile, "subject");
+        Self { reason, place: Place::Chain(0), field, difference: Difference { wanted, found }, rule: None }
+    }
+
+    /// The leaf is somebody else's.
+    pub(crate) fn of_another(field: &'static str, wanted: &'c [u8], found: &'c [u8]) -> Self {
+        let shown = |bytes| if <[u8]>::is_empty(bytes) { Value::Absent } else { Value::Bytes(bytes) };
+        let wanted = core::str::from_utf8(wanted).map_or(Value::Bytes(wanted), Value::Text);
+        let difference = Difference { wanted, found: shown(found) };
+        Self { reason: Reason::NameMismatch, place: Place::Chain(0), field, difference, rule: None }
+    }
+}
+
 /// Findings in the order of the certificates, leaf first; at most [`FINDINGS`], the rest is not kept.
 #[derive(Clone, Copy, Debug)]
 pub struct Findings<'c> {

@@ -16,7 +16,7 @@
 //! ```
 
 use crate::certificate::Certificate;
-use crate::crl::Evidence;
+use crate::crl::{Evidence, Number};
 use aseptic_core::crypto::Suite;
 use aseptic_core::platform::Platform;
 use aseptic_core::time::{Time, Trust as Quality};
@@ -33,7 +33,27 @@ pub struct Inventory<'a> {
     /// The device's own chains (DER), each leaf first.
     pub own: &'a [&'a [&'a [u8]]],
     /// The revocation lists that it has verified.
-    pub lists: &'a [Evidence],
+    pub lists: &'a [List],
+}
+
+/// What an inventory shows of a verified revocation list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct List {
+    /// SHA-256 of the SubjectPublicKeyInfo that signed it.
+    pub key: [u8; 32],
+    /// Its number.
+    pub number: Number,
+    /// When it was made, in seconds since 1970.
+    pub this_update: u64,
+    /// When the next one is due.
+    pub next_update: u64,
+}
+
+impl From<&Evidence> for List {
+    fn from(evidence: &Evidence) -> Self {
+        let Evidence { key, number, this_update, next_update, .. } = *evidence;
+        Self { key, number, this_update, next_update }
+    }
 }
 
 /// What an item is.
@@ -174,7 +194,7 @@ fn certificate<'a>(suite: &Suite<'_>, kind: Kind, der: &'a [u8]) -> Result<Item<
     })
 }
 
-fn of_list(list: &Evidence) -> Item<'_> {
+fn of_list(list: &List) -> Item<'_> {
     Item {
         kind: Kind::List,
         name: &[],

@@ -13,9 +13,8 @@ use aseptic_core::{Reason, Result, limits};
 
 /// Where path validation finds revocation lists.
 pub trait Lists {
-    /// Hands every verified list that may be about `certificate`, which `issuer` issued, to `take`; each was scanned for the
-    /// certificate's serial number as the first one wanted. A list that does not verify, or that is older than one seen
-    /// before, is left out.
+    /// Hands every verified list that may be about `certificate`, which `issuer` issued, to `take`. A list that does not
+    /// verify, or that is older than one seen before, is left out; one that was not scanned for its serial number says nothing.
     fn about(
         &self,
         suite: &Suite<'_>,
@@ -61,11 +60,10 @@ impl HeldLists<'_> {
         issuer: &Certificate<'_>,
         list: &[u8],
     ) -> Result<Evidence> {
-        let wanted = [certificate.serial];
-        let mut scanner = Scanner::<WINDOW>::new(suite, &wanted)?;
-        scanner.feed(list)?;
+        let mut scanner = Scanner::<WINDOW>::new(&[certificate.serial])?;
+        scanner.feed(suite, list)?;
         let signed = Reader::new(list).nested(der::SEQUENCE)?.raw(der::SEQUENCE)?;
-        let evidence = scanner.finish()?.verify(suite, issuer, Some(&mut Parts(&[signed])))?;
+        let evidence = scanner.scanned()?.verify(suite, issuer, Some(&mut Parts(&[signed])))?;
         self.numbers.check(suite, &evidence)?;
         Ok(evidence)
     }
@@ -149,9 +147,10 @@ impl Question<'_> {
                 && self.reaches_minimum(evidence)
                 && let Ok(age) = evidence.age(self.now)
                 && let Ok(row) = evidence.row(self.suite)
+                && let Ok(revoked) = evidence.revoked(certificate.serial)
             {
                 let Evidence { number, this_update, next_update, .. } = *evidence;
-                rows.add(ListUsed { row, number, this_update, next_update, age, revoked: evidence.revoked(0) });
+                rows.add(ListUsed { row, number, this_update, next_update, age, revoked });
             }
         })?;
         Ok(rows.answer(place))

@@ -110,6 +110,12 @@ impl Place {
         Self { first: pointer.addr(), len: size_of::<T>() }
     }
 
+    /// Where several values in a row lie.
+    #[cfg(feature = "device")]
+    pub(crate) fn row<T>(pointer: *const T, count: usize) -> Self {
+        Self { first: pointer.addr(), len: size_of::<T>().saturating_mul(count) }
+    }
+
     /// Where the room of a buffer lies.
     #[cfg(feature = "device")]
     pub(crate) fn of_buffer(buffer: &aseptic_buf) -> Self {

@@ -108,8 +108,22 @@ pub mod step {
     pub const COMMIT: u8 = 39;
     /// A blob.
     pub const FORGET: u8 = 40;
+    /// A blob: the list; then as [`BIRTH_INSTALL`].
+    pub const LIST_BEGIN: u8 = 41;
+    /// No argument.
+    pub const LIST_STEP: u8 = 42;
+    /// A blob: the issuer.
+    pub const LIST_ACCEPT: u8 = 43;
+    /// As [`PEER_VERIFY`], then one byte: whether with the list.
+    pub const PEER_LISTED: u8 = 44;
+    /// As [`PEER_LISTED`], then one byte of index.
+    pub const PEER_FINDING: u8 = 45;
+    /// No argument: all items, with what was said of the list.
+    pub const INVENTORY: u8 = 46;
+    /// A blob, one byte of index, two bytes of room.
+    pub const IMPORT: u8 = 47;
     /// How many there are.
-    pub const COUNT: u8 = 41;
+    pub const COUNT: u8 = 48;
 }
 
 /// The model that the envelopes of the seeds are for.
@@ -128,6 +142,8 @@ struct Bench {
     enroller: Box<aseptic_enroller>,
     opener: Box<aseptic_opener>,
     ticket: Box<aseptic_ticket>,
+    list: Box<aseptic_list>,
+    info: Box<aseptic_list_info>,
     machine: *const RefCell<Machine>,
 }
 
@@ -147,6 +163,8 @@ impl Bench {
                 enroller: zeroed(),
                 opener: zeroed(),
                 ticket: zeroed(),
+                list: zeroed(),
+                info: zeroed(),
                 machine,
             }
         };
@@ -163,6 +181,7 @@ impl Bench {
     fn wipe(&mut self) {
         // SAFETY: live memory, valid contexts or none.
         unsafe {
+            aseptic_list_wipe(&raw mut *self.list);
             aseptic_ticket_wipe(&raw mut *self.ticket);
             aseptic_opener_wipe(&raw mut *self.opener);
             aseptic_enroller_wipe(&raw mut *self.enroller);
@@ -384,9 +403,89 @@ impl Bench {
                     status
                 }
                 step::COMMIT => aseptic_message_commit(device, opener, ticket),
-                _ => aseptic_opener_forget(device, opener, slice(script.blob())),
+                step::FORGET => aseptic_opener_forget(device, opener, slice(script.blob())),
+                step::IMPORT => {
+                    let (file, index) = (slice(script.blob()), u32::from(script.small()));
+                    output(script.room(), |out| aseptic_certificate_import(file, index, out))
+                }
+                step::INVENTORY => self.inventory(),
+                listed => self.listed(listed, script),
             }
         }
+    }
+
+    /// # Safety
+    /// As for the calls themselves.
+    unsafe fn listed(&mut self, op: u8, script: &mut Script<'_>) -> aseptic_status {
+        let (device, peer) = (&raw mut *self.device, &raw mut *self.peer);
+        let (list, info) = (&raw mut *self.list, &raw mut *self.info);
+        // SAFETY: live memory, valid contexts or zeros, and slices of live bytes.
+        unsafe {
+            match op {
+                step::LIST_BEGIN => {
+                    self.machine().borrow_mut().list = script.blob().to_vec();
+                    let size = u32::try_from(size_of::<aseptic_lists>()).unwrap_or(0);
+                    let ctx = self.machine.cast_mut().cast();
+                    let (chain, lists) = (script.chain(), aseptic_lists { size, count: 1, ctx, read: Some(list_read) });
+                    aseptic_list_begin(&raw const lists, 0, chain.as_ptr(), chain.len(), list)
+                }
+                step::LIST_STEP => {
+                    let mut more = 7;
+                    let status = aseptic_list_step(device, list, &raw mut more);
+                    assert!(more == 0 || (status == ASEPTIC_OK && more == 1));
+                    status
+                }
+                step::LIST_ACCEPT => {
+                    (*info).size = u32::try_from(size_of::<aseptic_list_info>()).unwrap_or(0);
+                    (*info).entries = 7;
+                    let status = aseptic_list_accept(device, list, slice(script.blob()), info);
+                    assert!(status == ASEPTIC_OK || ((*info).entries == 0 && (*info).next_update == 0));
+                    status
+                }
+                _ => {
+                    let (purpose, name, chain) = (script.small(), slice(script.blob()), script.chain());
+                    let (lists, count) = (list, usize::from(script.small() & 1));
+                    let chain = (chain.as_ptr(), chain.len());
+                    if op == step::PEER_LISTED {
+                        return aseptic_peer_verify_listed(device, purpose, name, chain.0, chain.1, lists, count, peer);
+                    }
+                    let mut finding: aseptic_finding = core::mem::zeroed();
+                    finding.size = u32::try_from(size_of::<aseptic_finding>()).unwrap_or(0);
+                    finding.reason = 7;
+                    let index = u32::from(script.small());
+                    let out = &raw mut finding;
+                    let status =
+                        aseptic_peer_finding(device, purpose, name, chain.0, chain.1, lists, count, index, out);
+                    assert!(status == ASEPTIC_OK || finding.reason == ASEPTIC_OK);
+                    assert_eq!(finding.reason == ASEPTIC_OK, finding.field.len == 0);
+                    status
+                }
+            }
+        }
+    }
+
+    /// # Safety
+    /// As for the calls themselves.
+    unsafe fn inventory(&mut self) -> aseptic_status {
+        let (device, workspace, info) = (&raw mut *self.device, &raw mut *self.workspace, &raw const *self.info);
+        let (mut place, mut since) = (0, 0);
+        // SAFETY: zeros are numbers.
+        let mut item: aseptic_inventory_item = unsafe { core::mem::zeroed() };
+        item.size = u32::try_from(size_of::<aseptic_inventory_item>()).unwrap_or(0);
+        loop {
+            let before = place;
+            // SAFETY: live memory, valid contexts or zeros.
+            let status = unsafe { aseptic_inventory_next(device, workspace, info, 1, &raw mut place, &raw mut item) };
+            if status != ASEPTIC_OK && place == before {
+                return status;
+            }
+            assert!(place <= 64 && (status == ASEPTIC_OK || item.kind == ASEPTIC_INVENTORY_END));
+            if place == before {
+                break;
+            }
+        }
+        // SAFETY: as above.
+        unsafe { aseptic_inventory_warn(device, workspace, info, 1, &raw mut since) }
     }
 
     /// # Safety
@@ -468,6 +567,8 @@ struct Machine {
     images: [BTreeMap<u64, u8>; 2],
     drawn: u8,
     lie: u8,
+    /// The revocation list at hand.
+    list: Vec<u8>,
     /// What is stored, or was answered once, may not be what the library wrote.
     doubtful: bool,
 }
@@ -576,6 +677,29 @@ unsafe extern "C" fn store_load(
     unsafe {
         core::ptr::copy_nonoverlapping(blob.as_ptr(), out, blob.len());
         *len = blob.len();
+    }
+    ASEPTIC_OK
+}
+
+unsafe extern "C" fn list_read(
+    ctx: *mut c_void,
+    _: u32,
+    offset: u32,
+    out: *mut u8,
+    cap: usize,
+    len: *mut usize,
+) -> aseptic_status {
+    // SAFETY: see above.
+    let machine = unsafe { machine(ctx) };
+    if machine.lie & LIE_FAULT != 0 {
+        return ASEPTIC_PLATFORM_IO;
+    }
+    let rest = usize::try_from(offset).ok().and_then(|offset| machine.list.get(offset..)).unwrap_or_default();
+    let piece = rest.get(..rest.len().min(cap)).unwrap_or_default();
+    // SAFETY: see above; the piece fits.
+    unsafe {
+        core::ptr::copy_nonoverlapping(piece.as_ptr(), out, piece.len());
+        *len = if machine.lie & LIE_LENGTH == 0 { piece.len() } else { cap.wrapping_add(1) };
     }
     ASEPTIC_OK
 }

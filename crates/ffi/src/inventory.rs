@@ -2,6 +2,7 @@
 
 use crate::abi::{Place, apart, aseptic_status, call, output_apart, state};
 use crate::device::aseptic_device;
+use crate::lists::{Told, aseptic_list_info};
 use crate::time;
 use crate::workspace::{aseptic_workspace, whole};
 use ::aseptic_identity::{Credential, Identity, Origin, Stage};
@@ -17,6 +18,8 @@ pub const ASEPTIC_INVENTORY_ANCHOR: u8 = 1;
 pub const ASEPTIC_INVENTORY_OWN: u8 = 2;
 /// A certificate above one of the device's own.
 pub const ASEPTIC_INVENTORY_INTERMEDIATE: u8 = 3;
+/// A revocation list.
+pub const ASEPTIC_INVENTORY_LIST: u8 = 4;
 
 /// One thing with an end. Set `size` before the call; the rest is written.
 #[derive(Clone, Copy)]
@@ -26,9 +29,9 @@ pub struct aseptic_inventory_item {
     pub size: u32,
     /// What an anchor is trusted with: bit n stands for purpose n; 0 for the others.
     pub purposes: u32,
-    /// First second of its validity, since 1970.
+    /// First second of its validity, since 1970; for a list when it was made.
     pub not_before: u64,
-    /// Last second of its validity, since 1970.
+    /// Last second of its validity, since 1970; for a list when the next one is due.
     pub not_after: u64,
     /// Whole days until the end, negative after it; 0 where `time_trust` is `ASEPTIC_TIME_UNKNOWN`.
     pub days_left: i64,
@@ -40,32 +43,35 @@ pub struct aseptic_inventory_item {
     pub name_len: u8,
     /// Bytes of `serial`.
     pub serial_len: u8,
-    /// The serial number of the certificate; its last 20 bytes where there are more.
+    /// The serial number of the certificate, its last 20 bytes where there are more; the number of a list.
     pub serial: [u8; 20],
-    /// SHA-256 of the SubjectPublicKeyInfo.
+    /// SHA-256 of the SubjectPublicKeyInfo; for a list of its issuer's.
     pub key: [u8; 32],
-    /// The name of an anchor in its store; else serialNumber or commonName of the subject, its first 64 bytes.
+    /// The name of an anchor in its store; else serialNumber or commonName of the subject, its first 64 bytes; empty for a list.
     pub name: [u8; 64],
 }
 
 /// Writes the next item of all that runs out: the anchors of both trust stores, then the device's own certificates with those
-/// above them. `place` is 0 before the first call and moves on with each; at the end `kind` is `ASEPTIC_INVENTORY_END`.
+/// above them, then the revocation lists: what `aseptic_list_accept` said of them, `list_count` of them, at most 16, or NULL and
+/// 0. `place` is 0 before the first call and moves on with each; at the end `kind` is `ASEPTIC_INVENTORY_END`.
 ///
-/// Ownership: `workspace` is used during the call, `place` and `item` are the caller's. Errors: MISUSE for an item of another
-/// size, CERTIFICATE_MALFORMED for one that cannot be read (the next call gives the one after it), RECORD_CORRUPT, those of
+/// Ownership: `workspace` is used and `lists` read during the call, `place` and `item` are the caller's. Errors: MISUSE for an item
+/// or a list of another size, CERTIFICATE_MALFORMED for one that cannot be read (the next call gives the one after it), RECORD_CORRUPT, those of
 /// the platform; all of `item` but its size is zeroed then. Threads: as for all calls on a device. Power loss: nothing is stored.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn aseptic_inventory_next(
     device: *mut aseptic_device,
     workspace: *mut aseptic_workspace,
+    lists: *const aseptic_list_info,
+    list_count: usize,
     place: *mut u32,
     item: *mut aseptic_inventory_item,
 ) -> aseptic_status {
     call(|| {
-        let contexts = [Place::of(device), Place::of(workspace)];
+        let contexts = [Place::of(device), Place::of(workspace), Place::row(lists, list_count)];
         // SAFETY: as the caller promises.
-        let out = unsafe { output_apart(item, &[contexts[0], contexts[1], Place::of(place)])? };
+        let out = unsafe { output_apart(item, &[contexts[0], contexts[1], contexts[2], Place::of(place)])? };
         if usize::try_from(out.size) != Ok(size_of::<aseptic_inventory_item>()) {
             return Err(Reason::Misuse);
         }
@@ -74,14 +80,15 @@ pub unsafe extern "C" fn aseptic_inventory_next(
         let place = unsafe { output_apart(place, &contexts)? };
         apart(&contexts)?;
         // SAFETY: as the caller promises.
-        let (mut device, memory) = unsafe { (state(device)?, whole(workspace)?) };
+        let (mut device, memory, told) = unsafe { (state(device)?, whole(workspace)?, Told::read(lists, list_count)?) };
         let at = *place;
         device.with(|parts| {
             let now = time::now(&parts.platform)?;
             let identity = Identity::load(&parts.platform, memory)?;
             let (_, suite, trust) = parts.load_trust()?;
             let held = credentials(&identity);
-            let inventory = Inventory { trust: &trust, suite: &suite, own: &held.each_ref().map(chain), lists: &[] };
+            let inventory =
+                Inventory { trust: &trust, suite: &suite, own: &held.each_ref().map(chain), lists: told.as_slice() };
             let found = inventory.item(usize::try_from(at).map_err(|_| Reason::TooLarge)?);
             if found.is_some() {
                 *place = at.saturating_add(1);
@@ -93,30 +100,34 @@ pub unsafe extern "C" fn aseptic_inventory_next(
 
 /// Reports each item that runs out in less than 180, 60 and 14 days (of short validities when a half, three quarters and seven
 /// eighths are over) as the event EXPIRY_AHEAD with the days that are left. `since` is 0 before the first call after a start, or
-/// after a change of trust or identity, and is moved to now: each threshold is reported once. Call it once a day.
+/// after a change of trust or identity, and is moved to now: each threshold is reported once. Call it once a day. `lists` is as for
+/// `aseptic_inventory_next`.
 ///
-/// Ownership: `workspace` is used during the call, `since` is the caller's. Errors: MISUSE, RECORD_CORRUPT, those of the platform;
+/// Ownership: `workspace` is used and `lists` read during the call, `since` is the caller's. Errors: MISUSE, RECORD_CORRUPT, those of the platform;
 /// `since` is as it was then. Threads: as for all calls on a device. Power loss: nothing is stored; `since` may be stored.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn aseptic_inventory_warn(
     device: *mut aseptic_device,
     workspace: *mut aseptic_workspace,
+    lists: *const aseptic_list_info,
+    list_count: usize,
     since: *mut u64,
 ) -> aseptic_status {
     call(|| {
-        let contexts = [Place::of(device), Place::of(workspace)];
+        let contexts = [Place::of(device), Place::of(workspace), Place::row(lists, list_count)];
         // SAFETY: as the caller promises.
         let since = unsafe { output_apart(since, &contexts)? };
         apart(&contexts)?;
         // SAFETY: as the caller promises.
-        let (mut device, memory) = unsafe { (state(device)?, whole(workspace)?) };
+        let (mut device, memory, told) = unsafe { (state(device)?, whole(workspace)?, Told::read(lists, list_count)?) };
         device.with(|parts| {
             let now = time::now(&parts.platform)?;
             let identity = Identity::load(&parts.platform, memory)?;
             let (platform, suite, trust) = parts.load_trust()?;
             let held = credentials(&identity);
-            let inventory = Inventory { trust: &trust, suite: &suite, own: &held.each_ref().map(chain), lists: &[] };
+            let inventory =
+                Inventory { trust: &trust, suite: &suite, own: &held.each_ref().map(chain), lists: told.as_slice() };
             *since = Thresholds::STANDARD.report(&platform, &inventory, *since, now);
             Ok(())
         })
@@ -172,4 +183,5 @@ const _: () = assert!(
     ASEPTIC_INVENTORY_ANCHOR == Kind::Anchor as u8
         && ASEPTIC_INVENTORY_OWN == Kind::Own as u8
         && ASEPTIC_INVENTORY_INTERMEDIATE == Kind::Intermediate as u8
+        && ASEPTIC_INVENTORY_LIST == Kind::List as u8
 );

@@ -43,6 +43,9 @@ mod lists;
 mod peer;
 
 #[cfg(feature = "device")]
+mod finding;
+
+#[cfg(feature = "device")]
 mod identity;
 
 #[cfg(feature = "device")]
@@ -115,8 +118,8 @@ pub use trust::*;
 pub use update::*;
 #[cfg(feature = "device")]
 pub use {
-    agreement::*, birth::*, enrol::*, identity::*, inventory::*, lists::*, message::*, opener::*, outbox::*, peer::*,
-    renewal::*, session::*, wipe::*, workspace::*,
+    agreement::*, birth::*, enrol::*, finding::*, identity::*, inventory::*, lists::*, message::*, opener::*,
+    outbox::*, peer::*, renewal::*, session::*, wipe::*, workspace::*,
 };
 #[cfg(feature = "hosted")]
 pub use {channel::*, files::*};

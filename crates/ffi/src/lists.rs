@@ -1,10 +1,14 @@
-//! Revocation lists, read from wherever the firmware keeps them.
+//! Revocation lists, read from wherever the firmware keeps them, step by step.
 
-use crate::abi::{Place, aseptic_buf, aseptic_slice, aseptic_status, call, fill, input, output_apart, result, state};
+use crate::abi::{
+    Context, Held, Place, apart, aseptic_buf, aseptic_slice, aseptic_status, call, fill, input, make, output_apart,
+    result, state, wipe,
+};
 use crate::device::aseptic_device;
+use crate::peer::Links;
 use crate::time;
-use aseptic_certs::crl::{Age, Evidence, Numbers, Scanned, Scanner};
-use aseptic_certs::{Certificate, Lists, der, import};
+use aseptic_certs::crl::{Age, Evidence, Number, Numbers, Scanner};
+use aseptic_certs::{Certificate, Lists, der, import, inventory};
 use aseptic_core::crypto::{Message, Suite};
 use aseptic_core::{Reason, Result, limits};
 use core::ffi::c_void;
@@ -39,6 +43,34 @@ pub struct aseptic_lists {
     >,
 }
 
+/// What was read of one list. Nothing of it is believed before its signature was verified. Opaque.
+#[repr(C)]
+pub struct aseptic_list {
+    _opaque: [u64; 480],
+}
+
+impl Context for aseptic_list {
+    type State = List;
+    type Room = ();
+    const MARK: u64 = 0x6473_6574_7069_6309;
+}
+
+/// One list under way.
+pub(crate) struct List {
+    kept: Kept,
+    number: u32,
+    offset: u32,
+    stage: Stage,
+    scanner: Scanner<WINDOW>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Reading,
+    Whole,
+    Over,
+}
+
 /// What a list says of itself. Set `size` before the call; the rest is written.
 #[derive(Clone, Copy)]
 #[repr(C)]
@@ -61,35 +93,97 @@ pub struct aseptic_list_info {
     pub key: [u8; 32],
 }
 
-/// Verifies that `issuer` (a certificate in DER) signed list number `list`, and keeps its number: no older one counts from then
-/// on. Store the list first and call this after it.
+/// Begins to read list number `number` of `lists`. While it is read, the `count` certificates of `chain` (DER) are looked for, which
+/// `aseptic_peer_verify_listed` will judge; none are needed for `aseptic_list_accept`. Call `aseptic_list_step` until nothing
+/// is left to do.
 ///
-/// Ownership: all inputs are read during the call; `info` is the caller's. Errors: CRL_MALFORMED, CRL_UNSUPPORTED, CRL_ROLLBACK,
-/// SIGNATURE_INVALID, PATH_KEY_USAGE, REVOCATION_UNKNOWN for a list of the future, PLATFORM_FULL where 16 rows of lists are known,
-/// TOO_LARGE, MISUSE, those of the platform and of `read`; what is stored is as it was and `info` zeroed but for its size then.
-/// Threads: as for all calls on a device; takes time in proportion to the list. Power loss: the old number or the new one.
+/// Ownership: `lists` is copied and `chain` read during the call; what the function of `lists` reads, and its `ctx`, must stay as
+/// they are until `aseptic_list_wipe`, and `list` must not move until then. Errors: MISUSE, CERTIFICATE_MALFORMED, PATH_TOO_LONG
+/// for more than 4 certificates, TOO_LARGE for a serial number of more than 21 bytes; `list` is zeroed then. Threads: any, one list
+/// by one thread at a time. Power loss: nothing is stored.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_list_begin(
+    lists: *const aseptic_lists,
+    number: u32,
+    chain: *const aseptic_slice,
+    count: usize,
+    list: *mut aseptic_list,
+) -> aseptic_status {
+    if let Err(reason) = apart(&[Place::of(lists), Place::of(list)]) {
+        return reason.number();
+    }
+    // SAFETY: NULL or writable memory of the type, and the rest as the caller promises.
+    unsafe {
+        make(list, || {
+            let (kept, links) = (Kept::read(lists)?, Links::read(chain, count)?);
+            if number >= kept.0.count {
+                return Err(Reason::Misuse);
+            }
+            let mut serials: [&[u8]; limits::CHAIN] = [&[]; limits::CHAIN];
+            for (serial, link) in serials.iter_mut().zip(links.as_slice()) {
+                *serial = Certificate::parse(link)?.serial;
+            }
+            let scanner = Scanner::new(serials.get(..count).unwrap_or_default())?;
+            Ok(List { kept, number, offset: 0, stage: Stage::Reading, scanner })
+        })
+    }
+}
+
+/// Does a bounded part of the reading: takes in at most 512 bytes of the list. `more` becomes 1 while something is left, else 0.
+///
+/// Ownership: `more` is the caller's. Errors: those of the function that reads: the same step may be tried again. CRL_MALFORMED,
+/// CRL_UNSUPPORTED for delta and indirect lists and those of some reasons only, TOO_LARGE over 8 MiB or 200,000 entries or for an
+/// entry or a signature of over 1,024 bytes, MISUSE for a list that is over: begin again. `more` is 0 then. Threads: as for
+/// all calls on a device. Power loss: nothing is stored; begin again.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_list_step(
+    device: *mut aseptic_device,
+    list: *mut aseptic_list,
+    more: *mut u8,
+) -> aseptic_status {
+    call(|| {
+        // SAFETY: as the caller promises.
+        let more = unsafe { output_apart(more, &[Place::of(device), Place::of(list)])? };
+        *more = 0;
+        // SAFETY: as the caller promises.
+        let (mut device, mut list) = unsafe { (state(device)?, state(list)?) };
+        *more = u8::from(device.with(|parts| list.step(&parts.suite))?);
+        Ok(())
+    })
+}
+
+/// Verifies that `issuer` (a certificate in DER) signed the list, which was read to its end, and keeps its number: no older one
+/// counts from then on. Store the list for good before this call. It may be asked again, also with another issuer.
+///
+/// Ownership: `issuer` is read during the call; `info` is the caller's. Errors: MISUSE before the list was read to its end,
+/// CRL_ROLLBACK, SIGNATURE_INVALID, PATH_KEY_USAGE, REVOCATION_UNKNOWN for a list of the future, PLATFORM_FULL where 16 rows of
+/// lists are known, CERTIFICATE_MALFORMED, those of the platform; what is stored is as it was and `info` zeroed but for its size
+/// then. Threads: as for all calls on a device; a list that Ed25519 signed, which signs no hash, is read once more in this call.
+/// Power loss: the old number or the new one.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn aseptic_list_accept(
     device: *mut aseptic_device,
-    lists: *const aseptic_lists,
-    list: u32,
+    list: *mut aseptic_list,
     issuer: aseptic_slice,
     info: *mut aseptic_list_info,
 ) -> aseptic_status {
     call(|| {
         // SAFETY: as the caller promises.
-        let out = unsafe { output_apart(info, &[Place::of(device), Place::of(lists), issuer.place()])? };
+        let out = unsafe { output_apart(info, &[Place::of(device), Place::of(list), issuer.place()])? };
         if usize::try_from(out.size) != Ok(size_of::<aseptic_list_info>()) {
             return Err(Reason::Misuse);
         }
         *out = aseptic_list_info { size: out.size, ..EMPTY };
         // SAFETY: as the caller promises.
-        let (mut device, lists, issuer) = unsafe { (state(device)?, Kept::read(lists)?, issuer.bytes()?) };
+        let (mut device, list, issuer) = unsafe { (state(device)?, state(list)?, issuer.bytes()?) };
+        list.whole()?;
         device.with(|parts| {
             let now = time::now(&parts.platform)?;
             let issuer = Certificate::parse(issuer)?;
-            let evidence = lists.evidence(&parts.suite, list, &issuer, &[])?;
+            let evidence = list.evidence(&parts.suite, &issuer)?;
             let age = evidence.age(now)?;
             let mut buffer = [0; Numbers::BUFFER];
             let mut numbers = Numbers::load(&parts.platform, &mut buffer)?;
@@ -110,6 +204,17 @@ pub unsafe extern "C" fn aseptic_list_accept(
             Ok(())
         })
     })
+}
+
+/// Ends `list` and wipes its memory; the number that was accepted stays stored. Does nothing to NULL or to memory that holds none;
+/// may be called twice.
+///
+/// Ownership: the memory stays the caller's. Errors: none. Threads: any, one list by one thread at a time. Power loss: nothing is
+/// stored.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_list_wipe(list: *mut aseptic_list) {
+    // SAFETY: as the caller promises.
+    unsafe { wipe(list) }
 }
 
 /// Writes the certificate number `index` (DER) of `file`: a certificate or a certs-only bundle (PKCS#7), as it is or in PEM; at
@@ -136,9 +241,9 @@ pub unsafe extern "C" fn aseptic_certificate_import(
     }
 }
 
-/// The lists of the firmware, and the numbers below which none is believed.
+/// Lists that were read to their ends, and the numbers below which none is believed.
 pub(crate) struct Listed<'a> {
-    pub(crate) kept: Kept,
+    pub(crate) read: &'a Whole<'a>,
     pub(crate) numbers: &'a Numbers,
 }
 
@@ -146,18 +251,106 @@ impl Lists for Listed<'_> {
     fn about(
         &self,
         suite: &Suite<'_>,
-        certificate: &Certificate<'_>,
+        _: &Certificate<'_>,
         issuer: &Certificate<'_>,
         take: &mut dyn FnMut(&Evidence),
     ) -> Result<()> {
-        for list in 0..self.kept.0.count {
-            if let Ok(evidence) = self.kept.evidence(suite, list, issuer, &[certificate.serial])
+        for list in self.read.0.iter().flatten() {
+            if let Ok(evidence) = list.evidence(suite, issuer)
                 && self.numbers.check(suite, &evidence).is_ok()
             {
                 take(&evidence);
             }
         }
         Ok(())
+    }
+}
+
+/// Lists of the caller, each read to its end.
+pub(crate) struct Whole<'a>([Option<Held<'a, aseptic_list>>; limits::CRL_ROWS]);
+
+impl Whole<'_> {
+    /// [`Reason::Misuse`] for more than [`limits::CRL_ROWS`] of them, and for one that was not read to its end.
+    ///
+    /// # Safety
+    /// `lists` must be NULL, misaligned or `count` lists, each readable and writable memory of the type that nobody else uses
+    /// while the answer lives.
+    pub(crate) unsafe fn read(lists: *mut aseptic_list, count: usize) -> Result<Self> {
+        let mut whole = [const { None }; limits::CRL_ROWS];
+        if count > whole.len() {
+            return Err(Reason::Misuse);
+        }
+        for (at, place) in whole.iter_mut().enumerate().take(count) {
+            // SAFETY: within the lists that the caller promises.
+            let list = unsafe { state(lists.wrapping_add(at))? };
+            list.whole()?;
+            *place = Some(list);
+        }
+        Ok(Self(whole))
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0[0].is_none()
+    }
+}
+
+/// What the program was told about its lists, for an inventory.
+pub(crate) struct Told([inventory::List; limits::CRL_ROWS], usize);
+
+impl Told {
+    /// # Safety
+    /// `lists` must be NULL, misaligned or readable for `count` of them.
+    pub(crate) unsafe fn read(lists: *const aseptic_list_info, count: usize) -> Result<Self> {
+        let mut told = [inventory::List::default(); limits::CRL_ROWS];
+        if count > told.len() {
+            return Err(Reason::Misuse);
+        }
+        for (at, place) in told.iter_mut().enumerate().take(count) {
+            // SAFETY: within what the caller promises.
+            let info = unsafe { input(lists.wrapping_add(at))? };
+            if usize::try_from(info.size) != Ok(size_of::<aseptic_list_info>()) {
+                return Err(Reason::Misuse);
+            }
+            let (number, this_update) = (Number::new(&info.number)?, info.this_update);
+            *place = inventory::List { key: info.key, number, this_update, next_update: info.next_update };
+        }
+        Ok(Self(told, count))
+    }
+
+    pub(crate) fn as_slice(&self) -> &[inventory::List] {
+        self.0.get(..self.1).unwrap_or_default()
+    }
+}
+
+impl List {
+    /// Whether there is more to read.
+    fn step(&mut self, suite: &Suite<'_>) -> Result<bool> {
+        match self.stage {
+            Stage::Reading => {}
+            Stage::Whole => return Ok(false),
+            Stage::Over => return Err(Reason::Misuse),
+        }
+        let mut buffer = [0; STEP];
+        let length = self.kept.piece(self.number, self.offset, &mut buffer)?;
+        self.stage = Stage::Over;
+        let piece = buffer.get(..length).ok_or(Reason::Internal)?;
+        self.scanner.feed(suite, piece)?;
+        self.offset =
+            u32::try_from(length).ok().and_then(|length| self.offset.checked_add(length)).ok_or(Reason::TooLarge)?;
+        if piece.is_empty() {
+            self.scanner.scanned()?;
+        }
+        self.stage = if piece.is_empty() { Stage::Whole } else { Stage::Reading };
+        Ok(self.stage == Stage::Reading)
+    }
+
+    fn whole(&self) -> Result<()> {
+        if self.stage == Stage::Whole { Ok(()) } else { Err(Reason::Misuse) }
+    }
+
+    fn evidence(&self, suite: &Suite<'_>, issuer: &Certificate<'_>) -> Result<Evidence> {
+        let mut again = Signed { kept: self.kept, list: self.number };
+        self.scanner.scanned()?.verify(suite, issuer, Some(&mut again))
     }
 }
 
@@ -180,27 +373,11 @@ impl Kept {
         if table.read.is_none() || !bounded { Err(Reason::Misuse) } else { Ok(Self(table)) }
     }
 
-    /// Reads and verifies one list.
-    fn evidence(&self, suite: &Suite<'_>, list: u32, issuer: &Certificate<'_>, wanted: &[&[u8]]) -> Result<Evidence> {
-        let scanned = self.scan(suite, list, wanted)?;
-        scanned.verify(suite, issuer, Some(&mut Signed { kept: *self, list }))
-    }
-
-    #[inline(never)]
-    fn scan(&self, suite: &Suite<'_>, list: u32, wanted: &[&[u8]]) -> Result<Scanned> {
-        if list >= self.0.count {
-            return Err(Reason::Misuse);
-        }
-        let mut scanner = Scanner::<1024>::new(suite, wanted)?;
-        self.pieces(list, 0, u32::MAX, &mut |piece| scanner.feed(piece))?;
-        scanner.finish()
-    }
-
     /// Hands the bytes from `offset` up to `end` to `take`, or as many as there are.
     fn pieces(&self, list: u32, mut offset: u32, end: u32, take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
-        let mut buffer = [0; PIECE];
+        let mut buffer = [0; STEP];
         while offset < end {
-            let wanted = usize::try_from(end.saturating_sub(offset)).unwrap_or(PIECE).min(PIECE);
+            let wanted = usize::try_from(end.saturating_sub(offset)).unwrap_or(STEP).min(STEP);
             let room = buffer.get_mut(..wanted).ok_or(Reason::Internal)?;
             let length = self.piece(list, offset, room)?;
             if length == 0 {
@@ -252,5 +429,7 @@ const EMPTY: aseptic_list_info = aseptic_list_info {
     key: [0; 32],
 };
 
-/// What is read at once.
-const PIECE: usize = 256;
+/// Bytes of a list that one step takes in.
+const STEP: usize = 512;
+/// Signatures of RSA-8192 fit, and entries with all extensions that are known.
+const WINDOW: usize = 1024;

@@ -6,7 +6,7 @@ use crate::abi::{
 };
 use crate::device::aseptic_device;
 use crate::identity::copy;
-use crate::lists::{Kept, Listed, aseptic_lists};
+use crate::lists::{Listed, Whole, aseptic_list};
 use crate::time;
 use aseptic_certs::crl::Numbers;
 use aseptic_certs::{Engine, PathValidator, server};
@@ -54,14 +54,17 @@ pub unsafe extern "C" fn aseptic_peer_verify(
     unsafe { judge(device, purpose, name, chain, count, None, peer) }
 }
 
-/// As `aseptic_peer_verify`, with the revocation lists that the firmware keeps: each certificate of the chain must be covered by
-/// one. A missing, unusable or badly signed list never counts as "not revoked"; what it means for the purpose says the response
-/// matrix: refused, or accepted with a flag, see `aseptic_peer_degraded`. Lists below a number that `aseptic_list_accept` has kept
-/// do not count.
+/// As `aseptic_peer_verify`, with `list_count` revocation lists, at most 16, each begun with this `chain` and read to its end:
+/// each certificate of the chain must be covered by one. A missing, unusable or badly signed list never counts as "not
+/// revoked", and neither does one that was begun with another chain; what it means for the purpose says the response matrix:
+/// refused, or accepted with a flag, see `aseptic_peer_degraded`. Lists below a number that `aseptic_list_accept` has kept do not
+/// count. With no lists at all every certificate is uncovered.
 ///
-/// Ownership: `name`, `chain` and `lists` are read during the call; `peer` must not move until `aseptic_peer_wipe`. Errors: those
-/// of `aseptic_peer_verify`, CERTIFICATE_REVOKED, REVOCATION_UNKNOWN, CRL_STALE, RECORD_CORRUPT; `peer` is zeroed then. Threads:
-/// as for all calls on a device; takes time in proportion to the lists. Power loss: nothing is stored.
+/// Ownership: `name` and `chain` are read during the call and `lists` used, which serves any number of calls; `peer` must not move
+/// until `aseptic_peer_wipe`. Errors: those of `aseptic_peer_verify`, CERTIFICATE_REVOKED, REVOCATION_UNKNOWN, CRL_STALE,
+/// RECORD_CORRUPT, MISUSE for a list that was not read to its end; `peer` is zeroed then. Threads: as for all calls on a device;
+/// verifies a signature for each list of an issuer of the chain, and reads those that Ed25519 signed once more. Power loss: nothing
+/// is stored.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn aseptic_peer_verify_listed(
@@ -70,13 +73,17 @@ pub unsafe extern "C" fn aseptic_peer_verify_listed(
     name: aseptic_slice,
     chain: *const aseptic_slice,
     count: usize,
-    lists: *const aseptic_lists,
+    lists: *mut aseptic_list,
+    list_count: usize,
     peer: *mut aseptic_peer,
 ) -> aseptic_status {
+    if let Err(reason) = apart(&[Place::row(lists, list_count), Place::of(peer)]) {
+        return reason.number();
+    }
     // SAFETY: as the caller promises.
-    match unsafe { Kept::read(lists) } {
+    match unsafe { Whole::read(lists, list_count) } {
         // SAFETY: as the caller promises.
-        Ok(kept) => unsafe { judge(device, purpose, name, chain, count, Some(kept), peer) },
+        Ok(read) => unsafe { judge(device, purpose, name, chain, count, Some(&read), peer) },
         // SAFETY: NULL or writable memory of the type.
         Err(reason) => unsafe { make(peer, || Err(reason)) },
     }
@@ -90,7 +97,7 @@ unsafe fn judge(
     name: aseptic_slice,
     chain: *const aseptic_slice,
     count: usize,
-    kept: Option<Kept>,
+    read: Option<&Whole<'_>>,
     peer: *mut aseptic_peer,
 ) -> aseptic_status {
     if let Err(reason) = apart(&[Place::of(device), Place::of(peer)]) {
@@ -109,11 +116,11 @@ unsafe fn judge(
                 let (platform, suite, trust) = parts.load_trust()?;
                 let verify =
                     |engine: &dyn PathEngine| trust.verify_chain(&suite, engine, purpose, links.as_slice(), now);
-                let peer = match kept {
+                let peer = match read {
                     None => verify(&Engine)?,
-                    Some(kept) => {
+                    Some(read) => {
                         let numbers = &Numbers::load(&platform, &mut [0; Numbers::BUFFER])?;
-                        verify(&PathValidator::DEVICE.with_lists(&Listed { kept, numbers }))?
+                        verify(&PathValidator::DEVICE.with_lists(&Listed { read, numbers }))?
                     }
                 };
                 match purpose {
@@ -205,7 +212,7 @@ impl<'a> Links<'a> {
 }
 
 /// Whom a chain may speak for through this interface: births and software are judged inside of the calls that meet them.
-fn purpose_from(number: u8) -> Result<Purpose> {
+pub(crate) fn purpose_from(number: u8) -> Result<Purpose> {
     match Purpose::from_u8(number) {
         Ok(Purpose::Birth | Purpose::Receive) | Err(_) => Err(Reason::Misuse),
         Ok(Purpose::Receipt) => Err(Reason::Misuse),

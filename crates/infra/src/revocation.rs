@@ -82,11 +82,12 @@ impl Ca {
     fn reads(&self, der: &[u8], serials: &[&[u8]]) -> aseptic_core::Result<()> {
         let (suite, issuer) = (suite(), aseptic_certs::Certificate::parse(self.certificate())?);
         let wanted = serials.get(..serials.len().min(1)).unwrap_or_default();
-        let mut scanner = Scanner::<1024>::new(&suite, wanted)?;
-        scanner.feed(der)?;
-        let evidence = scanner.finish()?.verify(&suite, &issuer, None)?;
+        let mut scanner = Scanner::<1024>::new(wanted)?;
+        scanner.feed(&suite, der)?;
+        let evidence = scanner.scanned()?.verify(&suite, &issuer, None)?;
         let found = usize::try_from(evidence.entries) == Ok(serials.len());
-        if found && (wanted.is_empty() || evidence.revoked(0).is_some()) { Ok(()) } else { Err(Reason::Internal) }
+        let listed = wanted.iter().all(|serial| evidence.revoked(serial).is_ok_and(|date| date.is_some()));
+        if found && listed { Ok(()) } else { Err(Reason::Internal) }
     }
 }
 

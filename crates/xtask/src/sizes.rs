@@ -5,7 +5,7 @@
 
 use crate::calls;
 use crate::firmware::{Shape, TARGET, compile, emulate, ready, said};
-use crate::panics::{PILLARS, kept, link, of, shape_prefixes, symbols};
+use crate::panics::{PILLARS, kept, link, of, of_shape, symbols};
 use crate::shell;
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
@@ -34,21 +34,22 @@ pub(crate) fn run(accept: bool) -> Result<()> {
     let mut figures = Figures::new();
     for shape in [Shape::Boot, Shape::Device] {
         let library = kept(shape.features(), shape.name())?;
-        let functions = of(&symbols, shape_prefixes(shape));
+        let functions = of_shape(&symbols, shape);
         let mut measured = occupied(&format!("size of {}", shape.name()), &functions, &library)?;
         measured.extend(run_once(shape, &library)?);
         figures.insert(shape.name().to_owned(), measured);
     }
     for (pillar, prefixes) in PILLARS {
-        let features = if pillar == "core" || pillar == "update" { "panic-handler" } else { "device,panic-handler" };
-        let library = kept(features, &format!("{pillar} alone"))?;
-        let measured = occupied(&format!("size of {pillar}"), &of(&symbols, prefixes), &library)?;
+        let boot = pillar == "core" || pillar == "update";
+        let library = kept(if boot { "panic-handler" } else { "device,panic-handler" }, &format!("{pillar} alone"))?;
+        let functions = of(&symbols, prefixes);
+        let measured = occupied(&format!("size of {pillar}"), &functions, &library)?;
         figures.insert(format!("{pillar} without cryptography"), measured);
         if pillar == "certs" {
-            // Path, profile, revocation and the trust behind it: what an X.509 library is.
-            let functions = [&of(&symbols, prefixes)[..], &of(&symbols, &["trust_"])].concat();
-            let measured = occupied("size of certs and trust", &functions, &library)?;
-            figures.insert("certs and trust without cryptography".to_owned(), measured);
+            // What other X.509 libraries are: path, profile, revocation lists, and the trust stores behind them.
+            let functions = of(&symbols, &["list_", "peer_verify", "trust_"]);
+            let measured = occupied("size of paths", &functions, &library)?;
+            figures.insert("path, profile, lists and trust without cryptography".to_owned(), measured);
         }
         if pillar == "update" {
             // What the SUIT libraries of others do: from an envelope to the verified plan.

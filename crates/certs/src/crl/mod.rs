@@ -60,7 +60,7 @@ pub struct Scanned<const WINDOW: usize = 1024> {
     this_update: u64,
     next_update: u64,
     entries: u32,
-    revoked: [Option<u64>; limits::CRL_WANTED],
+    sought: [Sought; limits::CRL_WANTED],
     number: Number,
     scope: Scope,
     fingerprint: [u8; 32],
@@ -69,28 +69,20 @@ pub struct Scanned<const WINDOW: usize = 1024> {
 }
 
 impl<const WINDOW: usize> Scanned<WINDOW> {
-    pub(super) const EMPTY: Self = Self {
-        algorithm: Kept { bytes: [0; SIGNATURE_ALGORITHM], length: 0 },
+    const EMPTY: Self = Self {
+        algorithm: Kept::EMPTY,
         issuer: [0; 32],
         authority: None,
         this_update: 0,
         next_update: 0,
         entries: 0,
-        revoked: [None; limits::CRL_WANTED],
+        sought: [Sought { serial: Kept::EMPTY, revoked: None }; limits::CRL_WANTED],
         number: Number([0; 20]),
         scope: Scope::COMPLETE,
         fingerprint: [0; 32],
         digest: [0; 64],
-        signature: Kept { bytes: [0; WINDOW], length: 0 },
+        signature: Kept::EMPTY,
     };
-
-    fn fingerprint_digest(&self) -> [u8; 64] {
-        let mut digest = [0; 64];
-        for (place, byte) in digest.iter_mut().zip(self.fingerprint) {
-            *place = byte;
-        }
-        digest
-    }
 
     /// SHA-256 of the signed part: by it a list that was verified once is known again without verifying it again.
     #[must_use]
@@ -153,7 +145,7 @@ impl<const WINDOW: usize> Scanned<WINDOW> {
             entries: self.entries,
             scope: self.scope,
             fingerprint: self.fingerprint,
-            revoked: self.revoked,
+            sought: self.sought,
         }
     }
 }
@@ -175,15 +167,15 @@ pub struct Evidence {
     pub scope: Scope,
     /// SHA-256 of its signed part.
     pub fingerprint: [u8; 32],
-    revoked: [Option<u64>; limits::CRL_WANTED],
+    sought: [Sought; limits::CRL_WANTED],
 }
 
 impl Evidence {
-    /// When the certificate was revoked whose serial number was the `index`th that the scanner looked for; none if it is not
-    /// listed.
-    #[must_use]
-    pub fn revoked(&self, index: usize) -> Option<u64> {
-        self.revoked.get(index).copied().flatten()
+    /// When the certificate with this serial number was revoked; none if it is not listed. [`Reason::RevocationUnknown`] if the
+    /// scanner did not look for it.
+    pub fn revoked(&self, serial: &[u8]) -> Result<Option<u64>> {
+        let sought = self.sought.iter().find(|sought| !serial.is_empty() && sought.serial.bytes() == serial);
+        sought.map(|sought| sought.revoked).ok_or(Reason::RevocationUnknown)
     }
 
     /// How old the list is. [`Reason::RevocationUnknown`] if it was made after a trusted now: such a list is not used.
@@ -210,7 +202,14 @@ impl Evidence {
     }
 }
 
-/// A few bytes held by value.
+/// A serial number, and when its certificate was revoked, if it was. An empty one is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Sought {
+    serial: Kept<SERIAL>,
+    revoked: Option<u64>,
+}
+
+/// A few bytes held by value; what lies behind them is not looked at.
 #[derive(Clone, Copy, Debug)]
 struct Kept<const N: usize> {
     bytes: [u8; N],
@@ -218,9 +217,17 @@ struct Kept<const N: usize> {
 }
 
 impl<const N: usize> Kept<N> {
+    const EMPTY: Self = Self { bytes: [0; N], length: 0 };
+
     fn set(&mut self, bytes: &[u8]) -> Result<()> {
-        self.bytes.get_mut(..bytes.len()).ok_or(Reason::TooLarge)?.copy_from_slice(bytes);
-        self.length = bytes.len();
+        self.length = 0;
+        self.add(bytes)
+    }
+
+    fn add(&mut self, bytes: &[u8]) -> Result<()> {
+        let end = self.length.saturating_add(bytes.len());
+        self.bytes.get_mut(self.length..end).ok_or(Reason::TooLarge)?.copy_from_slice(bytes);
+        self.length = end;
         Ok(())
     }
 
@@ -228,3 +235,14 @@ impl<const N: usize> Kept<N> {
         self.bytes.get(..self.length).unwrap_or_default()
     }
 }
+
+impl<const N: usize> PartialEq for Kept<N> {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes() == other.bytes()
+    }
+}
+
+impl<const N: usize> Eq for Kept<N> {}
+
+/// Octets of a serial number as issued (RFC 5280 section 4.1.2.2), and one for those who did not count the sign.
+const SERIAL: usize = 21;

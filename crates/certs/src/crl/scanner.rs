@@ -1,6 +1,6 @@
 //! Reading a revocation list of any length through a small window (RFC 5280 section 5).
 
-use super::{Number, Scope};
+use super::{Kept, Number, Scanned, Scope};
 use crate::algorithm::{self, SIGNATURE_ALGORITHM};
 use crate::der::{self, Reader};
 use crate::name::Name;
@@ -12,24 +12,26 @@ use aseptic_core::{Reason, Result, limits};
 ///
 /// It never holds the list: its window is `WINDOW` bytes, which one entry, the extensions and the signature must fit. Lists
 /// signed with ML-DSA need 8,192. Each call of [`Scanner::feed`] takes time in proportion to its piece, so the caller decides
-/// how long a step lasts. Nothing it says is proven before [`super::Scanned::verify`].
+/// how long a step lasts. Nothing it says is proven before [`Scanned::verify`].
 #[derive(Clone)]
-pub struct Scanner<'q, const WINDOW: usize = 1024> {
-    suite: &'q Suite<'q>,
-    wanted: &'q [&'q [u8]],
+pub struct Scanner<const WINDOW: usize = 1024> {
+    window: Kept<WINDOW>,
+    reading: Reading<WINDOW>,
+}
+
+/// What is known beside the element in the window.
+#[derive(Clone)]
+struct Reading<const WINDOW: usize> {
     step: Step,
     /// Bytes of the list seen so far.
     offset: u32,
     list_end: u32,
     tbs_end: u32,
     revoked_end: u32,
-    window: [u8; WINDOW],
-    filled: usize,
     /// The signed bytes up to and with the algorithm, which says how the rest is hashed.
-    head: [u8; HEAD],
-    head_len: usize,
+    head: Kept<HEAD>,
     hashes: Hashes,
-    pub(super) found: super::Scanned<WINDOW>,
+    found: Scanned<WINDOW>,
 }
 
 /// Where in the list the next element stands.
@@ -48,6 +50,8 @@ enum Step {
     OuterAlgorithm,
     Signature,
     Done,
+    /// After an error.
+    Failed,
 }
 
 /// SHA-256 always, for the fingerprint; the hash of the signature beside it if it is another one.
@@ -57,121 +61,115 @@ struct Hashes {
     signed: Option<(HashAlg, HashState)>,
 }
 
-impl<'q, const WINDOW: usize> Scanner<'q, WINDOW> {
-    /// A scanner that looks for these serial numbers (contents of the INTEGERs), at most [`limits::CRL_WANTED`].
-    pub fn new(suite: &'q Suite<'q>, wanted: &'q [&'q [u8]]) -> Result<Self> {
-        if wanted.len() > limits::CRL_WANTED {
+impl<const WINDOW: usize> Scanner<WINDOW> {
+    /// A scanner that looks for these serial numbers (contents of the INTEGERs).
+    ///
+    /// [`Reason::TooLarge`] for more than [`limits::CRL_WANTED`], or one that is longer than RFC 5280 section 4.1.2.2 lets it be.
+    pub fn new(wanted: &[&[u8]]) -> Result<Self> {
+        let mut found = Scanned::EMPTY;
+        if wanted.len() > found.sought.len() {
             return Err(Reason::TooLarge);
         }
+        for (sought, serial) in found.sought.iter_mut().zip(wanted) {
+            sought.serial.set(serial)?;
+        }
+        let (window, head) = (Kept::EMPTY, Kept::EMPTY);
+        let (step, hashes) = (Step::List, Hashes::default());
         Ok(Self {
-            suite,
-            wanted,
-            step: Step::List,
-            offset: 0,
-            list_end: 0,
-            tbs_end: 0,
-            revoked_end: 0,
-            window: [0; WINDOW],
-            filled: 0,
-            head: [0; HEAD],
-            head_len: 0,
-            hashes: Hashes::default(),
-            found: super::Scanned::EMPTY,
+            window,
+            reading: Reading { step, offset: 0, list_end: 0, tbs_end: 0, revoked_end: 0, head, hashes, found },
         })
     }
 
-    /// Takes in the next piece. After an error the scanner is of no more use.
+    /// Takes in the next piece; `suite` is the same for all of them. After an error the scanner is of no more use.
     ///
     /// [`Reason::CrlMalformed`] for what RFC 5280 does not allow, [`Reason::CrlUnsupported`] for lists that this library does
     /// not read: delta and indirect ones, those of some reasons only, and any with a critical extension that is not
     /// understood. [`Reason::TooLarge`] over [`limits::CRL`] bytes or [`limits::CRL_ENTRIES`] entries, or if an element is
     /// larger than the window.
-    pub fn feed(&mut self, mut piece: &[u8]) -> Result<()> {
+    pub fn feed(&mut self, suite: &Suite<'_>, piece: &[u8]) -> Result<()> {
+        let fed = self.take_in(suite, piece);
+        if fed.is_err() {
+            self.reading.step = Step::Failed;
+        }
+        fed
+    }
+
+    /// What was found, when all of the list was fed; [`Reason::CrlMalformed`] before, and after an error.
+    pub fn scanned(&self) -> Result<&Scanned<WINDOW>> {
+        if self.reading.step == Step::Done { Ok(&self.reading.found) } else { Err(Reason::CrlMalformed) }
+    }
+
+    fn take_in(&mut self, suite: &Suite<'_>, mut piece: &[u8]) -> Result<()> {
         while !piece.is_empty() {
-            if self.step == Step::Done {
+            if self.reading.step >= Step::Done {
                 return Err(Reason::CrlMalformed);
             }
             let need = self.need()?;
-            let missing = need.saturating_sub(self.filled);
+            let missing = need.saturating_sub(self.window.length);
             let (taken, rest) = piece.split_at_checked(missing).unwrap_or((piece, &[]));
-            self.take(taken)?;
+            self.window.add(taken)?;
+            self.reading.pass(suite, taken)?;
             piece = rest;
-            if self.filled == need && self.need()? == need {
-                self.element()?;
+            if self.window.length == need && self.need()? == need {
+                self.reading.element(suite, self.window.bytes())?;
+                self.window.length = 0;
             }
         }
         Ok(())
     }
 
-    /// What was found, when all of the list was fed.
-    pub fn finish(mut self) -> Result<super::Scanned<WINDOW>> {
-        if self.step != Step::Done {
-            return Err(Reason::CrlMalformed);
-        }
-        let hash = self.suite.hash(HashAlg::Sha256)?;
-        let fingerprint = self.hashes.fingerprint.take().ok_or(Reason::Internal)?;
-        hash.finish(fingerprint, &mut self.found.fingerprint)?;
-        self.found.digest = self.found.fingerprint_digest();
-        if let Some((alg, state)) = self.hashes.signed.take() {
-            self.suite.hash(alg)?.finish(state, &mut self.found.digest)?;
-        }
-        Ok(self.found)
-    }
-
     /// Bytes of the window that the next element takes: its header first, then all of it, if it is one to be read whole.
     fn need(&self) -> Result<usize> {
-        let header = match self.window.get(..self.filled) {
-            Some([_, first, ..]) if *first > 0x80 => 2_usize.saturating_add(usize::from(first & 0x7F)),
+        let seen = self.window.bytes();
+        let header = match seen {
+            [_, first, ..] if *first > 0x80 => 2_usize.saturating_add(usize::from(first & 0x7F)),
             _ => 2,
         };
         if header > 5 {
             return Err(Reason::CrlMalformed);
         }
-        if self.filled < header || self.opens() {
+        if seen.len() < header || self.reading.opens(seen) {
             return Ok(header);
         }
-        let (_, length, header) = der::head(self.window.get(..self.filled).unwrap_or_default()).map_err(malformed)?;
+        let (_, length, header) = der::head(seen).map_err(malformed)?;
         let whole = header.saturating_add(length);
         if whole > WINDOW { Err(Reason::TooLarge) } else { Ok(whole) }
     }
+}
 
+impl<const WINDOW: usize> Reading<WINDOW> {
     /// Whether the element is gone into, not read whole.
-    fn opens(&self) -> bool {
+    fn opens(&self, seen: &[u8]) -> bool {
         match self.step {
             Step::List | Step::Tbs => true,
-            Step::NextUpdate | Step::Revoked => self.window.first() == Some(&der::SEQUENCE),
+            Step::NextUpdate | Step::Revoked => seen.first() == Some(&der::SEQUENCE),
             _ => false,
         }
     }
 
-    /// Moves bytes into the window, and under the hashes while they are signed ones.
-    fn take(&mut self, bytes: &[u8]) -> Result<()> {
-        let end = self.filled.saturating_add(bytes.len());
-        self.window.get_mut(self.filled..end).ok_or(Reason::TooLarge)?.copy_from_slice(bytes);
-        self.filled = end;
+    /// Counts bytes, and puts them under the hashes while they are signed ones.
+    fn pass(&mut self, suite: &Suite<'_>, bytes: &[u8]) -> Result<()> {
         let count = u32::try_from(bytes.len()).map_err(|_| Reason::TooLarge)?;
         self.offset = self.offset.checked_add(count).ok_or(Reason::TooLarge)?;
-        if matches!(self.step, Step::Tbs | Step::Version | Step::Algorithm) {
-            let end = self.head_len.saturating_add(bytes.len());
-            self.head.get_mut(self.head_len..end).ok_or(Reason::TooLarge)?.copy_from_slice(bytes);
-            self.head_len = end;
-        } else if self.step > Step::Algorithm && self.step < Step::OuterAlgorithm {
-            self.hashes.update(self.suite, bytes)?;
+        match self.step {
+            Step::Tbs | Step::Version | Step::Algorithm => self.head.add(bytes),
+            step if step > Step::Algorithm && step < Step::OuterAlgorithm => self.hashes.update(suite, bytes),
+            _ => Ok(()),
+        }
+    }
+
+    /// An element is complete.
+    fn element(&mut self, suite: &Suite<'_>, whole: &[u8]) -> Result<()> {
+        let next = self.read(suite, whole)?;
+        self.step = self.after(next)?;
+        if self.step == Step::OuterAlgorithm {
+            self.hashes.finish(suite, &mut self.found)?;
         }
         Ok(())
     }
 
-    /// The element in the window is complete.
-    fn element(&mut self) -> Result<()> {
-        let whole = self.window;
-        let whole = whole.get(..self.filled).ok_or(Reason::Internal)?;
-        self.filled = 0;
-        let next = self.read(whole)?;
-        self.step = self.after(next)?;
-        Ok(())
-    }
-
-    fn read(&mut self, whole: &[u8]) -> Result<Step> {
+    fn read(&mut self, suite: &Suite<'_>, whole: &[u8]) -> Result<Step> {
         let (tag, length, _) = der::head(whole).map_err(malformed)?;
         let length = u32::try_from(length).map_err(|_| Reason::TooLarge)?;
         let end = self.offset.checked_add(length).ok_or(Reason::TooLarge)?;
@@ -193,9 +191,8 @@ impl<'q, const WINDOW: usize> Scanner<'q, WINDOW> {
             Step::Algorithm => {
                 let content = reader.read(der::SEQUENCE).map_err(malformed)?;
                 self.found.algorithm.set(content)?;
-                self.hashes = Hashes::start(self.suite, content)?;
-                let head = self.head;
-                self.hashes.update(self.suite, head.get(..self.head_len).unwrap_or_default())?;
+                self.hashes = Hashes::start(suite, content)?;
+                self.hashes.update(suite, self.head.bytes())?;
                 Ok(Step::Issuer)
             }
             Step::Issuer => {
@@ -203,7 +200,7 @@ impl<'q, const WINDOW: usize> Scanner<'q, WINDOW> {
                 if name.is_empty() {
                     return Err(Reason::CrlMalformed);
                 }
-                self.found.issuer = self.suite.sha256(&[name.der()])?;
+                self.found.issuer = suite.sha256(&[name.der()])?;
                 Ok(Step::ThisUpdate)
             }
             Step::ThisUpdate => {
@@ -225,7 +222,7 @@ impl<'q, const WINDOW: usize> Scanner<'q, WINDOW> {
             }
             Step::Revoked | Step::Extensions if tag == der::context(0) => {
                 let content = reader.read(tag).map_err(malformed)?;
-                self.extensions(content).map_err(unless_unsupported)?;
+                self.extensions(suite, content).map_err(unless_unsupported)?;
                 Ok(Step::OuterAlgorithm)
             }
             Step::OuterAlgorithm => {
@@ -278,15 +275,13 @@ impl<'q, const WINDOW: usize> Scanner<'q, WINDOW> {
         if self.found.entries > limits::CRL_ENTRIES {
             return Err(Reason::TooLarge);
         }
-        for (wanted, place) in self.wanted.iter().zip(&mut self.found.revoked) {
-            if *wanted == serial {
-                *place = Some(date);
-            }
+        for sought in self.found.sought.iter_mut().filter(|sought| sought.serial.bytes() == serial) {
+            sought.revoked = Some(date);
         }
         Ok(())
     }
 
-    fn extensions(&mut self, content: &[u8]) -> Result<()> {
+    fn extensions(&mut self, suite: &Suite<'_>, content: &[u8]) -> Result<()> {
         let extensions = crate::certificate::Extensions::parse(content)?;
         let mut number = None;
         for extension in extensions.iter() {
@@ -308,7 +303,7 @@ impl<'q, const WINDOW: usize> Scanner<'q, WINDOW> {
             }
         }
         self.found.authority = match extensions.authority_key_id.and_then(|authority| authority.key_id) {
-            Some(id) => Some(self.suite.sha256(&[id])?),
+            Some(id) => Some(suite.sha256(&[id])?),
             None => None,
         };
         self.found.number = number.ok_or(Reason::DerMalformed)?;
@@ -334,6 +329,17 @@ impl Hashes {
             suite.hash(*alg)?.update(state, bytes)?;
         }
         Ok(())
+    }
+
+    /// All signed bytes have passed.
+    fn finish<const WINDOW: usize>(&mut self, suite: &Suite<'_>, found: &mut Scanned<WINDOW>) -> Result<()> {
+        let fingerprint = self.fingerprint.take().ok_or(Reason::Internal)?;
+        suite.hash(HashAlg::Sha256)?.finish(fingerprint, &mut found.fingerprint)?;
+        found.digest = [0; 64];
+        match self.signed.take() {
+            Some((alg, state)) => suite.hash(alg)?.finish(state, &mut found.digest),
+            None => found.digest.first_chunk_mut().map(|digest| *digest = found.fingerprint).ok_or(Reason::Internal),
+        }
     }
 }
 

@@ -420,19 +420,9 @@ impl<'a> Trust<'a> {
         now: Time,
     ) -> Result<VerifiedPeer> {
         let _licensed = engine.licence();
-        let mut anchors = [Anchor::of(&[]); limits::TRUST_ENTRIES];
-        let count = self.anchors(suite, engine, purpose, chain, &mut anchors)?;
-        let mut minimums = [ListMinimum { issuer: &[0; 32], number: &[] }; 2 * limits::TRUST_MINIMUMS];
-        let mut known = 0_usize;
-        for (place, minimum) in minimums.iter_mut().zip(self.stores.iter().flatten().flat_map(TrustStore::minimums)) {
-            *place = minimum;
-            known = known.saturating_add(1);
-        }
-        let grounds = Grounds {
-            anchors: anchors.get(..count).unwrap_or_default(),
-            minimums: minimums.get(..known).unwrap_or_default(),
-        };
-        let path = engine.validate(suite, chain, &grounds, purpose, now)?;
+        let path = self.with_grounds(suite, engine, purpose, chain, |grounds| {
+            engine.validate(suite, chain, grounds, purpose, now)
+        })?;
         if path.name.is_empty() && purpose.of_devices() {
             return Err(Reason::CertificateProfile);
         }
@@ -455,6 +445,30 @@ impl<'a> Trust<'a> {
             }
         }
         VerifiedPeer::mint(purpose, alg, key, path.name, degraded)
+    }
+
+    /// Runs `body` with what the stores say about the paths of a purpose: what [`Trust::verify_chain`] hands to its engine, for
+    /// those who explain its verdict.
+    pub fn with_grounds<T>(
+        &self,
+        suite: &Suite<'_>,
+        engine: &dyn PathEngine,
+        purpose: Purpose,
+        chain: &[&[u8]],
+        body: impl FnOnce(&Grounds<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let mut anchors = [Anchor::of(&[]); limits::TRUST_ENTRIES];
+        let count = self.anchors(suite, engine, purpose, chain, &mut anchors)?;
+        let mut minimums = [ListMinimum { issuer: &[0; 32], number: &[] }; 2 * limits::TRUST_MINIMUMS];
+        let mut known = 0_usize;
+        for (place, minimum) in minimums.iter_mut().zip(self.stores.iter().flatten().flat_map(TrustStore::minimums)) {
+            *place = minimum;
+            known = known.saturating_add(1);
+        }
+        body(&Grounds {
+            anchors: anchors.get(..count).unwrap_or_default(),
+            minimums: minimums.get(..known).unwrap_or_default(),
+        })
     }
 
     /// Whether enough keys of `authority` agree to software of the role `purpose`: of the manufacturer keys that have this
@@ -536,7 +550,7 @@ impl<'a> Trust<'a> {
     }
 
     /// Whether the key in a certificate is denied. One that has none to be found is on no path.
-    fn denies_certificate(&self, suite: &Suite<'_>, engine: &dyn PathEngine, certificate: &[u8]) -> Result<bool> {
+    pub fn denies_certificate(&self, suite: &Suite<'_>, engine: &dyn PathEngine, certificate: &[u8]) -> Result<bool> {
         match engine.public_key_info(certificate) {
             Ok(info) => Ok(self.denies(&suite.sha256(&[info])?)),
             Err(_) => Ok(false),

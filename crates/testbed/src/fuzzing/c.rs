@@ -77,6 +77,23 @@ pub(super) fn c_calls_seeds() -> Vec<Vec<u8>> {
         step(step::PROVISION, &[&blob(&[2; 32])[..], &[0, 0]].concat()),
     ]
     .concat();
+    // A list in steps, its number, and what it says about a chain.
+    let [list, chain] = [&super::x509::revocation_list_seeds()[1], &super::x509::certificate_seeds()[0]];
+    let asked = [&[4][..], &blob(b"host"), &[1], &blob(chain), &[1]].concat();
+    let listed = [
+        step(step::LIST_BEGIN, &[&blob(list)[..], &[1], &blob(chain)].concat()),
+        step(step::PEER_LISTED, &asked),
+        step(step::LIST_STEP, &[]),
+        step(step::LIST_STEP, &[]),
+        step(step::LIST_STEP, &[]),
+        step(step::LIST_ACCEPT, &blob(chain)),
+        step(step::PEER_LISTED, &asked),
+        step(step::PEER_FINDING, &[&asked[..], &[0]].concat()),
+        step(step::PEER_FINDING, &[&asked[..], &[9]].concat()),
+        step(step::INVENTORY, &[]),
+        step(step::IMPORT, &[&blob(chain)[..], &[0, 8, 0]].concat()),
+    ]
+    .concat();
     let poke = step(step::POKE, &[&[4][..], &blob(&first)].concat());
     vec![
         whole,
@@ -93,6 +110,8 @@ pub(super) fn c_calls_seeds() -> Vec<Vec<u8>> {
         [seal.clone(), step(step::RESTART, &[]), seal.clone()].concat(),
         [poke, begin, seal].concat(),
         seldom,
+        listed.clone(),
+        [1, 2].map(|lie| [step(step::LIE, &[lie]), listed.clone()].concat()).concat(),
         [1, 2, 4].map(|lie| [step(step::LIE, &[lie]), start.clone(), seal_nothing.clone()].concat()).concat(),
     ]
 }

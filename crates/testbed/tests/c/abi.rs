@@ -99,6 +99,8 @@ fn the_library_has_the_sizes_of_the_header() {
         (size_of::<aseptic_ffi::aseptic_session>(), "aseptic_session", 256),
         (size_of::<aseptic_ffi::aseptic_settled>(), "aseptic_settled", 16),
         (size_of::<aseptic_ffi::aseptic_ticket>(), "aseptic_ticket", 80),
+        (size_of::<aseptic_ffi::aseptic_list>(), "aseptic_list", 3840),
+        (size_of::<aseptic_ffi::aseptic_finding>(), "aseptic_finding", 208),
         (size_of::<aseptic_ffi::aseptic_device_name>(), "aseptic_device_name", 64),
         (size_of::<aseptic_ffi::aseptic_est_answer>(), "aseptic_est_answer", 80),
         (size_of::<aseptic_ffi::aseptic_enrol_action>(), "aseptic_enrol_action", 88),
