@@ -5,8 +5,10 @@
 //! suite itself holds pairs that contradict each other, one for each. Kind SERVER is asked for a network peer (serverAuth)
 //! and its DNS or IP name, kind CLIENT for a sender of observations (clientAuth) and its mail addresses.
 //!
-//! A valid chain that is refused belongs to the classes of what is in it ([`Case::classes`]), so that cases which nobody has
-//! seen are told from errors: what the engine does not do stands in the exceptions by class, not by the name of a case.
+//! A valid chain that is refused belongs to the classes of what is in it ([`Case::classes`]), each with the reasons that it
+//! leads to; one that is accepted and must not be, to those of the rules of profile Device that refuse it ([`Case::stricter`]).
+//! So cases which nobody has seen are told from errors: what the engine does not do stands in the exceptions by class, not by
+//! the name of a case, and a chain that is refused for something else is a failure, whatever is in it.
 
 use super::{Error, Outcome, Report, Source, json};
 use aseptic_certs::crl::Numbers;
@@ -21,6 +23,7 @@ use aseptic_hosted::crypto::suite;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -42,13 +45,13 @@ fn run_in(profile: Profile, source: &Source, report: &mut Report) -> Result<(), 
         let case = Case::read(value).ok_or_else(|| shape(id))?;
         let (outcome, classes) = match (case.verdict(&profile), case.accept) {
             (Ok(()), true) | (Err(_), false) => (Outcome::Pass, vec![]),
-            (Ok(()), false) => (Outcome::Fail("accepted, must be refused".to_owned()), vec![]),
+            (Ok(()), false) => (Outcome::Fail("accepted, must be refused".to_owned()), case.stricter()),
             (Err((reason, findings)), true) => {
                 let told = format!("refused, must be accepted: {reason} {}", findings.join("; "));
-                (Outcome::Fail(told), case.classes(&profile))
+                (Outcome::Fail(told), case.classes(&profile, reason))
             }
         };
-        report.case(id, &classes, outcome);
+        report.case(id, &classes.iter().map(String::as_str).collect::<Vec<_>>(), outcome);
     }
     Ok(())
 }
@@ -100,8 +103,15 @@ impl<'v> Case<'v> {
         })
     }
 
-    /// What of the chain this library does not take, whatever the case is called.
-    fn classes(&self, profile: &Profile) -> Vec<&'static str> {
+    /// The rules of profile Device that refuse what is accepted; none if that profile accepts it too.
+    fn stricter(&self) -> Vec<String> {
+        let Err((_, findings)) = self.verdict(&DEVICE) else { return vec![] };
+        let rules: BTreeSet<_> = findings.iter().filter_map(|told| told.split([' ', ':']).nth(2)).collect();
+        rules.into_iter().map(|rule| format!("refused by {rule} of profile Device alone")).collect()
+    }
+
+    /// What of the chain this library does not take and therefore refuses with `reason`, whatever the case is called.
+    fn classes(&self, profile: &Profile, reason: Reason) -> Vec<String> {
         let parsed = |ders: &[Vec<u8>]| {
             ders.iter().filter_map(|der| Certificate::parse(der).ok().map(|_| der.clone())).collect::<Vec<_>>()
         };
@@ -113,21 +123,36 @@ impl<'v> Case<'v> {
         let authority =
             |certificate: &Certificate<'_>| certificate.extensions.basic_constraints.is_some_and(|basic| basic.ca);
         let constrained = |tag: u8| move |certificate: &Certificate<'_>| constrains(certificate, tag);
+        let bounds = |certificate: &Certificate<'_>| {
+            let length = certificate.extensions.basic_constraints.and_then(|basic| basic.path_length);
+            length.is_some() || certificate.extensions.find(oid::NAME_CONSTRAINTS).is_some()
+        };
+        let self_issued = views(&between, &|certificate| certificate.is_self_issued());
         let mut classes = vec![];
-        let mut class = |name, holds| classes.extend(Some(name).filter(|_| holds));
-        class("CA certificate as leaf", views(&leaf, &authority));
-        class("self-issued authority", views(&between, &|certificate| certificate.is_self_issued()));
-        class("constraint on directory names", views(&all, &constrained(0xA4)));
-        class("constraint on mail addresses", views(&all, &constrained(0x81)));
-        class("more certificates than the profile takes", self.intermediates.len() >= profile.chain);
-        class("leaf without extended key usage", views(&leaf, &|leaf| leaf.extensions.extended_key_usage.is_none()));
+        let mut class = |name: &str, reasons: &[Reason], holds: bool| {
+            classes.extend(Some(name.to_owned()).filter(|_| holds && reasons.contains(&reason)));
+        };
+        class("CA certificate as leaf", &[Reason::PathKeyUsage], views(&leaf, &authority));
+        class("self-issued authority", &[Reason::PathTooLong], self_issued && self.depth.is_some());
+        // Where no candidate is left, webpki tells what it saw of the last one.
+        let bounded = self_issued && views(&all, &bounds);
+        class("self-issued authority", &[Reason::PathConstraint, Reason::SignatureInvalid], bounded);
+        class("constraint on directory names", &[Reason::PathConstraint], views(&all, &constrained(0xA4)));
+        class("constraint on mail addresses", &[Reason::PathConstraint], views(&all, &constrained(0x81)));
+        let many = self.intermediates.len() >= profile.chain;
+        class("more certificates than the profile takes", &[Reason::PathTooLong], many);
+        let unlisted = views(&leaf, &|leaf| leaf.extensions.extended_key_usage.is_none());
+        class("leaf without extended key usage", &[Reason::PathKeyUsage], unlisted);
         class(
             "authority without keyUsage",
+            &[Reason::PathKeyUsage],
             views(&[&between[..], &parsed(&self.anchors)].concat(), &|ca| ca.extensions.key_usage.is_none()),
         );
-        class("serial number zero", views(&all, &|certificate| certificate.serial == [0]));
+        let zero = views(&all, &|certificate| certificate.serial == [0]);
+        class("serial number zero", &[Reason::CertificateProfile], zero);
         class(
             "nameConstraints not critical",
+            &[Reason::PathConstraint],
             views(&all, &|ca| ca.extensions.find(oid::NAME_CONSTRAINTS).is_some_and(|extension| !extension.critical)),
         );
         classes
