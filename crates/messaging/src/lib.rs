@@ -76,11 +76,13 @@
 #[cfg(test)]
 extern crate std;
 
+mod countersign;
 mod envelope;
 mod opener;
 mod sender;
 mod window;
 
+pub use countersign::{Countersignature, Countersigned, Form, countersign, countersign0};
 pub use envelope::{Direction, PROFILE};
 pub use opener::{Opened, Opener, Receiver, Senders, Ticket};
 pub use sender::{Origin, Outgoing, Sender};
