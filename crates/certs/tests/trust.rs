@@ -359,7 +359,8 @@ fn the_inventory_shows_all_that_runs_out_and_warns_once_for_each_threshold() {
     let mut scanner = aseptic_certs::crl::Scanner::<1024>::new(&[]).unwrap();
     scanner.feed(&suite, &signed).unwrap();
     let root = Certificate::parse(&line.root.der).unwrap();
-    let lists = [inventory::List::from(&scanner.scanned().unwrap().verify(&suite, &root, None).unwrap())];
+    let lists =
+        [aseptic_certs::inventory::List::from(&scanner.scanned().unwrap().verify(&suite, &root, None).unwrap())];
     let (chain, broken): ([&[u8]; 2], [&[u8]; 1]) = (line.chain(), [b"\x30\x00"]);
     let own: [&[&[u8]]; 2] = [&broken, &chain];
     let inventory = Inventory { trust: &trust, suite: &suite, own: &own, lists: &lists };
