@@ -106,24 +106,25 @@
  *                                instructions   at 64 MHz   at 120 MHz   stack
  *   aseptic_device_decommission   160,000,000     3000 ms      1600 ms    8700
  *   aseptic_session_offer         62,000,000     1163 ms       620 ms   11400
- *   aseptic_message_seal          60,000,000     1125 ms       600 ms   10400
+ *   aseptic_message_seal          60,000,000     1125 ms       600 ms   10500
  *   aseptic_birth_request         57,000,000     1069 ms       570 ms    6400
  *   aseptic_agreement_renew       51,000,000      957 ms       510 ms    4800
- *   aseptic_enroller_step         51,000,000      957 ms       510 ms   23800
+ *   aseptic_enroller_step         51,000,000      957 ms       510 ms   25300
  *   aseptic_identity_load         46,000,000      863 ms       460 ms    6200
  *   aseptic_outbox_init           46,000,000      863 ms       460 ms   22300
- *   aseptic_peer_verify_listed    46,000,000      863 ms       460 ms   28500
+ *   aseptic_peer_finding          46,000,000      863 ms       460 ms   28000
+ *   aseptic_peer_verify_listed    46,000,000      863 ms       460 ms   26900
  *   aseptic_update_begin          42,000,000      788 ms       420 ms   35400
  *   aseptic_update_report         41,000,000      769 ms       410 ms    8800
  *   aseptic_outbox_erase          40,000,000      750 ms       400 ms    4400
  *   aseptic_update_begin_with     40,000,000      750 ms       400 ms   35400
  *   aseptic_outbox_put            38,000,000      713 ms       380 ms    8900
  *   aseptic_enroller_begin_with   35,000,000      657 ms       350 ms    7100
- *   aseptic_message_open          35,000,000      657 ms       350 ms    9100
- *   aseptic_inventory_next        34,000,000      638 ms       340 ms    7400
- *   aseptic_inventory_warn        34,000,000      638 ms       340 ms    7600
+ *   aseptic_message_open          35,000,000      657 ms       350 ms    9200
+ *   aseptic_inventory_next        34,000,000      638 ms       340 ms    9800
+ *   aseptic_inventory_warn        34,000,000      638 ms       340 ms    9900
  *   aseptic_identity_stage        33,000,000      619 ms       330 ms    5600
- *   aseptic_birth_install         32,000,000      600 ms       320 ms   22400
+ *   aseptic_birth_install         32,000,000      600 ms       320 ms   23900
  *   aseptic_outbox_next           32,000,000      600 ms       320 ms    8700
  *   aseptic_renewal_next          32,000,000      600 ms       320 ms    6100
  *   aseptic_identity_tidy         31,000,000      582 ms       310 ms    2500
@@ -134,9 +135,9 @@
  *   aseptic_identity_sign         26,000,000      488 ms       260 ms    5400
  *   aseptic_trust_update          26,000,000      488 ms       260 ms   10700
  *   aseptic_boot_confirm          21,000,000      394 ms       210 ms    5000
- *   aseptic_peer_verify           18,000,000      338 ms       180 ms   25000
- *   aseptic_trust_install         18,000,000      338 ms       180 ms   10300
- *   aseptic_list_accept           16,000,000      300 ms       160 ms   21600
+ *   aseptic_peer_verify           18,000,000      338 ms       180 ms   26400
+ *   aseptic_trust_install         18,000,000      338 ms       180 ms   10400
+ *   aseptic_list_accept           16,000,000      300 ms       160 ms   12700
  *   aseptic_boot_verify           13,000,000      244 ms       130 ms    5600
  *   aseptic_update_activate        9,600,000      180 ms        96 ms    7600
  *   aseptic_update_account_deferrals  8,800,000      165 ms        88 ms    8400
@@ -146,7 +147,7 @@
  *   aseptic_enroller_connected     5,700,000      107 ms        57 ms    8400
  *   aseptic_trust_version          5,700,000      107 ms        57 ms    6900
  *   aseptic_update_hold            5,700,000      107 ms        57 ms    8300
- *   aseptic_outbox_settle          5,500,000      104 ms        55 ms   10800
+ *   aseptic_outbox_settle          5,500,000      104 ms        55 ms   10900
  *   aseptic_session_seal           5,500,000      104 ms        55 ms    8000
  *   aseptic_boot_state             4,500,000       85 ms        45 ms    4900
  *   aseptic_trust_epoch            3,800,000       72 ms        38 ms    6900
