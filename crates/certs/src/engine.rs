@@ -200,7 +200,8 @@ impl<'a> PathValidator<'a> {
         Ok((ValidatedPath { key, name, validity, revocation: answers.worst() }, path, answers))
     }
 
-    /// Asks the lists about every link of a path.
+    /// Asks the lists about every link of a path. Apart, so that nothing of it is on the stack while signatures are verified.
+    #[inline(never)]
     fn revocation(
         &self,
         suite: &Suite<'_>,

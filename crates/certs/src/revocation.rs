@@ -135,6 +135,7 @@ pub(crate) struct Question<'q> {
 
 impl Question<'_> {
     /// Asks about one link.
+    #[inline(never)]
     pub(crate) fn ask(&self, place: Place, certificate: &Certificate<'_>, issuer: &Certificate<'_>) -> Result<Answer> {
         // RFC 9608 section 3: no revocation information exists, and none of it for a CA would be believed.
         let authority = certificate.extensions.basic_constraints.is_some_and(|constraints| constraints.ca);

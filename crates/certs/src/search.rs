@@ -147,25 +147,21 @@ impl Search<'_, '_> {
         self.keeps_rules(self.leaf, Position::Leaf)?;
         self.usage.admits(self.leaf).map_err(|_| Reason::PathKeyUsage)?;
         let mut found = Path { above: [0; CHAIN_MOST - 1], count: 0, anchor: 0 };
+        let mut ders: [&[u8]; CHAIN_MOST] = [self.leaf.der; CHAIN_MOST];
         for intermediate in path.intermediate_certificates() {
             let der = intermediate.der();
             self.keeps_rules(&Certificate::parse(&der)?, Position::Intermediate)?;
             let place = self.intermediates.iter().position(|given| **given == *der).ok_or(Reason::Internal)?;
+            let given = *self.intermediates.get(place).ok_or(Reason::Internal)?;
             // The leaf is number 0 of the chain.
             let number = place.checked_add(1).and_then(|number| u8::try_from(number).ok()).ok_or(Reason::Internal)?;
             *found.above.get_mut(usize::from(found.count)).ok_or(Reason::Internal)? = number;
             found.count = found.count.saturating_add(1);
+            *ders.get_mut(usize::from(found.count)).ok_or(Reason::Internal)? = given;
         }
-        let above = path.intermediate_certificates().map(|certificate| {
-            let place = self.intermediates.iter().find(|given| ***given == *certificate.der());
-            Certificate::parse(place.ok_or(Reason::Internal)?)
-        });
-        // The iterator of webpki cannot be walked twice.
-        let mut all = [None; CHAIN_MOST];
-        for (place, certificate) in all.iter_mut().zip(core::iter::once(Ok(*self.leaf)).chain(above)) {
-            *place = Some(certificate);
-        }
-        let path_of = || all.into_iter().flatten();
+        // Parsed once more where somebody asks, which takes less of the stack than to hold them.
+        let path_of =
+            || ders.iter().take(usize::from(found.count).saturating_add(1)).map(|der| Certificate::parse(der));
         let anchor = self.check_anchor(path.anchor(), at, u32::from(found.count), &|controls| {
             self.policies.check(controls, path_of())
         })?;

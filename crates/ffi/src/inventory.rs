@@ -80,7 +80,10 @@ pub unsafe extern "C" fn aseptic_inventory_next(
         let place = unsafe { output_apart(place, &contexts)? };
         apart(&contexts)?;
         // SAFETY: as the caller promises.
-        let (mut device, memory, told) = unsafe { (state(device)?, whole(workspace)?, Told::read(lists, list_count)?) };
+        let (mut device, memory) = unsafe { (state(device)?, whole(workspace)?) };
+        let mut told = Told::NOTHING;
+        // SAFETY: as the caller promises.
+        unsafe { told.read(lists, list_count)? };
         let at = *place;
         device.with(|parts| {
             let now = time::now(&parts.platform)?;
@@ -120,7 +123,10 @@ pub unsafe extern "C" fn aseptic_inventory_warn(
         let since = unsafe { output_apart(since, &contexts)? };
         apart(&contexts)?;
         // SAFETY: as the caller promises.
-        let (mut device, memory, told) = unsafe { (state(device)?, whole(workspace)?, Told::read(lists, list_count)?) };
+        let (mut device, memory) = unsafe { (state(device)?, whole(workspace)?) };
+        let mut told = Told::NOTHING;
+        // SAFETY: as the caller promises.
+        unsafe { told.read(lists, list_count)? };
         device.with(|parts| {
             let now = time::now(&parts.platform)?;
             let identity = Identity::load(&parts.platform, memory)?;

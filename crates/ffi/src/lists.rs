@@ -298,14 +298,19 @@ impl Whole<'_> {
 pub(crate) struct Told([inventory::List; limits::CRL_ROWS], usize);
 
 impl Told {
+    pub(crate) const NOTHING: Self = Self(
+        [inventory::List { key: [0; 32], number: Number::ZERO, this_update: 0, next_update: 0 }; limits::CRL_ROWS],
+        0,
+    );
+
     /// # Safety
     /// `lists` must be NULL, misaligned or readable for `count` of them.
-    pub(crate) unsafe fn read(lists: *const aseptic_list_info, count: usize) -> Result<Self> {
-        let mut told = [inventory::List::default(); limits::CRL_ROWS];
-        if count > told.len() {
+    #[inline(never)]
+    pub(crate) unsafe fn read(&mut self, lists: *const aseptic_list_info, count: usize) -> Result<()> {
+        if count > self.0.len() {
             return Err(Reason::Misuse);
         }
-        for (at, place) in told.iter_mut().enumerate().take(count) {
+        for (at, place) in self.0.iter_mut().enumerate().take(count) {
             // SAFETY: within what the caller promises.
             let info = unsafe { input(lists.wrapping_add(at))? };
             if usize::try_from(info.size) != Ok(size_of::<aseptic_list_info>()) {
@@ -314,7 +319,8 @@ impl Told {
             let (number, this_update) = (Number::new(&info.number)?, info.this_update);
             *place = inventory::List { key: info.key, number, this_update, next_update: info.next_update };
         }
-        Ok(Self(told, count))
+        self.1 = count;
+        Ok(())
     }
 
     pub(crate) fn as_slice(&self) -> &[inventory::List] {

@@ -11,6 +11,7 @@ use crate::time;
 use aseptic_certs::crl::Numbers;
 use aseptic_certs::{Engine, PathValidator, server};
 use aseptic_core::clinical::Path;
+use aseptic_core::platform::Platform;
 use aseptic_core::trust::{PathEngine, Purpose, VerifiedPeer};
 use aseptic_core::{Reason, Result, limits};
 
@@ -118,10 +119,7 @@ unsafe fn judge(
                     |engine: &dyn PathEngine| trust.verify_chain(&suite, engine, purpose, links.as_slice(), now);
                 let peer = match read {
                     None => verify(&Engine)?,
-                    Some(read) => {
-                        let numbers = &Numbers::load(&platform, &mut [0; Numbers::BUFFER])?;
-                        verify(&PathValidator::DEVICE.with_lists(&Listed { read, numbers }))?
-                    }
+                    Some(read) => verify_listed(&platform, read, &verify)?,
                 };
                 match purpose {
                     Purpose::Enrolment | Purpose::Network => {
@@ -135,6 +133,17 @@ unsafe fn judge(
             })
         })
     }
+}
+
+/// Apart, so that its memory is on no other stack.
+#[inline(never)]
+fn verify_listed(
+    platform: &Platform<'_>,
+    read: &Whole<'_>,
+    verify: &dyn Fn(&dyn PathEngine) -> Result<VerifiedPeer>,
+) -> Result<VerifiedPeer> {
+    let numbers = &Numbers::load(platform, &mut [0; Numbers::BUFFER])?;
+    verify(&PathValidator::DEVICE.with_lists(&Listed { read, numbers }))
 }
 
 /// Writes the name in the peer's certificate (its serialNumber, else its commonName), as it is there, at most 64 bytes.

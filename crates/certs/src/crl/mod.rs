@@ -25,6 +25,9 @@ use core::cmp::Ordering;
 pub struct Number([u8; 20]);
 
 impl Number {
+    /// Nought, which every list reaches.
+    pub const ZERO: Self = Self([0; 20]);
+
     /// From a big-endian magnitude.
     pub fn new(magnitude: &[u8]) -> Result<Self> {
         let mut bytes = [0; 20];

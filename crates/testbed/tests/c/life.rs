@@ -76,8 +76,11 @@ pub(crate) fn accompany(line: &mut Line, scene: &Scene, restart: impl FnOnce()) 
     let est = est.unwrap();
     line.tell_chain(&est);
     line.tell(scene.hospital.certificate());
-    let lost = Revoked { serial: Certificate::parse(&est[0]).unwrap().serial, since: now() - 200 };
-    for (number, revoked) in [(2, &[][..]), (1, &[]), (3, &[lost])] {
+    // Long enough for steps that take in as much as a step can.
+    let others: Vec<[u8; 16]> = (1..100).map(|number| [number; 16]).collect();
+    let serials = others.iter().map(|serial| &serial[..]).chain([Certificate::parse(&est[0]).unwrap().serial]);
+    let lost: Vec<_> = serials.map(|serial| Revoked { serial, since: now() - 200 }).collect();
+    for (number, revoked) in [(2, &[][..]), (1, &[]), (3, &lost)] {
         let validity = Validity::days(now() - 100, 7).unwrap();
         line.tell(&scene.hospital.revocation_list(&RevocationList { number, validity, revoked }).unwrap());
     }
