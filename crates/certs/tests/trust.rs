@@ -7,7 +7,7 @@ mod common;
 mod lists;
 
 use aseptic_certs::constraints::{Controls, Wanted};
-use aseptic_certs::inventory::{Inventory, Kind, Thresholds};
+use aseptic_certs::inventory::{Inventory, Kind, List, Thresholds};
 use aseptic_certs::{Certificate, Engine, HeldLists, PathValidator, crl::Numbers};
 use aseptic_core::crypto::{KeyAlg, soft};
 use aseptic_core::time::Time;
@@ -238,6 +238,17 @@ fn a_list_below_the_minimum_says_nothing() {
 
 /// The owner's store with one anchor, signed by one key.
 fn store(key: &KeyPair, version: u64, epoch: u64, anchor: Anchor<'_>, minimums: &[ListMinimum<'_>]) -> Vec<u8> {
+    denying(key, version, epoch, anchor, minimums, &[])
+}
+
+fn denying(
+    key: &KeyPair,
+    version: u64,
+    epoch: u64,
+    anchor: Anchor<'_>,
+    minimums: &[ListMinimum<'_>],
+    denied: &[[u8; 32]],
+) -> Vec<u8> {
     let purposes = Purposes::of(&[Purpose::Telemetry, Purpose::Command]);
     let content = StoreContent {
         authority: Authority::Owner,
@@ -246,7 +257,7 @@ fn store(key: &KeyPair, version: u64, epoch: u64, anchor: Anchor<'_>, minimums: 
         threshold: 1,
         signers: &[key.public()],
         entries: &[Entry { purposes, name: b"hospital", material: Material::Certificate(anchor) }],
-        denied: &[],
+        denied,
         overrides: &[],
         quorums: &[],
         retirements: &[],
@@ -270,6 +281,49 @@ fn believes(bench: &Bench, purpose: Purpose, chain: &[&[u8]]) -> Result<()> {
     let mut buffers = TrustBuffers::new();
     let trust = Trust::load(&bench.platform(), &mut buffers)?;
     trust.verify_chain(&soft::suite(), &Engine, purpose, chain, NOW).map(drop)
+}
+
+/// What every refusal is for is among what is told about it, and a chain that is believed without a flag has nothing to tell.
+#[test]
+fn an_explanation_has_the_reason_of_the_verdict() {
+    let suite = soft::suite();
+    let key = KeyPair::new(KeyAlg::Ed25519, 1);
+    let mut nameless = device_params("PUMP-0001");
+    nameless.distinguished_name = rcgen::DistinguishedName::new();
+    nameless.distinguished_name.push(rcgen::DnType::CommonName, "pump");
+    let (pump, other) = (Line::new(device_params("PUMP-0001")), Line::new(device_params("PUMP-0001")));
+    let (nameless, server) = (Line::new(nameless), Line::new(server_params(RELAY)));
+    let spki = |der: &[u8]| suite.sha256(&[Certificate::parse(der).unwrap().spki]).unwrap();
+    let late = Time::trusted(START + 30 * YEAR);
+    let cases = [
+        (&pump, &pump, None, &b"PUMP-0001"[..], Purpose::Telemetry, NOW, None),
+        (&pump, &pump, None, b"", Purpose::Telemetry, NOW, None),
+        (&pump, &pump, None, b"PUMP-0002", Purpose::Telemetry, NOW, Some(Reason::NameMismatch)),
+        (&pump, &pump, Some(spki(&pump.leaf.der)), b"", Purpose::Telemetry, NOW, Some(Reason::Denied)),
+        (&pump, &pump, Some(spki(&pump.middle.der)), b"", Purpose::Telemetry, NOW, Some(Reason::Denied)),
+        (&pump, &other, None, b"", Purpose::Telemetry, NOW, Some(Reason::SignatureInvalid)),
+        (&pump, &pump, None, b"", Purpose::Network, NOW, Some(Reason::PathUntrusted)),
+        (&pump, &pump, None, b"", Purpose::Command, late, Some(Reason::CertificateExpired)),
+        (&nameless, &nameless, None, b"", Purpose::Telemetry, NOW, Some(Reason::CertificateProfile)),
+        (&server, &server, None, b"", Purpose::Telemetry, NOW, Some(Reason::PathKeyUsage)),
+    ];
+    for (number, (line, anchor, denied, name, purpose, now, expected)) in cases.into_iter().enumerate() {
+        let bench = Bench::new(1);
+        let denied: Vec<[u8; 32]> = denied.into_iter().collect();
+        offer(&bench, &denying(&key, 1, 1, Anchor::of(&anchor.root.der), &[], &denied)).unwrap();
+        let mut buffers = TrustBuffers::new();
+        let trust = Trust::load(&bench.platform(), &mut buffers).unwrap();
+        let (chain, mut told) = (line.chain(), vec![]);
+        let mut take = |finding: &aseptic_certs::Finding<'_>| told.push(finding.reason);
+        PathValidator::DEVICE.explain(&suite, &trust, &chain, purpose, name, now, &mut take).unwrap();
+        let verdict = trust.verify_chain(&suite, &Engine, purpose, &chain, now);
+        match expected {
+            Some(Reason::NameMismatch) => assert!(verdict.is_ok()),
+            _ => assert_eq!(verdict.as_ref().err(), expected.as_ref(), "case {number}"),
+        }
+        assert_eq!(told.is_empty(), expected.is_none(), "case {number}: {told:?}");
+        assert!(expected.is_none_or(|reason| told.contains(&reason)), "case {number}: {told:?}");
+    }
 }
 
 #[test]
@@ -359,8 +413,7 @@ fn the_inventory_shows_all_that_runs_out_and_warns_once_for_each_threshold() {
     let mut scanner = aseptic_certs::crl::Scanner::<1024>::new(&[]).unwrap();
     scanner.feed(&suite, &signed).unwrap();
     let root = Certificate::parse(&line.root.der).unwrap();
-    let lists =
-        [aseptic_certs::inventory::List::from(&scanner.scanned().unwrap().verify(&suite, &root, None).unwrap())];
+    let lists = [List::from(&scanner.scanned().unwrap().verify(&suite, &root, None).unwrap())];
     let (chain, broken): ([&[u8]; 2], [&[u8]; 1]) = (line.chain(), [b"\x30\x00"]);
     let own: [&[&[u8]]; 2] = [&broken, &chain];
     let inventory = Inventory { trust: &trust, suite: &suite, own: &own, lists: &lists };
