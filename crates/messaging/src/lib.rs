@@ -78,6 +78,7 @@
 #[cfg(test)]
 extern crate std;
 
+mod countersign;
 mod envelope;
 mod link;
 mod opener;
@@ -87,6 +88,7 @@ mod sender;
 mod session;
 mod window;
 
+pub use countersign::{Countersignature, Countersigned, Form, countersign, countersign0};
 pub use envelope::{Direction, Fresh, PROFILE};
 pub use link::{Centre, Heartbeat, LEASE, Link};
 pub use opener::{Opened, Opener, Receiver, Senders, Ticket};

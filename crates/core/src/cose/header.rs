@@ -2,6 +2,7 @@
 
 use super::alg::CoseAlg;
 use crate::cbor::{Key, Reader, Rules, Type, Writer};
+use crate::crypto::PublicKey;
 use crate::reason::Reason;
 use crate::{Result, limits};
 
@@ -71,7 +72,7 @@ pub struct Headers<'a> {
 
 impl<'a> Header<'a> {
     /// Reads the two maps of a layer: `protected` as a byte string, then the unprotected map.
-    pub(super) fn read(reader: &mut Reader<'a>) -> Result<Self> {
+    pub fn read(reader: &mut Reader<'a>) -> Result<Self> {
         let protected = reader.bytes()?;
         if protected.len() > limits::COSE_HEADER {
             return Err(Reason::TooLarge);
@@ -125,6 +126,12 @@ impl<'a> Header<'a> {
         self.alg.map(|(alg, _)| alg).ok_or(Reason::CoseHeader)
     }
 
+    /// [`Reason::CoseAlgorithm`] unless the layer names the algorithm that `key` verifies signatures with.
+    pub fn signed_with(&self, key: PublicKey<'_>) -> Result<()> {
+        let alg = key.alg().signs().ok_or(Reason::KeyWrongUse)?;
+        if self.any_alg()?.signs_with(alg) { Ok(()) } else { Err(Reason::CoseAlgorithm) }
+    }
+
     /// The algorithm, which must stand in the protected map (RFC 9052 section 3.1).
     pub fn protected_alg(&self) -> Result<CoseAlg> {
         match self.alg {
@@ -136,7 +143,7 @@ impl<'a> Header<'a> {
 
 impl Headers<'_> {
     /// Writes the protected map with `alg` into `out`; labels ascend as deterministic encoding wants.
-    pub(super) fn protected<'o>(&self, alg: CoseAlg, out: &'o mut [u8]) -> Result<&'o [u8]> {
+    pub fn protected<'o>(&self, alg: CoseAlg, out: &'o mut [u8]) -> Result<&'o [u8]> {
         let optional = [self.content_type.is_some(), self.kid.is_some(), self.claims.is_some(), self.typ.is_some()];
         let present = optional.iter().filter(|present| **present).count();
         let mut writer = Writer::new(out);

@@ -106,7 +106,7 @@ fn code<'o>(
     out: &'o mut [u8; 64],
 ) -> Result<&'o [u8]> {
     let mac = suite.mac(key.alg)?;
-    let structure = Structure { context: "MAC0", body: protected, layer: None, aad, payload };
+    let structure = Structure { context: "MAC0", body: protected, layer: None, aad, payload, other: None };
     structure.with(|message| mac.mac(key.key, message, out))?;
     out.get(..key.alg.digest_len()).ok_or(Reason::Internal)
 }

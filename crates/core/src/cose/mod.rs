@@ -52,5 +52,7 @@ pub use recipient::{Recipient, RecipientKey, SealTo};
 
 pub use sign::{KeySigner, Sign, Sign1, SignLayer, Signer, sign, sign1};
 
+pub use structure::Structure;
+
 #[cfg(test)]
 mod tests;

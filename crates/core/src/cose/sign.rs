@@ -82,8 +82,9 @@ impl<'a> Sign1<'a> {
     /// Verifies with `key`; `detached` is the payload where the message carries none.
     pub fn verify(&self, suite: &Suite<'_>, key: PublicKey<'_>, aad: &[u8], detached: Option<&[u8]>) -> Result<()> {
         let payload = one_payload(self.payload, detached)?;
-        check_alg(&self.header, key)?;
-        let structure = Structure { context: "Signature1", body: self.header.protected, layer: None, aad, payload };
+        self.header.signed_with(key)?;
+        let structure =
+            Structure { context: "Signature1", body: self.header.protected, layer: None, aad, payload, other: None };
         structure.with(|message| suite.verify(key, message, self.signature))
     }
 }
@@ -149,13 +150,14 @@ impl<'a> Sign<'a> {
         detached: Option<&[u8]>,
     ) -> Result<()> {
         let payload = one_payload(self.payload, detached)?;
-        check_alg(&layer.header, key)?;
+        layer.header.signed_with(key)?;
         let structure = Structure {
             context: "Signature",
             body: self.header.protected,
             layer: Some(layer.header.protected),
             aad,
             payload,
+            other: None,
         };
         structure.with(|message| suite.verify(key, message, layer.signature))
     }
@@ -172,7 +174,7 @@ pub fn sign1(
 ) -> Result<usize> {
     let mut buffer = [0; limits::COSE_HEADER];
     let protected = headers.protected(CoseAlg::for_signature(signer.alg()), &mut buffer)?;
-    let structure = Structure { context: "Signature1", body: protected, layer: None, aad, payload };
+    let structure = Structure { context: "Signature1", body: protected, layer: None, aad, payload, other: None };
     let mut buffer = [0; limits::SIGNATURE];
     let signature = signature(&structure, signer, &mut buffer)?;
     let mut writer = Writer::new(out);
@@ -200,7 +202,8 @@ pub fn sign(
     for (signer, headers) in signers {
         let mut buffer = [0; limits::COSE_HEADER];
         let protected = headers.protected(CoseAlg::for_signature(signer.alg()), &mut buffer)?;
-        let structure = Structure { context: "Signature", body: &[], layer: Some(protected), aad, payload };
+        let structure =
+            Structure { context: "Signature", body: &[], layer: Some(protected), aad, payload, other: None };
         let mut room = [0; limits::SIGNATURE];
         let signature = signature(&structure, *signer, &mut room)?;
         writer.array(3).bytes(protected).map(0).bytes(signature);
@@ -238,9 +241,4 @@ pub(super) fn one_payload<'p>(inside: Option<&'p [u8]>, detached: Option<&'p [u8
         (Some(payload), None) | (None, Some(payload)) => Ok(payload),
         _ => Err(Reason::CoseMalformed),
     }
-}
-
-fn check_alg(header: &Header<'_>, key: PublicKey<'_>) -> Result<()> {
-    let alg = key.alg().signs().ok_or(Reason::KeyWrongUse)?;
-    if header.any_alg()?.signs_with(alg) { Ok(()) } else { Err(Reason::CoseAlgorithm) }
 }

@@ -1,4 +1,5 @@
-//! What signatures, authentication codes and ciphers cover (RFC 9052 sections 4.4, 5.3, 6.3).
+//! What signatures, authentication codes, ciphers and countersignatures cover (RFC 9052 sections 4.4, 5.3, 6.3; RFC 9338
+//! section 3.3).
 
 use crate::cbor::Writer;
 use crate::crypto::{Message, Parts};
@@ -8,32 +9,44 @@ use crate::{Result, limits};
 /// Bytes of the largest Enc_structure: header and external data with the heads around them.
 pub(super) const ENC: usize = limits::COSE_HEADER + limits::COSE_AAD + 32;
 
-/// The Sig_structure or MAC_structure, fed to the algorithm in parts so that the payload stays where it is.
-pub(super) struct Structure<'s> {
-    /// "Signature", "Signature1", "MAC0".
-    pub(super) context: &'static str,
+/// The Sig_structure, MAC_structure or Countersign_structure, fed to the algorithm in parts so that the payload stays where
+/// it is.
+///
+/// For messages that this module does not write; those that it does are best left to it.
+#[derive(Clone, Copy, Debug)]
+pub struct Structure<'s> {
+    /// "Signature", "Signature1", "MAC0", or one of the four of countersignatures.
+    pub context: &'static str,
     /// Protected header of the body.
-    pub(super) body: &'s [u8],
-    /// Protected header of a signature of a COSE_Sign.
-    pub(super) layer: Option<&'s [u8]>,
+    pub body: &'s [u8],
+    /// Protected header of a signature of a COSE_Sign, or of a countersignature.
+    pub layer: Option<&'s [u8]>,
     /// Externally supplied data.
-    pub(super) aad: &'s [u8],
-    /// The payload.
-    pub(super) payload: &'s [u8],
+    pub aad: &'s [u8],
+    /// The payload, or the ciphertext.
+    pub payload: &'s [u8],
+    /// What stands behind the payload in the target of a countersignature: its signature or authentication code.
+    pub other: Option<&'s [u8]>,
 }
 
 impl Structure<'_> {
-    pub(super) fn with<T>(&self, use_it: impl FnOnce(&mut dyn Message) -> Result<T>) -> Result<T> {
-        // Context, three heads of byte strings; the strings themselves are parts of their own.
-        let mut start = [0; 24];
+    /// Hands the encoded structure to `use_it`.
+    pub fn with<T>(&self, use_it: impl FnOnce(&mut dyn Message) -> Result<T>) -> Result<T> {
+        // Context and the head of a byte string; the strings themselves are parts of their own.
+        let mut start = [0; 32];
         let mut writer = Writer::new(&mut start);
-        writer.array(if self.layer.is_some() { 5 } else { 4 }).text(self.context).bytes_head(self.body.len());
+        let optional = usize::from(self.layer.is_some()).saturating_add(usize::from(self.other.is_some()));
+        writer.array(optional.saturating_add(4)).text(self.context).bytes_head(self.body.len());
         let start = &*writer.finish()?;
-        let (mut layer, mut aad, mut payload) = ([0; 9], [0; 9], [0; 9]);
+        let (mut layer, mut aad, mut payload, mut other) = ([0; 9], [0; 9], [0; 9], [0; 10]);
         let layer_head = match self.layer {
             Some(bytes) => head(&mut layer, bytes.len())?,
             None => &[],
         };
+        let mut writer = Writer::new(&mut other);
+        if let Some(bytes) = self.other {
+            writer.array(1).bytes_head(bytes.len());
+        }
         let parts = [
             start,
             self.body,
@@ -43,6 +56,8 @@ impl Structure<'_> {
             self.aad,
             head(&mut payload, self.payload.len())?,
             self.payload,
+            writer.finish()?,
+            self.other.unwrap_or_default(),
         ];
         use_it(&mut Parts(&parts))
     }
