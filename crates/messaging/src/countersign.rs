@@ -145,7 +145,8 @@ impl<'a> Countersigned<'a> {
             (Form::Full | Form::FullV1, _) => ("CounterSignature", None),
             (Form::Abbreviated | Form::AbbreviatedV1, _) => ("CounterSignature0", None),
         };
-        let layer = form.full().then_some(layer);
+        // RFC 8152 section 4.4 leaves the field out for COSE_Sign1 alone, RFC 9338 section 3.3 for abbreviated ones too.
+        let layer = (form != Form::Abbreviated).then_some(layer);
         Structure { context, body: self.protected, layer, aad, payload: self.payload, other }
     }
 

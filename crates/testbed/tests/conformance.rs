@@ -19,7 +19,8 @@ fn suite(name: &str, path: &str, keys: Option<&str>, at_least: usize) {
 
 #[test]
 fn cose() {
-    suite("cose", "cose/cose-wg-examples", None, 60);
+    suite("cose", "cose/cose-wg-examples", None, 61);
+    suite("cose", "cose/rfc9338-draft-appendix.txt", None, 4);
 }
 
 #[test]
@@ -79,9 +80,13 @@ fn a_changed_case_is_told() {
     fs::write(folder.join("sign-pass-02.json"), good.replace("This is the content.", "This is no content.")).unwrap();
     // The same message once more, said to be one that must be refused.
     fs::write(folder.join("sign-fail-99.json"), good.replacen('{', "{\"fail\": true,", 1)).unwrap();
+    // One bit of a countersignature, which the message under it does not notice.
+    let countersigned = fs::read_to_string(vectors.join("cose/cose-wg-examples/countersign/signed-03.json")).unwrap();
+    fs::write(folder.join("countersigned.json"), countersigned.replace("B7CACBA2", "B7CACBA3")).unwrap();
+    fs::write(folder.join("as-it-was.json"), countersigned).unwrap();
     let report = run("cose", &Source { path: folder.clone(), keys: None }).unwrap();
     fs::remove_dir_all(folder.parent().unwrap()).unwrap();
-    assert_eq!((report.passed(), report.failed()), (0, 2), "{report}");
+    assert_eq!((report.passed(), report.failed()), (1, 3), "{report}");
 }
 
 /// The same for envelopes: a changed manifest, a signed one called unsigned and the reverse.

@@ -1,7 +1,11 @@
 //! The examples of the COSE working group: a JSON file a case, with the message and the keys.
 //!
 //! `cose-wg-expectations.json` beside or above the folder says which messages must be accepted; a file that it does not
-//! list speaks for itself with `fail`. Countersignatures are not checked: the message under them is.
+//! list speaks for itself with `fail`. The examples of RFC 9338 are read too, from files named after it.
+
+mod countersign;
+
+mod diagnostic;
 
 use super::{Error, NOT_IN_SUITE, Outcome, Report, Source, files, json};
 use aseptic_core::Reason;
@@ -30,6 +34,9 @@ pub(super) fn run(source: &Source, report: &mut Report) -> Result<(), Error> {
     let expectations = Expectations::find(&source.path)?;
     for path in files(&source.path, |name| name.ends_with(".json") && name != EXPECTATIONS)? {
         run_file(&path, &json(&path)?, expectations.accepts(&path), report);
+    }
+    for path in files(&source.path, |name| name.starts_with("rfc9338") && name.ends_with(".txt"))? {
+        countersign::run_examples(&path, report)?;
     }
     Ok(())
 }
@@ -138,27 +145,32 @@ impl<'v> Case<'v> {
         let layers = [&self.body["recipients"], &self.body["signers"]];
         let layers = layers.into_iter().filter_map(Value::as_array).flatten();
         for layer in std::iter::once(self.body).chain(layers) {
-            if let Some(class) = alg_name(layer).and_then(lacking) {
+            for class in alg_name(layer).and_then(lacking).into_iter().chain(countersign::lacking_of(layer)) {
                 classes.extend([class.to_owned(), NOT_IN_SUITE.to_owned()]);
             }
             if self.kind == Kind::Encrypt && !std::ptr::eq(layer, self.body) && layer.get("recipients").is_some() {
                 classes.push("nested recipients".to_owned());
+            }
+            if layer["protected"].get("crit").is_some() {
+                classes.push("critical label".to_owned());
             }
             classes.extend(layer["key"]["crv"].as_str().filter(|crv| curve(crv).is_err()).map(str::to_owned));
         }
         classes
     }
 
-    /// Opens or verifies the message with every key of the case and gives its content.
+    /// Opens or verifies the message with every key of the case, verifies its countersignatures, and gives its content.
     fn open(&self) -> Result<Vec<u8>, Refusal> {
-        match self.kind {
+        let content = match self.kind {
             Kind::Sign1 => self.sign1(),
             Kind::Sign => self.sign(),
             Kind::Mac0 => self.mac0(),
             Kind::Encrypt0 => self.encrypt0(),
             Kind::Encrypt => self.encrypt(),
             Kind::Mac => Err(Refusal::Unsupported("COSE_Mac".into())),
-        }
+        }?;
+        countersign::verify(&self.message, self.body)?;
+        Ok(content)
     }
 
     fn sign1(&self) -> Result<Vec<u8>, Refusal> {

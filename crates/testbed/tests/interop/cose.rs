@@ -1,4 +1,5 @@
-//! Every kind of COSE message that core writes and reads, with pycose and cwt on the other side.
+//! Every kind of COSE message that core writes and reads, and those that messaging countersigns, with pycose, cwt and
+//! pyca/cryptography on the other side.
 
 use crate::{folder, python};
 use aseptic_core::Result;
@@ -7,6 +8,7 @@ use aseptic_core::cose::{
     sign, sign1,
 };
 use aseptic_core::crypto::{AeadAlg, HashAlg, KeyAlg, soft};
+use aseptic_messaging::{Countersigned, countersign};
 use aseptic_testbed::bench::Bench;
 use aseptic_testbed::trust::KeyPair;
 use serde_json::{Value, json};
@@ -47,10 +49,26 @@ impl Keys {
 }
 
 fn made(write: impl FnOnce(&mut [u8]) -> Result<usize>) -> String {
-    let mut out = vec![0; 1024];
+    let mut out = vec![0; 2048];
     let length = write(&mut out).unwrap();
     hex::encode(&out[..length])
 }
+
+/// Two hops of one relay.
+fn carried(message: &str, keys: &Keys) -> String {
+    let hop = Headers { kid: Some(b"ed25519"), ..Headers::default() };
+    let once = made(|out| countersign(&keys.ed25519.private, &hop, &hex::decode(message).unwrap(), &[], out));
+    made(|out| countersign(&keys.ed25519.private, &hop, &hex::decode(once).unwrap(), &[], out))
+}
+
+/// The kinds that are countersigned as well, and of what they are made.
+const COUNTER: [(&str, &str); 5] = [
+    ("counter-sign1", "sign1-p256"),
+    ("counter-sign", "sign"),
+    ("counter-mac0", "mac0"),
+    ("counter-encrypt0", "encrypt0-gcm"),
+    ("counter-encrypt", "encrypt-wrap"),
+];
 
 /// One message of each kind.
 fn ours(keys: &Keys) -> Vec<(&'static str, String)> {
@@ -64,7 +82,7 @@ fn ours(keys: &Keys) -> Vec<(&'static str, String)> {
         |alg, to: SealTo<'_>| made(|out| sealer.encrypt(alg, &none, std::slice::from_ref(&to), PAYLOAD, &[], out));
     let both: [(&dyn aseptic_core::cose::Signer, Headers<'_>); 2] =
         [(&keys.p256.private, named(b"p256")), (&keys.ed25519.private, named(b"ed25519"))];
-    vec![
+    let mut all = vec![
         ("sign1-p256", made(|out| sign1(&keys.p256.private, &named(b"p256"), PAYLOAD, false, &[], out))),
         ("sign1-ed25519", made(|out| sign1(&keys.ed25519.private, &named(b"ed25519"), PAYLOAD, false, &[], out))),
         ("sign", made(|out| sign(&both, PAYLOAD, false, &[], out))),
@@ -77,7 +95,12 @@ fn ours(keys: &Keys) -> Vec<(&'static str, String)> {
         ("encrypt-wrap", encrypt(AeadAlg::Aes256Gcm, SealTo::wrap(b"kid", &SHARED[..16]))),
         ("encrypt-agree", encrypt(AeadAlg::Aes128Gcm, SealTo::agree(b"agree", keys.agree.public()))),
         ("encrypt-agree-direct", encrypt(AeadAlg::Aes256Gcm, SealTo::agree_direct(b"agree", keys.agree.public()))),
-    ]
+    ];
+    for (counter, of) in COUNTER {
+        let (_, message) = all.iter().find(|(kind, _)| *kind == of).unwrap();
+        all.push((counter, carried(message, keys)));
+    }
+    all
 }
 
 /// The payload of a message of this kind.
@@ -88,6 +111,15 @@ fn read(kind: &str, message: &[u8], keys: &Keys) -> Result<Vec<u8>> {
     let encrypt0 =
         |alg, out: &mut [u8]| Encrypt0::parse(message)?.open(&suite, &ContentKey::new(alg, &SHARED)?, &[], None, out);
     let encrypt = |key: RecipientKey<'_>, out: &mut [u8]| Encrypt::parse(message)?.open(&suite, &key, &[], None, out);
+    if let Some((_, of)) = COUNTER.iter().find(|(counter, _)| *counter == kind) {
+        let carried = Countersigned::parse(message)?;
+        assert_eq!(carried.countersignatures().count(), 2);
+        for hop in carried.countersignatures() {
+            assert_eq!(hop.header.kid, Some(&b"ed25519"[..]));
+            hop.verify(&suite, keys.ed25519.public(), &[])?;
+        }
+        return read(of, message, keys);
+    }
     match kind {
         "sign1-p256" | "sign1-ed25519" => {
             let key = if kind == "sign1-p256" { &keys.p256 } else { &keys.ed25519 };
@@ -166,6 +198,6 @@ fn we_read_what_pycose_and_cwt_write() {
         assert!(read(kind, &forged, &keys).is_err(), "{kind} by {tool}");
     }
     let kinds: std::collections::BTreeSet<_> = theirs.iter().map(|entry| entry["kind"].as_str()).collect();
-    assert_eq!(kinds.len(), 9);
+    assert_eq!(kinds.len(), 9 + COUNTER.len());
     println!("{} messages of {} kinds read", theirs.len(), kinds.len());
 }
