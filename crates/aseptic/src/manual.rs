@@ -20,6 +20,7 @@ pub mod registrar {}
 
 #[doc = include_str!("../manual/messaging.md")]
 pub mod messaging {}
+
 #[doc = include_str!("../manual/cose.md")]
 pub mod cose {}
 
