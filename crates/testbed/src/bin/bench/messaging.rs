@@ -43,7 +43,12 @@ fn signature(suite: &Suite<'_>, alg: KeyAlg) -> Outcomes<()> {
     let structure =
         Structure { context, body, layer: None, aad: &[], payload: read.payload.unwrap_or_default(), other: None };
     let mut signed = Vec::new();
-    structure.with(|parts| parts.read(&mut |part| Ok(signed.extend_from_slice(part))))?;
+    structure.with(|parts| {
+        parts.read(&mut |part| {
+            signed.extend_from_slice(part);
+            Ok(())
+        })
+    })?;
     let mut signature = [0; 64];
     pair.private.sign(&mut Parts(&[&signed]), &mut signature)?;
     let mut ways = [
