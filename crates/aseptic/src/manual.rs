@@ -21,6 +21,9 @@ pub mod registrar {}
 #[doc = include_str!("../manual/messaging.md")]
 pub mod messaging {}
 
+#[doc = include_str!("../manual/cose.md")]
+pub mod cose {}
+
 #[doc = include_str!("../manual/update.md")]
 pub mod update {}
 
@@ -75,4 +78,6 @@ pub mod decisions {
     pub mod renewal_and_wipe {}
     #[doc = include_str!("../manual/decisions/2026-11-30-marks-and-uncertain-messages.md")]
     pub mod marks_and_uncertain_messages {}
+    #[doc = include_str!("../manual/decisions/2026-11-30-heads-of-cbor.md")]
+    pub mod heads_of_cbor {}
 }

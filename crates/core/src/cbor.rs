@@ -1,4 +1,4 @@
-//! CBOR (RFC 8949) with bounds: a strict reader over received bytes and a writer of deterministic encoding, on cbor4ii.
+//! CBOR (RFC 8949) with bounds: a strict reader over received bytes, and a writer of deterministic encoding on cbor4ii.
 //!
 //! The reader refuses indefinite lengths, lengths beyond the input, nesting deeper than [`limits::CBOR_DEPTH`] and maps
 //! longer than [`limits::CBOR_ITEMS`], never allocates, and takes time in proportion to the input. [`Rules::Deterministic`] also demands the shortest form and
@@ -6,7 +6,7 @@
 
 use crate::reason::Reason;
 use crate::{Result, bytes, limits};
-use cbor4ii::core::{dec, enc, types};
+use cbor4ii::core::{enc, types};
 
 /// How strict a reader is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,18 +60,6 @@ pub struct Reader<'a> {
     searches: u32,
 }
 
-impl<'a> dec::Read<'a> for Reader<'a> {
-    type Error = core::convert::Infallible;
-
-    fn fill<'short>(&'short mut self, _want: usize) -> core::result::Result<dec::Reference<'a, 'short>, Self::Error> {
-        Ok(dec::Reference::Long(self.rest()))
-    }
-
-    fn advance(&mut self, n: usize) {
-        self.at = self.at.saturating_add(n).min(self.input.len());
-    }
-}
-
 impl<'a> Reader<'a> {
     /// Starts at the first byte of `input`.
     #[must_use]
@@ -107,30 +95,19 @@ impl<'a> Reader<'a> {
 
     /// An unsigned integer.
     pub fn uint(&mut self) -> Result<u64> {
-        let start = self.at;
-        let value = self.decode::<u64>()?;
-        self.shortest(start, value)
+        self.head(0)
     }
 
     /// An integer of either sign within `i64`.
     pub fn int(&mut self) -> Result<i64> {
-        if self.peek()? == Type::Unsigned {
-            return i64::try_from(self.uint()?).map_err(|_| Reason::CborMalformed);
-        }
-        let start = self.at;
-        let value = self.decode::<i64>()?;
-        let magnitude = u64::try_from(!value).map_err(|_| Reason::CborMalformed)?;
-        self.shortest(start, magnitude)?;
-        Ok(value)
+        let negative = self.peek()? != Type::Unsigned;
+        let value = i64::try_from(self.head(u8::from(negative))?).map_err(|_| Reason::CborMalformed)?;
+        Ok(if negative { !value } else { value })
     }
 
     /// A byte string.
     pub fn bytes(&mut self) -> Result<&'a [u8]> {
-        let start = self.at;
-        self.definite()?;
-        let types::Bytes(bytes) = self.decode::<types::Bytes<&'a [u8]>>()?;
-        self.shortest_string(start, bytes.len())?;
-        Ok(bytes)
+        self.string(2)
     }
 
     /// A byte string of exactly `N` bytes.
@@ -140,18 +117,12 @@ impl<'a> Reader<'a> {
 
     /// A text string.
     pub fn text(&mut self) -> Result<&'a str> {
-        let start = self.at;
-        self.definite()?;
-        let text = self.decode::<&'a str>()?;
-        self.shortest_string(start, text.len())?;
-        Ok(text)
+        str::from_utf8(self.string(3)?).map_err(|_| Reason::CborMalformed)
     }
 
     /// The head of an array: the number of items that follow.
     pub fn array(&mut self) -> Result<usize> {
-        let start = self.at;
-        let length = types::Array::len(self).map_err(|_| Reason::CborMalformed)?;
-        self.length(start, length)
+        self.length(4)
     }
 
     /// The head of an array that must have `length` items.
@@ -161,22 +132,23 @@ impl<'a> Reader<'a> {
 
     /// The head of a map; its entries are walked with [`Map::next`].
     pub fn map(&mut self) -> Result<Map> {
-        let start = self.at;
-        let length = types::Map::len(self).map_err(|_| Reason::CborMalformed)?;
-        let left = self.length(start, length)?;
+        let left = self.length(5)?;
         Ok(Map { left, first: self.at, last: self.at..self.at })
     }
 
     /// A tag number; the tagged item follows.
     pub fn tag(&mut self) -> Result<u64> {
-        let start = self.at;
-        let tag = types::Tag::tag(self).map_err(|_| Reason::CborMalformed)?;
-        self.shortest(start, tag)
+        self.head(6)
     }
 
     /// A boolean.
     pub fn bool(&mut self) -> Result<bool> {
-        self.decode()
+        let first = *self.rest().first().ok_or(Reason::CborMalformed)?;
+        if !matches!(first, 0xF4 | 0xF5) {
+            return Err(Reason::CborMalformed);
+        }
+        self.at = self.at.saturating_add(1);
+        Ok(first == 0xF5)
     }
 
     /// Reads null if it is next, and tells whether it was.
@@ -237,45 +209,38 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn decode<T: dec::Decode<'a>>(&mut self) -> Result<T> {
-        T::decode(self).map_err(|_| Reason::CborMalformed)
-    }
-
-    /// The codec also takes strings in chunks, which we never do.
-    fn definite(&self) -> Result<()> {
-        match self.rest().first() {
-            Some(first) if first & 0x1F != 0x1F => Ok(()),
-            _ => Err(Reason::CborMalformed),
-        }
-    }
-
-    fn length(&self, start: usize, length: Option<usize>) -> Result<usize> {
-        let length = length.ok_or(Reason::CborMalformed)?;
-        if length > limits::CBOR_ITEMS {
-            return Err(Reason::TooLarge);
-        }
-        self.shortest_string(start, length)?;
-        Ok(length)
-    }
-
-    fn shortest<T: Copy + Into<u64>>(&self, start: usize, value: T) -> Result<T> {
-        let used = self.at.saturating_sub(start);
-        if self.rules == Rules::Received || used == head_len(value.into()) {
-            Ok(value)
+    /// The argument of the head of the next item, which must be of this major type (RFC 8949 section 3).
+    fn head(&mut self, major: u8) -> Result<u64> {
+        let (first, rest) = self.rest().split_first().ok_or(Reason::CborMalformed)?;
+        let width = match first.wrapping_sub(major << 5) {
+            // The argument itself; one, two, four or eight bytes of it. Above lie reserved values and indefinite lengths.
+            0..=23 => 0,
+            width @ 24..=27 => 1 << width.saturating_sub(24),
+            _ => return Err(Reason::CborMalformed),
+        };
+        let argument = match rest.get(..width).ok_or(Reason::CborMalformed)? {
+            [] => u64::from(first & 0x1F),
+            wide => wide.iter().fold(0, |value, byte| (value << 8) | u64::from(*byte)),
+        };
+        let used = width.saturating_add(1);
+        self.at = self.at.saturating_add(used);
+        if self.rules == Rules::Received || used == head_len(argument) {
+            Ok(argument)
         } else {
             Err(Reason::CborNotDeterministic)
         }
     }
 
-    fn shortest_string(&self, start: usize, length: usize) -> Result<()> {
-        let value = u64::try_from(length).map_err(|_| Reason::Internal)?;
-        let body = if matches!(self.input.get(start), Some(first) if matches!(first >> 5, 2 | 3)) { length } else { 0 };
-        let used = self.at.saturating_sub(start).saturating_sub(body);
-        if self.rules == Rules::Received || used == head_len(value) {
-            Ok(())
-        } else {
-            Err(Reason::CborNotDeterministic)
-        }
+    fn string(&mut self, major: u8) -> Result<&'a [u8]> {
+        let length = usize::try_from(self.head(major)?).map_err(|_| Reason::CborMalformed)?;
+        let string = self.rest().get(..length).ok_or(Reason::CborMalformed)?;
+        self.at = self.at.saturating_add(length);
+        Ok(string)
+    }
+
+    fn length(&mut self, major: u8) -> Result<usize> {
+        let length = usize::try_from(self.head(major)?).map_err(|_| Reason::TooLarge)?;
+        if length <= limits::CBOR_ITEMS { Ok(length) } else { Err(Reason::TooLarge) }
     }
 }
 
@@ -307,15 +272,9 @@ impl Map {
 
     /// Reads the next key; its value must be read before the next call. None at the end.
     pub fn next<'a>(&mut self, reader: &mut Reader<'a>) -> Result<Option<Key<'a>>> {
-        let Some(left) = self.left.checked_sub(1) else {
-            return Ok(None);
-        };
-        self.left = left;
         let start = reader.at;
-        let key = match reader.peek()? {
-            Type::Unsigned | Type::Negative => Key::Int(reader.int()?),
-            Type::Text => Key::Text(reader.text()?),
-            _ => return Err(Reason::CborMalformed),
+        let Some(key) = self.next_unordered(reader)? else {
+            return Ok(None);
         };
         let raw = start..reader.at;
         match reader.rules {
@@ -331,6 +290,19 @@ impl Map {
             Rules::Received => {}
         }
         Ok(Some(key))
+    }
+
+    /// The next key for a caller that looks for doubled ones itself.
+    pub(crate) fn next_unordered<'a>(&mut self, reader: &mut Reader<'a>) -> Result<Option<Key<'a>>> {
+        let Some(left) = self.left.checked_sub(1) else {
+            return Ok(None);
+        };
+        self.left = left;
+        match reader.peek()? {
+            Type::Unsigned | Type::Negative => reader.int().map(|key| Some(Key::Int(key))),
+            Type::Text => reader.text().map(|key| Some(Key::Text(key))),
+            _ => Err(Reason::CborMalformed),
+        }
     }
 
     /// Looks for `key` among the keys before `end`. Quadratic, and each value on the way may be large and hold maps that

@@ -1,9 +1,11 @@
 //! The relay: carries sealed messages and holds no key to any of them.
 //!
 //! A message travels as a [`frame`] of at most [`limits::FRAME`] bytes. The relay looks at nothing inside: what is wrong
-//! with a message, the record adapter finds out. It knows which devices may connect, and that is all.
+//! with a message, the record adapter finds out. It knows which devices may connect, and that is all. With a key of its own
+//! it can leave its mark on what it carried ([`Hop`]).
 
 use crate::{Error, Result};
+use aseptic_core::cose::{Headers, Signer};
 use aseptic_core::{Reason, limits};
 use aseptic_hosted::channel::{self, Local, Remote, frame};
 use std::io::{Read, Write};
@@ -69,6 +71,34 @@ pub fn forward(messages: &Receiver<Vec<u8>>, mut adapter: impl Write) -> Result<
     Ok(carried)
 }
 
+/// What a relay marks messages with.
+#[derive(Clone, Copy)]
+pub struct Hop<'a> {
+    /// Its name in the hospital's trust store, for [`Network`](aseptic_core::trust::Purpose::Network).
+    pub name: &'a [u8],
+    /// Its key.
+    pub signer: &'a dyn Signer,
+}
+
+impl Hop<'_> {
+    /// The message with the relay's countersignature (RFC 9338), to be passed on in its place.
+    ///
+    /// A message that cannot be marked comes back as it was: what is no COSE message, what has its eight hops, what would
+    /// not fit a frame any more, and all of them while the key cannot be used. The relay is not the one to stop it.
+    #[must_use]
+    pub fn mark(&self, message: Vec<u8>) -> Vec<u8> {
+        let headers = Headers { kid: Some(self.name), ..Headers::default() };
+        let mut marked = vec![0; limits::FRAME];
+        match aseptic_messaging::countersign(self.signer, &headers, &message, &[], &mut marked) {
+            Ok(length) => {
+                marked.truncate(length);
+                marked
+            }
+            Err(_) => message,
+        }
+    }
+}
+
 /// Writes one frame.
 pub fn send(stream: &mut impl Write, message: &[u8]) -> Result<()> {
     frame::send(stream, message, limits::FRAME).map_err(|error| because(&error, "sending a message"))
@@ -121,6 +151,39 @@ mod tests {
             let of_one: Vec<_> = received.iter().filter(|message| message[0] == device).collect();
             let expected: Vec<_> = (0..10).map(|number| [device, number].repeat(900)).collect();
             assert!(of_one.into_iter().eq(&expected), "in order and unchanged");
+        }
+    }
+
+    #[test]
+    fn an_auditor_reads_the_hops_with_the_keys_of_the_hospital() {
+        use aseptic_core::cose::sign1;
+        use aseptic_core::crypto::KeyAlg;
+        use aseptic_core::trust::{Authority, Entry, Material, Purpose, Purposes, danger};
+        use aseptic_messaging::Countersigned;
+        use aseptic_testbed::trust::KeyPair;
+        let (suite, pump) = (aseptic_core::crypto::soft::suite(), KeyPair::new(KeyAlg::P256, 1));
+        let relays = [(&b"ward-3"[..], KeyPair::new(KeyAlg::P256, 2)), (b"cellar", KeyPair::new(KeyAlg::Ed25519, 3))];
+        let purposes = Purposes::of(&[Purpose::Network]);
+        let entries =
+            relays.each_ref().map(|(name, key)| Entry { purposes, name, material: Material::Key(key.public()) });
+        let trust = danger::unsigned(Authority::Owner, &entries).unwrap();
+        let mut message = vec![0; 512];
+        let length = sign1(&pump.private, &Headers::default(), b"sealed", false, &[], &mut message).unwrap();
+        message.truncate(length);
+        let marked =
+            relays.iter().fold(message, |message, (name, key)| Hop { name, signer: &key.private }.mark(message));
+        let read = Countersigned::parse(&marked).unwrap();
+        let hops: Vec<_> = read.countersignatures().map(|hop| (hop.header.kid.unwrap(), hop)).collect();
+        assert_eq!(hops.len(), 2);
+        for (number, (name, hop)) in hops.iter().enumerate() {
+            assert_eq!(*name, relays[number].0);
+            let relay = trust.pinned(&suite, Purpose::Network, name).unwrap();
+            hop.verify(&suite, relay.key().unwrap(), &[]).unwrap();
+        }
+        let (name, key) = &relays[0];
+        let hop = Hop { name, signer: &key.private };
+        for plain in [&b"no COSE"[..], &[0; limits::FRAME]] {
+            assert_eq!(hop.mark(plain.to_vec()), plain, "carried as it came");
         }
     }
 

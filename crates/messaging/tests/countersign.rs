@@ -1,4 +1,5 @@
 //! Hops of relays: added without opening, read without a key to the content, and tied to the one message.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use aseptic_core::cose::{
     ContentKey, Encrypt, Encrypt0, Headers, Mac0, MacKey, RecipientKey, SealTo, Sealer, Sign, Sign1, mac0, sign, sign1,
@@ -24,8 +25,11 @@ fn named(name: &[u8]) -> Headers<'_> {
     Headers { kid: Some(name), ..Headers::default() }
 }
 
-/// One message of each type, and whether it still opens.
-fn messages() -> Vec<(&'static str, Vec<u8>, fn(&[u8]) -> bool)> {
+/// The type of a message, the message, and whether it still opens.
+type Known = (&'static str, Vec<u8>, fn(&[u8]) -> bool);
+
+/// One message of each type.
+fn messages() -> Vec<Known> {
     let (suite, bench, key) = (suite(), Bench::new(3), KeyPair::new(KeyAlg::P256, 1));
     let sealer = Sealer { suite: &suite, entropy: &bench };
     let content = ContentKey::new(AeadAlg::Aes128Gcm, &SECRET).unwrap();

@@ -34,6 +34,7 @@ impl<'a> Encrypt0<'a> {
         Self::read(Reader::new(bytes, Rules::Received))
     }
 
+    #[inline]
     fn read(mut reader: Reader<'a>) -> Result<Self> {
         reader.array_exact(3)?;
         let header = Header::read(&mut reader)?;
@@ -88,6 +89,7 @@ impl<'a> Encrypt<'a> {
         Self::read(Reader::new(bytes, Rules::Received))
     }
 
+    #[inline]
     fn read(mut reader: Reader<'a>) -> Result<Self> {
         reader.array_exact(4)?;
         let header = Header::read(&mut reader)?;

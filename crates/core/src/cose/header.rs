@@ -72,6 +72,7 @@ pub struct Headers<'a> {
 
 impl<'a> Header<'a> {
     /// Reads the two maps of a layer: `protected` as a byte string, then the unprotected map.
+    #[inline]
     pub fn read(reader: &mut Reader<'a>) -> Result<Self> {
         let protected = reader.bytes()?;
         if protected.len() > limits::COSE_HEADER {
@@ -97,7 +98,7 @@ impl<'a> Header<'a> {
     fn map(&mut self, reader: &mut Reader<'a>, protected: bool, seen: &mut Seen<'a>) -> Result<usize> {
         let mut map = reader.map()?;
         let entries = map.left();
-        while let Some(key) = map.next(reader)? {
+        while let Some(key) = map.next_unordered(reader)? {
             seen.note(key)?;
             match key {
                 Key::Int(ALG) => self.alg = Some((CoseAlg(reader.int()?), protected)),
@@ -174,12 +175,17 @@ struct Seen<'a> {
 
 impl<'a> Seen<'a> {
     fn note(&mut self, key: Key<'a>) -> Result<()> {
-        if self.labels.contains(&Some(key)) {
-            return Err(Reason::CoseHeader);
+        for label in &mut self.labels {
+            match label {
+                Some(label) if *label == key => return Err(Reason::CoseHeader),
+                Some(_) => {}
+                None => {
+                    *label = Some(key);
+                    return Ok(());
+                }
+            }
         }
-        let free = self.labels.iter_mut().find(|label| label.is_none()).ok_or(Reason::TooLarge)?;
-        *free = Some(key);
-        Ok(())
+        Err(Reason::TooLarge)
     }
 
     /// A critical list must be protected, not be empty, name only what we understand, and name only what stands in the

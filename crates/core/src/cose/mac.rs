@@ -54,6 +54,7 @@ impl<'a> Mac0<'a> {
         Self::read(Reader::new(bytes, Rules::Received))
     }
 
+    #[inline]
     fn read(mut reader: Reader<'a>) -> Result<Self> {
         reader.array_exact(4)?;
         let header = Header::read(&mut reader)?;

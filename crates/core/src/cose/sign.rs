@@ -70,6 +70,7 @@ impl<'a> Sign1<'a> {
         Self::read(Reader::new(bytes, Rules::Received))
     }
 
+    #[inline]
     fn read(mut reader: Reader<'a>) -> Result<Self> {
         reader.array_exact(4)?;
         let header = Header::read(&mut reader)?;
@@ -118,6 +119,7 @@ impl<'a> Sign<'a> {
         Self::read(Reader::new(bytes, Rules::Received))
     }
 
+    #[inline]
     fn read(mut reader: Reader<'a>) -> Result<Self> {
         reader.array_exact(4)?;
         let header = Header::read(&mut reader)?;

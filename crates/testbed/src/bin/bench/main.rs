@@ -5,6 +5,7 @@
 
 mod certs;
 mod measure;
+mod messaging;
 mod registrar;
 mod update;
 
@@ -13,7 +14,8 @@ use std::process::ExitCode;
 /// A pillar's measurements: prints a line each.
 type Bench = fn() -> Result<(), Box<dyn std::error::Error>>;
 
-const PILLARS: &[(&str, Bench)] = &[("certs", certs::run), ("registrar", registrar::run), ("update", update::run)];
+const PILLARS: &[(&str, Bench)] =
+    &[("certs", certs::run), ("messaging", messaging::run), ("registrar", registrar::run), ("update", update::run)];
 
 fn main() -> ExitCode {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
