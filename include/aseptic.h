@@ -108,34 +108,34 @@
  *   aseptic_session_offer         62,000,000     1163 ms       620 ms   11400
  *   aseptic_message_seal          60,000,000     1125 ms       600 ms   10500
  *   aseptic_birth_request         57,000,000     1069 ms       570 ms    6400
- *   aseptic_agreement_renew       51,000,000      957 ms       510 ms    4800
- *   aseptic_enroller_step         51,000,000      957 ms       510 ms   25300
+ *   aseptic_agreement_renew       52,000,000      975 ms       520 ms    4800
+ *   aseptic_enroller_step         51,000,000      957 ms       510 ms   17500
  *   aseptic_identity_load         46,000,000      863 ms       460 ms    6200
  *   aseptic_outbox_init           46,000,000      863 ms       460 ms   22300
- *   aseptic_peer_finding          46,000,000      863 ms       460 ms   28000
- *   aseptic_peer_verify_listed    46,000,000      863 ms       460 ms   26900
- *   aseptic_update_begin          42,000,000      788 ms       420 ms   35400
+ *   aseptic_peer_finding          46,000,000      863 ms       460 ms   24100
+ *   aseptic_peer_verify_listed    46,000,000      863 ms       460 ms   23300
+ *   aseptic_update_begin          42,000,000      788 ms       420 ms   35300
  *   aseptic_update_report         41,000,000      769 ms       410 ms    8800
  *   aseptic_outbox_erase          40,000,000      750 ms       400 ms    4400
- *   aseptic_update_begin_with     40,000,000      750 ms       400 ms   35400
+ *   aseptic_update_begin_with     40,000,000      750 ms       400 ms   35300
  *   aseptic_outbox_put            38,000,000      713 ms       380 ms    8900
- *   aseptic_enroller_begin_with   35,000,000      657 ms       350 ms    7100
+ *   aseptic_enroller_begin_with   35,000,000      657 ms       350 ms    7000
  *   aseptic_message_open          35,000,000      657 ms       350 ms    9200
- *   aseptic_inventory_next        34,000,000      638 ms       340 ms    9800
- *   aseptic_inventory_warn        34,000,000      638 ms       340 ms    9900
+ *   aseptic_inventory_next        34,000,000      638 ms       340 ms    8500
+ *   aseptic_inventory_warn        34,000,000      638 ms       340 ms    8700
  *   aseptic_identity_stage        33,000,000      619 ms       330 ms    5600
- *   aseptic_birth_install         32,000,000      600 ms       320 ms   23900
- *   aseptic_outbox_next           32,000,000      600 ms       320 ms    8700
+ *   aseptic_birth_install         32,000,000      600 ms       320 ms   16100
+ *   aseptic_outbox_next           32,000,000      600 ms       320 ms    8600
  *   aseptic_renewal_next          32,000,000      600 ms       320 ms    6100
  *   aseptic_identity_tidy         31,000,000      582 ms       310 ms    2500
  *   aseptic_identity_check_hardware 30,000,000      563 ms       300 ms    5300
  *   aseptic_identity_certificate  29,000,000      544 ms       290 ms    5700
  *   aseptic_agreement_public      27,000,000      507 ms       270 ms    4400
- *   aseptic_enroller_begin        26,000,000      488 ms       260 ms    7100
+ *   aseptic_enroller_begin        26,000,000      488 ms       260 ms    7000
  *   aseptic_identity_sign         26,000,000      488 ms       260 ms    5400
  *   aseptic_trust_update          26,000,000      488 ms       260 ms   10700
  *   aseptic_boot_confirm          21,000,000      394 ms       210 ms    5000
- *   aseptic_peer_verify           18,000,000      338 ms       180 ms   26400
+ *   aseptic_peer_verify           18,000,000      338 ms       180 ms   16400
  *   aseptic_trust_install         18,000,000      338 ms       180 ms   10400
  *   aseptic_list_accept           16,000,000      300 ms       160 ms   12700
  *   aseptic_boot_verify           13,000,000      244 ms       130 ms    5600
@@ -144,23 +144,24 @@
  *   aseptic_update_abandon         8,200,000      154 ms        82 ms    4700
  *   aseptic_update_account         7,600,000      143 ms        76 ms    7600
  *   aseptic_identity_confirm       7,300,000      137 ms        73 ms    4200
- *   aseptic_enroller_connected     5,700,000      107 ms        57 ms    8400
- *   aseptic_trust_version          5,700,000      107 ms        57 ms    6900
- *   aseptic_update_hold            5,700,000      107 ms        57 ms    8300
- *   aseptic_outbox_settle          5,500,000      104 ms        55 ms   10900
- *   aseptic_session_seal           5,500,000      104 ms        55 ms    8000
+ *   aseptic_enroller_connected     5,600,000      105 ms        56 ms    8300
+ *   aseptic_trust_version          5,600,000      105 ms        56 ms    6800
+ *   aseptic_update_hold            5,600,000      105 ms        56 ms    8200
+ *   aseptic_outbox_settle          5,500,000      104 ms        55 ms   10800
+ *   aseptic_session_seal           5,500,000      104 ms        55 ms    7900
  *   aseptic_boot_state             4,500,000       85 ms        45 ms    4900
- *   aseptic_trust_epoch            3,800,000       72 ms        38 ms    6900
+ *   aseptic_trust_epoch            3,800,000       72 ms        38 ms    6800
  *   aseptic_opener_init            3,500,000       66 ms        35 ms   23500
  *   aseptic_boot_provision         3,300,000       62 ms        33 ms    5100
  *   aseptic_update_step            3,100,000       59 ms        31 ms   13300
  *   aseptic_update_refused         3,000,000       57 ms        30 ms    4100
  *   aseptic_sender_init            2,900,000       55 ms        29 ms    5900
  *   aseptic_device_tombstone       2,100,000       40 ms        21 ms    2700
+ *   aseptic_message_commit         1,800,000       34 ms        18 ms    7000
  *   aseptic_opener_forget          1,800,000       34 ms        18 ms    7100
- *   aseptic_message_commit         1,700,000       32 ms        17 ms    7000
  *   aseptic_update_feed            1,500,000       29 ms        15 ms    1900
  *   aseptic_time_now                 440,000        9 ms         5 ms    1800
+ *   aseptic_list_step                 82,000        2 ms         1 ms    4500
  *
  * POWER LOSS. At any moment. Each function says what holds afterwards; the next start finishes what was interrupted.
  */
