@@ -2,7 +2,7 @@
 
 use crate::certificate::Certificate;
 use crate::{base64, cms};
-use aseptic_core::{Reason, Result, limits};
+use aseptic_core::{Reason, Result, bytes, limits};
 
 /// Writes the certificate at `place` of `file` (DER) into the front of `out`; gives its length, or none after the last one.
 ///
@@ -59,8 +59,7 @@ fn of_der<'d>(der: &'d [u8], place: &mut usize) -> Result<Option<&'d [u8]>> {
 }
 
 fn copy(der: &[u8], out: &mut [u8]) -> Result<usize> {
-    out.get_mut(..der.len()).ok_or(Reason::BufferTooSmall)?.copy_from_slice(der);
-    Ok(der.len())
+    bytes::copy(der, out).map(|written| written.len()).ok_or(Reason::BufferTooSmall)
 }
 
 /// A block of PEM.

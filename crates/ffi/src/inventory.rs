@@ -8,7 +8,7 @@ use crate::workspace::{aseptic_workspace, whole};
 use ::aseptic_identity::{Credential, Identity, Origin, Stage};
 use aseptic_certs::inventory::{Inventory, Item, Kind, Thresholds};
 use aseptic_core::time::Time;
-use aseptic_core::{Reason, Result};
+use aseptic_core::{Reason, Result, bytes};
 
 /// There is no further item.
 pub const ASEPTIC_INVENTORY_END: u8 = 0;
@@ -165,9 +165,9 @@ fn write(item: &Item<'_>, now: Time, out: &mut aseptic_inventory_item) -> Result
     Ok(())
 }
 
-fn put(bytes: &[u8], room: &mut [u8]) -> Result<u8> {
-    room.get_mut(..bytes.len()).ok_or(Reason::Internal)?.copy_from_slice(bytes);
-    u8::try_from(bytes.len()).map_err(|_| Reason::Internal)
+fn put(text: &[u8], room: &mut [u8]) -> Result<u8> {
+    let written = bytes::copy(text, room).ok_or(Reason::Internal)?.len();
+    u8::try_from(written).map_err(|_| Reason::Internal)
 }
 
 const EMPTY: aseptic_inventory_item = aseptic_inventory_item {

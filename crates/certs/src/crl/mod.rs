@@ -17,7 +17,7 @@ use crate::algorithm::{self, SIGNATURE_ALGORITHM};
 use crate::certificate::{Certificate, KeyUsage};
 use aseptic_core::crypto::{Message, Suite};
 use aseptic_core::time::{Relation, Time};
-use aseptic_core::{Reason, Result, limits};
+use aseptic_core::{Reason, Result, bytes, limits};
 use core::cmp::Ordering;
 
 /// A cRLNumber: at most 20 octets, compared as numbers.
@@ -30,10 +30,10 @@ impl Number {
 
     /// From a big-endian magnitude.
     pub fn new(magnitude: &[u8]) -> Result<Self> {
-        let mut bytes = [0; 20];
-        let start = bytes.len().checked_sub(magnitude.len()).ok_or(Reason::CrlMalformed)?;
-        bytes.get_mut(start..).ok_or(Reason::Internal)?.copy_from_slice(magnitude);
-        Ok(Self(bytes))
+        let mut number = [0; 20];
+        let start = number.len().checked_sub(magnitude.len()).ok_or(Reason::CrlMalformed)?;
+        bytes::copy(magnitude, number.get_mut(start..).ok_or(Reason::Internal)?).ok_or(Reason::Internal)?;
+        Ok(Self(number))
     }
 
     /// The bytes, big endian.
@@ -227,10 +227,10 @@ impl<const N: usize> Kept<N> {
         self.add(bytes)
     }
 
-    fn add(&mut self, bytes: &[u8]) -> Result<()> {
-        let end = self.length.saturating_add(bytes.len());
-        self.bytes.get_mut(self.length..end).ok_or(Reason::TooLarge)?.copy_from_slice(bytes);
-        self.length = end;
+    fn add(&mut self, more: &[u8]) -> Result<()> {
+        let room = self.bytes.get_mut(self.length..).ok_or(Reason::TooLarge)?;
+        bytes::copy(more, room).ok_or(Reason::TooLarge)?;
+        self.length = self.length.saturating_add(more.len());
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use super::{Evidence, Number};
 use aseptic_core::crypto::Suite;
 use aseptic_core::platform::Platform;
 use aseptic_core::record::{self, Kind};
-use aseptic_core::{Reason, Result, limits};
+use aseptic_core::{Reason, Result, bytes, limits};
 
 /// Rows and their numbers. A number never goes back.
 ///
@@ -79,7 +79,7 @@ impl Numbers {
             for (place, (name, number)) in payload.as_chunks_mut::<ROW>().0.iter_mut().zip(next.rows()) {
                 let (head, tail) = place.split_first_chunk_mut::<32>().ok_or(Reason::Internal)?;
                 *head = *name;
-                tail.copy_from_slice(number.bytes());
+                bytes::copy(number.bytes(), tail).ok_or(Reason::Internal)?;
             }
             let length = next.count.saturating_mul(ROW);
             let payload = payload.get(..length).ok_or(Reason::Internal)?;

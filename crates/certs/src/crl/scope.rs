@@ -3,7 +3,7 @@
 use crate::certificate::Certificate;
 use crate::der::{self, Reader};
 use crate::oid;
-use aseptic_core::{Reason, Result, limits};
+use aseptic_core::{Reason, Result, bytes, limits};
 
 /// The scope of a list: its issuingDistributionPoint, or everything of the issuer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl Scope {
             (false, false) => Only::All,
         };
         let mut scope = Self { only, length: value.len(), ..Self::COMPLETE };
-        scope.bytes.get_mut(..value.len()).ok_or(Reason::CrlUnsupported)?.copy_from_slice(value);
+        bytes::copy(value, &mut scope.bytes).ok_or(Reason::CrlUnsupported)?;
         Ok(scope)
     }
 

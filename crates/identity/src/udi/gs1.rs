@@ -1,6 +1,6 @@
 //! UDIs of GS1.
 
-use super::{Agency, Udi, digits, once};
+use super::{Agency, Udi, cut, digits, once};
 use crate::text::Text;
 use aseptic_core::{Reason, Result, limits};
 
@@ -54,7 +54,7 @@ impl<'a> Fields<'a> {
             return Ok(None);
         }
         let (identifier, rest) = if self.labelled {
-            self.rest.strip_prefix('(').and_then(|rest| rest.split_once(')')).ok_or(Reason::UdiInvalid)?
+            self.rest.strip_prefix('(').and_then(|rest| cut(rest, b')')).ok_or(Reason::UdiInvalid)?
         } else {
             self.rest.split_at_checked(2).ok_or(Reason::UdiInvalid)?
         };
@@ -80,7 +80,7 @@ impl<'a> Fields<'a> {
 
 /// Where a value of variable length ends.
 fn end(rest: &str, labelled: bool) -> usize {
-    rest.find(if labelled { '(' } else { FNC1 }).unwrap_or(rest.len())
+    cut(rest, if labelled { b'(' } else { GROUP }).map_or(rest.len(), |(value, _)| value.len())
 }
 
 /// YYMMDD; day 00 stands for a month without a day.
@@ -109,6 +109,8 @@ const EXPIRES: &str = "17";
 const SERIAL: &str = "21";
 /// The separator character of an element string.
 const FNC1: char = '\u{1D}';
+/// The same, as a byte.
+const GROUP: u8 = b'\x1D';
 /// What scanners put before it: GS1-128, GS1 DataMatrix, GS1 QR Code (ISO/IEC 15424).
 const SYMBOLOGIES: [&str; 3] = ["]C1", "]d2", "]Q3"];
 

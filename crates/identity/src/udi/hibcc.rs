@@ -1,7 +1,7 @@
 //! UDIs of HIBCC (ANSI/HIBC 2.6, Supplier Labeling Standard): `+`, labeler, product and unit of measure, then `/` before each
 //! piece of secondary data, and one check character over all.
 
-use super::{Agency, TEXT, Udi, alphanumeric, digits, once};
+use super::{Agency, TEXT, Udi, alphanumeric, cut, digits, once};
 use aseptic_core::{Reason, Result};
 
 pub(super) fn parse(text: &str) -> Result<Udi<'_>> {
@@ -11,16 +11,17 @@ pub(super) fn parse(text: &str) -> Result<Udi<'_>> {
         return Err(Reason::UdiInvalid);
     }
     let body = checked(text)?.strip_prefix('+').ok_or(Reason::UdiInvalid)?;
-    let mut pieces = body.split('/');
-    let device = pieces.next().unwrap_or_default();
+    let (device, mut pieces) = cut(body, b'/').map_or((body, None), |(device, rest)| (device, Some(rest)));
     let unit = device.bytes().next_back().is_some_and(|unit| unit.is_ascii_digit());
     let labeler = device.bytes().next().is_some_and(|first| first.is_ascii_uppercase());
     if !(6..=23).contains(&device.len()) || !alphanumeric(device) || !unit || !labeler {
         return Err(Reason::UdiInvalid);
     }
     let mut udi = Udi::new(Agency::Hibcc, text, device);
-    for piece in pieces {
+    while let Some(rest) = pieces {
+        let (piece, more) = cut(rest, b'/').map_or((rest, None), |(piece, more)| (piece, Some(more)));
         read(piece, &mut udi)?;
+        pieces = more;
     }
     Ok(udi)
 }
