@@ -31,7 +31,7 @@ pub(crate) fn chain<'c, I: Iterator<Item = &'c [u8]>>(
     let mut last = leaf;
     for _ in 1..limits::CHAIN {
         let issuer = candidates().filter_map(|der| Certificate::parse(der).ok()).find(|candidate| {
-            issued(candidate, &last) && !chain.as_slice().contains(&candidate.der) && foreign(candidate.der)
+            issued(candidate, &last) && !leads_back(candidate, chain.as_slice()) && foreign(candidate.der)
         });
         let Some(issuer) = issuer else { break };
         chain.push(issuer.der)?;
@@ -52,6 +52,17 @@ pub(crate) fn trusted<'c>(chain: &Chain<'c>, judge: impl Fn(&[&[u8]]) -> Result<
         }
     }
     Err(refusal)
+}
+
+/// Whether `candidate` is in `chain` already, or its issuer is: of the two links between roots of a roll-over one leads on, and
+/// the other one back to where the chain came from.
+fn leads_back(candidate: &Certificate<'_>, chain: &[&[u8]]) -> bool {
+    let authority = candidate.extensions.authority_key_id.and_then(|authority| authority.key_id);
+    let issuer = |der: &&[u8]| {
+        let key = Certificate::parse(der).ok().and_then(|certificate| certificate.extensions.subject_key_id);
+        key.is_some() && key == authority
+    };
+    chain.contains(&candidate.der) || chain.iter().any(issuer)
 }
 
 /// Whether names and, where both are there, key identifiers say that `issuer` issued `subject` (RFC 5280 section 4.2.1.1).
