@@ -1,8 +1,6 @@
 //! Everything that CI runs, in the order in which it fails fastest.
 
-use crate::{
-    abi, c, cross, dependencies, firmware, fuzz, header, interop, panics, prove, rtos, setup, shell, sizes, state,
-};
+use crate::{abi, c, cross, dependencies, firmware, fuzz, header, interop, panics, rtos, setup, shell, sizes, state};
 use anyhow::{Result, bail};
 use std::time::Instant;
 
@@ -20,14 +18,13 @@ type Step = (&'static str, fn() -> Result<()>);
 
 /// Runs every step but those named, and prints the time of each; stops at the first that fails.
 pub(crate) fn run(without: &[String]) -> Result<()> {
-    let steps: [Step; 16] = [
+    let steps: [Step; 15] = [
         ("setup", setup::run),
         ("format", || shell::run(shell::cargo().args(["fmt", "--all", "--check"]))),
         ("lints", lints),
         ("dependencies", dependencies::run),
         ("header", || header::run(true)),
         ("tests", || shell::run(shell::cargo().args(["test", "--workspace", "--", "--show-output"]))),
-        ("prove", || prove::run(true, false)),
         ("bare metal", bare_metal),
         ("c", c::run),
         ("cross", cross::run),
