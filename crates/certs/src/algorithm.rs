@@ -3,6 +3,7 @@
 use crate::cache;
 use crate::der::{self, Reader, Writer};
 use crate::oid;
+use aseptic_core::bytes::copy;
 use aseptic_core::crypto::{HashAlg, Message, Parts, PublicKey, SigAlg, Suite, Verifier};
 use aseptic_core::{Reason, Result, limits};
 use core::{array, fmt};
@@ -256,7 +257,7 @@ fn fixed_length(signature: &[u8]) -> Result<[u8; 64]> {
         let (left, right) = fixed.split_at_mut(32);
         for (half, value) in [(left, r), (right, s)] {
             let start = half.len().checked_sub(value.len()).ok_or(Reason::SignatureInvalid)?;
-            half.get_mut(start..).ok_or(Reason::SignatureInvalid)?.copy_from_slice(value);
+            half.get_mut(start..).and_then(|place| copy(value, place)).ok_or(Reason::SignatureInvalid)?;
         }
         Ok(fixed)
     };

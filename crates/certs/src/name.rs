@@ -2,6 +2,7 @@
 
 use crate::der::{self, Reader};
 use crate::oid;
+use aseptic_core::bytes::cut;
 use aseptic_core::{Reason, Result};
 
 /// One attribute of a distinguished name (RFC 5280 section 4.1.2.4).
@@ -152,7 +153,7 @@ pub fn dns_matches(pattern: &str, host: &str) -> bool {
         Some(parent) => {
             is_host(parent)
                 && parent.contains('.')
-                && host.split_once('.').is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(parent))
+                && cut(host, b'.').is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(parent))
         }
         None => is_host(pattern) && pattern.eq_ignore_ascii_case(host),
     }

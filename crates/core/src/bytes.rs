@@ -1,4 +1,4 @@
-//! Copies that cannot panic: a length that does not fit is a value, not the end of the program.
+//! Copies and cuts that cannot panic: a length that does not fit is a value, not the end of the program.
 
 use core::cell::Cell;
 use core::ops::Range;
@@ -17,6 +17,15 @@ pub fn shift(bytes: &mut [u8], range: Range<usize>, to: usize) -> Option<()> {
     // From the end, so that no byte is overwritten before it has moved.
     cells.get(range)?.iter().zip(cells.get(to..end)?).rev().for_each(|(from, to)| to.set(from.get()));
     Some(())
+}
+
+/// What stands before and behind the first `mark` of `text`, an ASCII character; `None` without one. `str::split_once` has a panic
+/// in it that no input reaches, and that no linker can rule out.
+#[must_use]
+pub fn cut(text: &str, mark: u8) -> Option<(&str, &str)> {
+    let at = text.bytes().position(|byte| byte == mark)?;
+    let (front, rest) = text.split_at_checked(at)?;
+    Some((front, rest.get(1..)?))
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Dates of HTTP (RFC 9110 section 5.6.7).
 
+use aseptic_core::bytes::cut;
+
 /// Seconds since 1970 of an HTTP-date in any of its three forms; none for anything else. The name of the day is not held
 /// against the date.
 pub(crate) fn parse(text: &str) -> Option<u64> {
@@ -22,10 +24,11 @@ pub(crate) fn parse(text: &str) -> Option<u64> {
     }
     let month = MONTHS.iter().position(|name| *name == month)?.checked_add(1)?;
     let days = aseptic_certs::der::days_since_1970(year, u64::try_from(month).ok()?, number(day, 2)?)?;
-    let mut parts = time.split(':');
-    let (hour, minute, second) = (two(parts.next()?)?, two(parts.next()?)?, two(parts.next()?)?);
+    let (hour, rest) = cut(time, b':')?;
+    let (minute, second) = cut(rest, b':')?;
+    let (hour, minute, second) = (two(hour)?, two(minute)?, two(second)?);
     // 60 is a leap second.
-    if hour > 23 || minute > 59 || second > 60 || parts.next().is_some() {
+    if hour > 23 || minute > 59 || second > 60 {
         return None;
     }
     [(24, hour), (60, minute), (60, second)]
@@ -34,8 +37,8 @@ pub(crate) fn parse(text: &str) -> Option<u64> {
 }
 
 fn dashed(word: &str) -> Option<(&str, &str, &str)> {
-    let (day, rest) = word.split_once('-')?;
-    let (month, year) = rest.split_once('-')?;
+    let (day, rest) = cut(word, b'-')?;
+    let (month, year) = cut(rest, b'-')?;
     Some((day, month, year))
 }
 

@@ -2,6 +2,7 @@
 
 use crate::credential::Origin;
 use crate::date;
+use aseptic_core::bytes::cut;
 use aseptic_core::time::{Time, Trust};
 use aseptic_core::{Reason, Result, limits};
 
@@ -106,18 +107,25 @@ pub(crate) fn target(location: &str) -> Result<(&str, &str)> {
     if location.len() > limits::URI || !location.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(Reason::EstRefused);
     }
-    let whole = location.split('#').next().unwrap_or_default();
+    let whole = front(location, b'#');
     if whole.starts_with('/') && !whole.starts_with("//") {
         return Ok(("", whole));
     }
-    let (scheme, rest) = whole.split_once("://").ok_or(Reason::EstRefused)?;
-    let (authority, path) = rest.find('/').and_then(|at| rest.split_at_checked(at)).ok_or(Reason::EstRefused)?;
-    let host = authority.split(':').next().unwrap_or_default();
+    let (scheme, rest) = cut(whole, b':').ok_or(Reason::EstRefused)?;
+    let rest = rest.strip_prefix("//").ok_or(Reason::EstRefused)?;
+    let authority = front(rest, b'/');
+    let path = rest.strip_prefix(authority).filter(|path| !path.is_empty()).ok_or(Reason::EstRefused)?;
+    let host = front(authority, b':');
     let port = authority.strip_prefix(host).unwrap_or_default();
     let port =
         port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
     let sound = scheme.eq_ignore_ascii_case("https") && aseptic_certs::name::is_host(host) && port;
     if sound { Ok((authority, path)) } else { Err(Reason::EstRefused) }
+}
+
+/// What stands before the first `mark`; all of it without one.
+fn front(text: &str, mark: u8) -> &str {
+    cut(text, mark).map_or(text, |(front, _)| front)
 }
 
 /// Whether `content_type` names the media type `wanted`, whatever its parameters.

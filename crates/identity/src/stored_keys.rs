@@ -1,5 +1,6 @@
 //! A key store made of software, for devices without a secure element.
 
+use aseptic_core::bytes::copy;
 use aseptic_core::crypto::soft::{PrivateKey, suite};
 use aseptic_core::crypto::{HashAlg, KeyAlg, Parts};
 use aseptic_core::platform::{
@@ -68,7 +69,7 @@ impl Keys for StoredKeys<'_> {
         let mut entry = Secret::<ENTRY>::zeroed();
         let (head, room) = entry.expose_mut().split_first_chunk_mut::<HEAD>().ok_or(Fault::Corrupt)?;
         *head = [VERSION, policy.alg as u8, policy.usage as u8, digest(secret)?];
-        room.copy_from_slice(secret);
+        copy(secret, room).ok_or(Fault::Corrupt)?;
         self.store.save(slot, entry.expose())
     }
 

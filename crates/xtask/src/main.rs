@@ -90,6 +90,9 @@ enum Chore {
         /// Print flash, RAM, stack and instructions, and fail where they grew
         #[arg(long)]
         sizes: bool,
+        /// Prove that no panic of ours is reachable, and run nothing
+        #[arg(long)]
+        panics: bool,
         /// Write what a list under tests/abi holds anew, for review
         #[arg(long)]
         accept: bool,
@@ -143,6 +146,7 @@ fn main() -> Result<()> {
         Chore::C => c::run(),
         Chore::Cross => cross::run(),
         Chore::Firmware { sizes: true, accept, .. } => sizes::run(accept),
+        Chore::Firmware { panics: true, accept, .. } => panics::run(accept),
         Chore::Firmware { accept, every_cut, .. } => firmware::run(every_cut).and_then(|()| panics::run(accept)),
         Chore::Bench { pillars } => bench::run(&pillars),
         Chore::Fleet { svg } => fleet(svg.as_deref()),

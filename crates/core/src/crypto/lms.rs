@@ -291,9 +291,9 @@ impl Cursor<'_> {
 /// The digits of `w` bits, from the front.
 fn digits(bytes: &[u8], w: u32) -> impl Iterator<Item = u8> {
     let mask = u8::MAX.wrapping_shr(8_u32.wrapping_sub(w));
-    let step = usize::try_from(w).unwrap_or(8);
     bytes.iter().flat_map(move |byte| {
-        (0_u32..8).step_by(step).map(move |skipped| byte.rotate_left(skipped).rotate_left(w) & mask)
+        (0..8_u32.checked_div(w).unwrap_or(0))
+            .map(move |index| byte.rotate_left(index.wrapping_add(1).wrapping_mul(w)) & mask)
     })
 }
 

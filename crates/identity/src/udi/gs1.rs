@@ -1,7 +1,8 @@
 //! UDIs of GS1.
 
-use super::{Agency, Udi, cut, digits, once};
+use super::{Agency, Udi, digits, once};
 use crate::text::Text;
+use aseptic_core::bytes::cut;
 use aseptic_core::{Reason, Result, limits};
 
 /// Reads the human-readable text or the element string.

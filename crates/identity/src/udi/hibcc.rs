@@ -1,7 +1,8 @@
 //! UDIs of HIBCC (ANSI/HIBC 2.6, Supplier Labeling Standard): `+`, labeler, product and unit of measure, then `/` before each
 //! piece of secondary data, and one check character over all.
 
-use super::{Agency, TEXT, Udi, alphanumeric, cut, digits, once};
+use super::{Agency, TEXT, Udi, alphanumeric, digits, once};
+use aseptic_core::bytes::cut;
 use aseptic_core::{Reason, Result};
 
 pub(super) fn parse(text: &str) -> Result<Udi<'_>> {

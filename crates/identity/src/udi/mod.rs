@@ -119,14 +119,6 @@ fn once<'a>(place: &mut Option<&'a str>, value: &'a str) -> Result<()> {
     if place.replace(value).is_some() { Err(Reason::UdiInvalid) } else { Ok(()) }
 }
 
-/// What stands before and behind the first `mark`, an ASCII character. `str::split_once` has a panic in it that no input reaches,
-/// and that the linker cannot rule out.
-fn cut(text: &str, mark: u8) -> Option<(&str, &str)> {
-    let at = text.bytes().position(|byte| byte == mark)?;
-    let (front, rest) = text.split_at_checked(at)?;
-    Some((front, rest.get(1..)?))
-}
-
 fn digits(value: &str) -> bool {
     value.bytes().all(|byte| byte.is_ascii_digit())
 }

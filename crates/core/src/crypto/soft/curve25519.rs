@@ -2,6 +2,7 @@
 
 use super::PrivateKey;
 use crate::Result;
+use crate::bytes::copy;
 use crate::crypto::{Agreement, KeyAlg, Message, SigAlg, Verifier};
 use crate::platform::Entropy;
 use crate::reason::Reason;
@@ -74,10 +75,12 @@ pub(super) fn sign(seed: &[u8; 32], message: &mut dyn Message, out: &mut [u8]) -
     let (first, failed) = (Cell::new(None), Cell::new(None));
     let feed = |hash: &mut Sha512| {
         let mut seen = Sha512::new();
-        let read = message.borrow_mut().read(&mut |part| {
-            seen.update(part);
-            hash.update(part);
-            Ok(())
+        let read = message.try_borrow_mut().map_err(|_| Reason::Internal).and_then(|mut message| {
+            message.read(&mut |part| {
+                seen.update(part);
+                hash.update(part);
+                Ok(())
+            })
         });
         let seen = seen.finalize();
         let outcome = match (read, first.replace(Some(seen))) {
@@ -90,8 +93,7 @@ pub(super) fn sign(seed: &[u8; 32], message: &mut dyn Message, out: &mut [u8]) -
     };
     let signature = raw_sign_byupdate::<Sha512, _>(&ExpandedSecretKey::from(seed), feed, &key)
         .map_err(|_| failed.get().unwrap_or(Reason::Internal))?;
-    out.get_mut(..64).ok_or(Reason::BufferTooSmall)?.copy_from_slice(&signature.to_bytes());
-    Ok(64)
+    copy(&signature.to_bytes(), out).map(|written| written.len()).ok_or(Reason::BufferTooSmall)
 }
 
 /// RFC 7748 section 6.1: an all-zero result means that the peer's point has small order.
@@ -101,7 +103,7 @@ pub(super) fn agree(secret: &[u8; 32], peer: &[u8], out: &mut Secret<32>) -> Res
     if !shared.was_contributory() {
         return Err(Reason::KeyInvalid);
     }
-    out.expose_mut().copy_from_slice(shared.as_bytes());
+    *out.expose_mut() = *shared.as_bytes();
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! SHA-2, HMAC and HKDF.
 
 use crate::Result;
+use crate::bytes::copy;
 use crate::crypto::{Hash, HashAlg, HashState, Kdf, Mac, Message, State};
 use crate::reason::Reason;
 use hkdf::Hkdf;
@@ -86,6 +87,5 @@ sha2_family! {
 }
 
 fn front(digest: &[u8], out: &mut [u8]) -> Result<()> {
-    out.get_mut(..digest.len()).ok_or(Reason::BufferTooSmall)?.copy_from_slice(digest);
-    Ok(())
+    copy(digest, out).map(drop).ok_or(Reason::BufferTooSmall)
 }

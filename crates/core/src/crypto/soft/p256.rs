@@ -2,6 +2,7 @@
 
 use super::{PrivateKey, Sha256};
 use crate::Result;
+use crate::bytes::copy;
 use crate::crypto::{Agreement, Hash, HashAlg, KeyAlg, Message, SigAlg, Verifier};
 use crate::platform::Entropy;
 use crate::reason::Reason;
@@ -74,13 +75,12 @@ pub(super) fn public(scalar: &[u8; 32], out: &mut [u8]) -> Result<usize> {
 pub(super) fn sign_digest(scalar: &[u8; 32], digest: &[u8; 32], out: &mut [u8]) -> Result<usize> {
     let key = SigningKey::from(secret(scalar)?);
     let signature: Signature = key.sign_prehash(digest).map_err(|_| Reason::Internal)?;
-    out.get_mut(..64).ok_or(Reason::BufferTooSmall)?.copy_from_slice(&signature.to_bytes());
-    Ok(64)
+    copy(&signature.to_bytes(), out).map(|written| written.len()).ok_or(Reason::BufferTooSmall)
 }
 
 pub(super) fn agree(scalar: &[u8; 32], peer: &[u8], out: &mut Secret<32>) -> Result<()> {
     let shared = secret(scalar)?.diffie_hellman(&point(peer)?);
-    out.expose_mut().copy_from_slice(shared.raw_secret_bytes());
+    *out.expose_mut() = (*shared.raw_secret_bytes()).into();
     Ok(())
 }
 
@@ -107,6 +107,5 @@ fn point(bytes: &[u8]) -> Result<PublicKey> {
 fn write(point: &PublicKey, out: &mut [u8]) -> Result<usize> {
     use p256::elliptic_curve::sec1::ToSec1Point;
     let encoded = point.to_sec1_point(false);
-    out.get_mut(..65).ok_or(Reason::BufferTooSmall)?.copy_from_slice(encoded.as_bytes());
-    Ok(65)
+    copy(encoded.as_bytes(), out).map(|written| written.len()).ok_or(Reason::BufferTooSmall)
 }

@@ -2,6 +2,7 @@
 
 use super::{curve25519, p256};
 use crate::Result;
+use crate::bytes::copy;
 use crate::cose::Signer;
 use crate::crypto::{KeyAlg, Message, SigAlg, random};
 use crate::platform::Entropy;
@@ -66,8 +67,7 @@ impl PrivateKey {
             KeyAlg::X25519 => curve25519::x25519_public(self.secret.expose()),
             _ => return Err(Reason::AlgorithmUnsupported),
         };
-        out.get_mut(..32).ok_or(Reason::BufferTooSmall)?.copy_from_slice(&bytes);
-        Ok(32)
+        copy(&bytes, out).map(|written| written.len()).ok_or(Reason::BufferTooSmall)
     }
 
     /// Signs a message, which is read once (P-256) or twice (Ed25519); 64 bytes into the front of `out`.
