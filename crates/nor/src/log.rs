@@ -8,9 +8,9 @@
 //!
 //! A blob is written in pieces of a fresh generation, then committed; a head is written before its body and says how
 //! long that is. A head that cannot be read is a torn write: nothing was written behind it, and the unit ends there. The head of
-//! the next unit says where.
+//! the next unit says where. One flipped bit of a head or a body is mended when it is read, and when the unit is copied.
 
-use crate::entry::{Entry, HEAD, Kind, crc32, crc32_part};
+use crate::entry::{Damage, Entry, HEAD, Kind, crc32, crc32_part};
 use crate::{Flash, Geometry};
 use aseptic_core::platform::{Fault, Outcome};
 
@@ -149,10 +149,9 @@ impl<'a> Log<'a> {
             let (start, length) = (usize::from(entry.offset), usize::from(entry.length));
             let Some(place) = blob.get_mut(start..start.saturating_add(length)) else { return Err(Fault::Corrupt) };
             let body = at.saturating_add(HEAD);
-            match self.intact(body, entry) {
-                Ok(true) => self.flash.read(body, place),
-                Ok(false) => Ok(()),
-                Err(fault) => Err(fault),
+            match self.damage(body, entry)? {
+                Damage::Beyond => Ok(()),
+                damage => self.flash.read(body, place).map(|()| damage.mend(0, place)),
             }
         })
     }
@@ -251,8 +250,9 @@ impl<'a> Log<'a> {
                     Kind::Piece if pending == Some((entry.name, entry.generation)) => true,
                     _ => index.counts(&entry),
                 };
-                if counts && (entry.kind != Kind::Piece || self.intact(at.saturating_add(HEAD), &entry)?) {
-                    self.copy(at, end, self.footprint(entry.body()))?;
+                let damage = if counts { self.damage(at.saturating_add(HEAD), &entry)? } else { Damage::Beyond };
+                if damage != Damage::Beyond {
+                    self.copy(&entry, at, end, damage)?;
                     end = end.saturating_add(self.footprint(entry.body()));
                 }
             }
@@ -316,7 +316,10 @@ impl<'a> Log<'a> {
         Ok(())
     }
 
-    fn copy(&self, from: u32, to: u32, length: u32) -> Outcome<()> {
+    /// Writes the entry that stands at `from` at `to`, mended.
+    fn copy(&self, entry: &Entry, from: u32, to: u32, damage: Damage) -> Outcome<()> {
+        self.program(to, &entry.write())?;
+        let (from, to, length) = (from.saturating_add(HEAD), to.saturating_add(HEAD), self.padded(entry.body()));
         let mut chunk = Aligned([0xFF; CHUNK]);
         let mut done = 0_u32;
         while done < length {
@@ -324,6 +327,7 @@ impl<'a> Log<'a> {
             let part = span(to, usize::try_from(length.saturating_sub(done)).unwrap_or(CHUNK));
             let bytes = chunk.0.get_mut(..part).ok_or(Fault::Denied)?;
             self.flash.read(from.saturating_add(done), bytes)?;
+            damage.mend(done, bytes);
             self.write(to, bytes)?;
             done = done.saturating_add(u32::try_from(part).unwrap_or(length));
         }
@@ -345,21 +349,24 @@ impl<'a> Log<'a> {
         Ok(())
     }
 
-    /// Whether the body at `at` is what its head says.
-    fn intact(&self, at: u32, entry: &Entry) -> Outcome<bool> {
+    /// What is wrong with the body at `at`, by what its head says; nothing with one that has none.
+    fn damage(&self, at: u32, entry: &Entry) -> Outcome<Damage> {
+        if entry.body() == 0 {
+            return Ok(Damage::None);
+        }
         let (mut buffer, mut done, mut crc) = ([0; 64], 0_u32, u32::MAX);
         while done < entry.body() {
             let part = usize::try_from(entry.body().saturating_sub(done)).unwrap_or(0).min(buffer.len());
             let bytes = buffer.get_mut(..part).ok_or(Fault::Corrupt)?;
             match self.flash.read(at.saturating_add(done), bytes) {
                 Ok(()) => {}
-                Err(Fault::Corrupt) => return Ok(false),
+                Err(Fault::Corrupt) => return Ok(Damage::Beyond),
                 Err(fault) => return Err(fault),
             }
             crc = crc32_part(crc, bytes);
             done = done.saturating_add(u32::try_from(part).unwrap_or(u32::MAX));
         }
-        Ok(!crc == entry.check)
+        Ok(Damage::of(!crc ^ entry.check, entry.body()))
     }
 
     /// Shows every entry of the units that count.
