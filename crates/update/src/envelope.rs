@@ -26,6 +26,7 @@ const SEVERABLE: [i64; 6] = [14, 15, 16, 18, 20, 23];
 /// An envelope as received. Nothing in it is proven; it answers no question about its content.
 #[derive(Clone, Debug)]
 pub struct Envelope<'a> {
+    bytes: &'a [u8],
     digest: &'a [u8],
     blocks: [Option<&'a [u8]>; limits::AUTH_BLOCKS],
     manifest: Wrapped<'a>,
@@ -139,6 +140,11 @@ impl<'a> Authentic<'a> {
         self.envelope.manifest.content
     }
 
+    /// All of the envelope, in which the manifest and its severed members lie.
+    pub(crate) const fn envelope(&self) -> &'a [u8] {
+        self.envelope.bytes
+    }
+
     /// SHA-256 of the manifest with the head of its byte string: the name of this update in the journal.
     #[must_use]
     pub const fn identity(&self) -> &[u8; 32] {
@@ -243,5 +249,5 @@ fn frame(bytes: &[u8]) -> Result<Envelope<'_>> {
     }
     // Bytes behind the array stand inside a byte string that ended too late; that is a wrong frame, not a trailer.
     reader.end().map_err(|_| Reason::EnvelopeMalformed)?;
-    Ok(Envelope { digest, blocks, manifest, members, payloads })
+    Ok(Envelope { bytes, digest, blocks, manifest, members, payloads })
 }

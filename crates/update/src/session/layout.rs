@@ -115,7 +115,7 @@ impl Place {
             self.cipher = Some(plan.keys().open(suite, info)?);
         }
         // Another algorithm than SHA-256 is that of one image, whose digest stands apart.
-        bytes::copy(part.digest.as_bytes(), &mut self.digest);
+        bytes::copy(part.digest().as_bytes(), &mut self.digest);
         Ok(())
     }
 
