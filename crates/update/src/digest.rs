@@ -15,6 +15,9 @@ pub struct Digest {
 }
 
 impl Digest {
+    /// That of nothing in particular.
+    pub(crate) const NONE: Self = Self { alg: HashAlg::Sha256, bytes: [0; 64] };
+
     /// A digest of `alg`; [`Reason::CborMalformed`] unless `digest` has just the length of the algorithm.
     pub fn new(alg: HashAlg, digest: &[u8]) -> Result<Self> {
         if digest.len() != alg.digest_len() {

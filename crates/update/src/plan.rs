@@ -219,8 +219,14 @@ impl<'a> Plan<'a> {
     /// The plan with the keys that open its encrypted payloads: those for AES key wrap and for ECDH-ES with key wrap; see
     /// [`payload_key`]. Which of them fits is found out when the session begins or goes on.
     #[must_use]
-    pub const fn unlock(self, keys: &'a [RecipientKey<'a>]) -> Self {
-        Self { keys: Keys { keys, open: Some(Cipher::unlock) }, ..self }
+    pub const fn unlock(mut self, keys: &'a [RecipientKey<'a>]) -> Self {
+        self.set_keys(keys);
+        self
+    }
+
+    /// As [`Plan::unlock`], where the plan lies.
+    pub const fn set_keys(&mut self, keys: &'a [RecipientKey<'a>]) {
+        self.keys = Keys { keys, open: Some(Cipher::unlock) };
     }
 
     /// The number of the token that lets this device go below its floor, if it is one.
@@ -250,7 +256,12 @@ impl<'a> Plan<'a> {
     /// The plan, if `policy` accepts it from this source at this time: [`Reason::UpdateStale`] or
     /// [`Reason::FreshnessUnknown`] if not.
     pub fn fresh_enough(self, policy: &Policy, source: Source, now: Time) -> Result<Self> {
-        policy.check(source, self.freshness(now), self.role).map(|()| self)
+        self.require_fresh(policy, source, now).map(|()| self)
+    }
+
+    /// As [`Plan::fresh_enough`], where the plan lies.
+    pub fn require_fresh(&self, policy: &Policy, source: Source, now: Time) -> Result<()> {
+        policy.check(source, self.freshness(now), self.role)
     }
 
     /// Who signed the manifest.
@@ -293,7 +304,10 @@ pub(crate) fn make<'a>(
         _ => None,
     };
     let world = World { envelope: authentic.envelope(), device, suite, slot: target.slot };
-    let mut machine = Machine::new(&world, manifest.components().map(|id| place(device, id)))?;
+    let mut machine = Machine::new(&world);
+    for id in manifest.components() {
+        machine.add(place(device, id)?)?;
+    }
     // Where none of them is ours nothing else is worth saying.
     if (0..limits::COMPONENTS).all(|at| machine.place(at).is_none()) {
         return Err(Reason::WrongComponent);

@@ -22,7 +22,6 @@ use crate::boot::BootState;
 use crate::digest::Digest;
 use crate::interlock::Interlock;
 use crate::journal::{self, Image, Journal};
-use crate::session::Staged;
 use aseptic_core::cbor::{Key, Reader, Rules, Writer};
 use aseptic_core::cose::{ContentType, Headers, Signer, sign1};
 use aseptic_core::crypto::{HashAlg, Suite};
@@ -125,12 +124,12 @@ impl Reporter<'_> {
         }
     }
 
-    /// To be called before [`Staged::activate`]: adds the deferrals that have ended, which a restart would forget, and opens
+    /// To be called before [`Staged::activate`](crate::Staged::activate) with that image: adds the deferrals that have ended, which a restart would forget, and opens
     /// the account again if this image was tried before and reverted. [`Reason::NoUpdate`] if there is none for it.
-    pub fn activating(&self, staged: &Staged, interlock: &mut Interlock) -> Result<()> {
+    pub fn activating(&self, staged: &Image, interlock: &mut Interlock) -> Result<()> {
         let mut buffer = [0; FRAME];
         let account = Account::load(self.platform, &mut buffer)?;
-        let open = account.open.filter(|open| open.image == *staged.image()).ok_or(Reason::NoUpdate)?;
+        let open = account.open.filter(|open| open.image == *staged).ok_or(Reason::NoUpdate)?;
         let again = Attempt { deferrals: 0, waited: 0, reverted: false, ..open };
         let mut attempt = if open.reverted { again } else { open };
         let (count, waited) = interlock.unreported();

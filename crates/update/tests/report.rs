@@ -90,7 +90,7 @@ fn drive(author: &Author, bench: &Bench, sequence: u64) -> Result<()> {
             }
             staged => staged?,
         };
-        with(bench, |reporter| reporter.activating(&staged, &mut Interlock::new(u64::MAX)))?;
+        with(bench, |reporter| reporter.activating(staged.image(), &mut Interlock::new(u64::MAX)))?;
         staged.activate(&platform, Use::Idle)?;
         bench.reboot();
     }
@@ -174,7 +174,7 @@ fn reports_are_chained_and_tell_reverts_and_what_was_put_off() {
     session.feed(&platform, &suite, &image, Use::Idle).unwrap();
     let staged = session.finish(&platform, &suite, Use::Idle).unwrap();
     for _ in 0..2 {
-        with(bench, |reporter| reporter.activating(&staged, &mut interlock)).unwrap();
+        with(bench, |reporter| reporter.activating(staged.image(), &mut interlock)).unwrap();
     }
     staged.activate(&platform, Use::Idle).unwrap();
     bench.reboot();

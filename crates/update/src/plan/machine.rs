@@ -103,7 +103,7 @@ const DECIDING: [i64; 6] = [
 type At = u32;
 
 /// The parameters of one component, in the order of [`PARAMETERS`]. Each value was read once when it was given.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Parameters([At; PARAMETERS.len()]);
 
 /// Digest and size that an image match asks for; the digest is an encoded SUIT_Digest.
@@ -128,7 +128,7 @@ enum Directive {
 }
 
 /// One component of the manifest.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct State {
     parameters: Parameters,
     /// Written in this sequence: what it was written from is settled.
@@ -190,20 +190,19 @@ struct Walk {
 }
 
 impl<'a, 'd> Machine<'a, 'd> {
-    /// For the components of a manifest, as the device knows them.
-    pub(super) fn new(
-        world: &'d World<'a, 'd>,
-        components: impl Iterator<Item = Result<Option<&'d Component<'d>>>>,
-    ) -> Result<Self> {
-        let mut machine = Self {
+    /// For a manifest without components yet.
+    pub(super) const fn new(world: &'d World<'a, 'd>) -> Self {
+        const STATE: State =
+            State { parameters: Parameters::NONE, settled: false, written: None, matched: None, validated: false };
+        Self {
             world,
             places: [None; limits::COMPONENTS],
-            initial: [Parameters::default(); limits::COMPONENTS],
+            initial: [Parameters::NONE; limits::COMPONENTS],
             count: 0,
             budget: limits::COMMANDS,
             readings: limits::COMPONENT_READINGS,
             walked: Walked {
-                components: [State::default(); limits::COMPONENTS],
+                components: [STATE; limits::COMPONENTS],
                 selected: 1,
                 vendor_checked: false,
                 class_checked: false,
@@ -211,12 +210,14 @@ impl<'a, 'd> Machine<'a, 'd> {
                 invoked: false,
                 arguments: 0,
             },
-        };
-        for place in components {
-            *machine.places.get_mut(machine.count).ok_or(Reason::TooLarge)? = place?;
-            machine.count = machine.count.saturating_add(1);
         }
-        Ok(machine)
+    }
+
+    /// One more component of the manifest, as the device has it.
+    pub(super) fn add(&mut self, place: Option<&'d Component<'d>>) -> Result<()> {
+        *self.places.get_mut(self.count).ok_or(Reason::TooLarge)? = place;
+        self.count = self.count.saturating_add(1);
+        Ok(())
     }
 
     /// Walks one sequence to its end, from the parameters that shared left.
@@ -560,7 +561,7 @@ impl<'a, 'd> Machine<'a, 'd> {
 
     #[inline(never)]
     fn override_parameters(&mut self, walk: Walk, reader: &mut Reader<'a>) -> Result<()> {
-        let mut given = Parameters::default();
+        let mut given = Parameters::NONE;
         let mut map = reader.map()?;
         while let Some(key) = map.next(reader)? {
             let Key::Int(key) = key else { return Err(Reason::ManifestUnsupported) };
@@ -602,6 +603,8 @@ impl<'a, 'd> Machine<'a, 'd> {
 }
 
 impl Parameters {
+    const NONE: Self = Self([0; PARAMETERS.len()]);
+
     /// Where the value lies; 0 if none is given.
     fn get(&self, parameter: i64) -> At {
         PARAMETERS.iter().zip(self.0).find_map(|(known, at)| (*known == parameter).then_some(at)).unwrap_or(0)
