@@ -202,6 +202,36 @@ impl Reporter<'_> {
     }
 }
 
+/// Whether there is an account of the attempt at this update that says nothing of its end. A damaged one says nothing at all, and
+/// keeps no update off.
+///
+/// Reads no more than that: a boot loader, which makes no reports, has this function too.
+#[inline(never)]
+pub(crate) fn unsettled(platform: &Platform<'_>, identity: &[u8; 32]) -> Result<bool> {
+    let mut buffer = [0; FRAME];
+    let payload = match record::load(platform.store, Kind::UpdateReport, &mut buffer) {
+        Ok(Some(payload)) => payload,
+        Ok(None) | Err(Reason::RecordCorrupt) => return Ok(false),
+        Err(reason) => return Err(reason),
+    };
+    let mut reader = Reader::new(payload, Rules::Deterministic);
+    let mut read = || {
+        reader.array_exact(4)?;
+        // The report, its number, and the reverts.
+        for _ in 0..3 {
+            reader.raw()?;
+        }
+        if reader.array()? != FIELDS || reader.bytes()? != identity {
+            return Ok(false);
+        }
+        for _ in 2..FIELDS {
+            reader.raw()?;
+        }
+        reader.bool().map(|reverted| !reverted)
+    };
+    Ok(read().unwrap_or_else(|_: Reason| false))
+}
+
 impl<'a> Report<'a> {
     /// Writes the SUIT_Report; gives its length, at most [`REPORT`].
     pub fn encode(&self, out: &mut [u8]) -> Result<usize> {
@@ -432,7 +462,7 @@ impl<'a> Account<'a> {
         let (last, counter, reverts) = (reader.bytes()?, reader.uint()?, reader.uint()?);
         let open = match reader.array()? {
             0 => None,
-            10 => Some(Attempt::read(&mut reader)?),
+            FIELDS => Some(Attempt::read(&mut reader)?),
             _ => return Err(Reason::CborMalformed),
         };
         reader.end()?;
@@ -444,7 +474,7 @@ impl<'a> Account<'a> {
         let mut writer = Writer::new(&mut payload);
         writer.array(4).bytes(self.last).uint(self.counter).uint(self.reverts);
         match &self.open {
-            Some(open) => open.write(writer.array(10)),
+            Some(open) => open.write(writer.array(FIELDS)),
             None => drop(writer.array(0)),
         }
         record::save(platform.store, Kind::UpdateReport, writer.finish()?, &mut [0; FRAME])
@@ -453,6 +483,9 @@ impl<'a> Account<'a> {
 
 /// Bytes that hold the frame of the record: the last report, and an attempt of at most 280.
 const FRAME: usize = record::frame(REPORT + 320);
+
+/// Items of an attempt in the record: the first is its identity, the last whether it was reverted.
+const FIELDS: usize = 10;
 
 /// Members of a SUIT_Report.
 const RECORDS: i64 = 3;

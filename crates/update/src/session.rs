@@ -34,8 +34,9 @@ impl Session {
     /// Starts from the first byte.
     ///
     /// [`Reason::ClinicalUse`] unless idle, [`Reason::TrialPending`] while the running image is not confirmed (the other
-    /// slot is what the device falls back to), [`Reason::UpdateBusy`] if another update is under way or a restart into a
-    /// confirmed image is due, [`Reason::SequenceTooOld`] below the floor without a token, or with the number of the
+    /// slot is what the device falls back to), [`Reason::UpdateBusy`] if another update is under way, a restart into a
+    /// confirmed image is due, or one was reverted whose account has yet to be settled
+    /// ([`Reporter::settle`](crate::Reporter::settle)), [`Reason::SequenceTooOld`] below the floor without a token, or with the number of the
     /// confirmed image for anything but putting that image back where it was damaged, [`Reason::MigrationFloor`],
     /// [`Reason::UpdateHeld`], [`Reason::Misuse`] if the plan is for the running slot, [`Reason::PayloadLocked`] and others if
     /// no key opens an encrypted payload. Those change nothing. Power loss: the journal names this update, or it does not.

@@ -11,7 +11,7 @@ mod write;
 use crate::boot::{self, BootState};
 use crate::journal::{Confirmed, Image, Journal, Stage};
 use crate::plan::Plan;
-use crate::{downgrade, hold, medium};
+use crate::{downgrade, hold, medium, report};
 use aseptic_core::clinical::Use;
 use aseptic_core::crypto::{HashAlg, HashState, Suite};
 use aseptic_core::platform::{BootMode, Geometry, Platform};
@@ -143,7 +143,8 @@ impl Transfer {
         self.phase = Phase::Over;
         let mut journal = Journal::load(platform)?.ok_or(Reason::NoUpdate)?;
         if journal.identity != *plan.identity() {
-            return Err(Reason::UpdateBusy);
+            // One that was activated is not under way any more: it runs on trial, which a beginning finds out, or was reverted.
+            return Err(if journal.stage == Stage::Activated { Reason::NoUpdate } else { Reason::UpdateBusy });
         }
         self.layout.fill(suite, plan)?;
         let (image, planned) = (journal.image, plan.image());
@@ -444,11 +445,15 @@ fn free(platform: &Platform<'_>, suite: &Suite<'_>) -> Result<()> {
     }
 }
 
-/// Whether another update is under way.
+/// Whether another update is under way, or one was reverted that the account does not count yet: the journal is all that knows
+/// of it.
 #[inline(never)]
 fn busy(platform: &Platform<'_>, identity: &[u8; 32]) -> Result<bool> {
-    let journal = Journal::load(platform)?;
-    Ok(journal.is_some_and(|other| other.stage != Stage::Activated && other.identity != *identity))
+    match Journal::load(platform)? {
+        Some(tried) if tried.stage == Stage::Activated => report::unsettled(platform, &tried.identity),
+        Some(other) => Ok(other.identity != *identity),
+        None => Ok(false),
+    }
 }
 
 /// Whether the number of `image` belongs to another image that is confirmed, or may do so.
