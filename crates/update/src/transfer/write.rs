@@ -7,8 +7,10 @@ use aseptic_core::crypto::{Hash, Suite};
 use aseptic_core::platform::{Geometry, ImageSlot, Platform};
 use aseptic_core::{Reason, Result, bytes};
 
-/// The journal is written when this many bytes, or one erase block if that is more, have come to lie in the slot.
+/// The journal is written when this many bytes have come to lie in the slot: what a power cut costs at most.
 const CHECKPOINT: u64 = 64 * 1024;
+/// Or one of so many parts of the image, where that is more: entries wear out the flash that they lie in, and take time.
+const CHECKPOINTS: u64 = 256;
 /// The largest unit of writing that a platform may have.
 pub(super) const WRITE_SIZE: usize = 32;
 /// Bytes decrypted at once; on the stack.
@@ -60,7 +62,7 @@ impl Transfer {
     /// Takes the next bytes of the component, as they are to lie in the slot.
     fn take(&mut self, platform: &Platform<'_>, suite: &Suite<'_>, bytes: &[u8]) -> Result<()> {
         let engine = suite.hash(self.layout.digest(self.at)?.alg())?;
-        let step = checkpoint(self.geometry);
+        let step = checkpoint(self.geometry, self.journal.image.size);
         let mut rest = bytes;
         while !rest.is_empty() {
             let boundary = round_up(self.offset.saturating_add(1), step);
@@ -203,9 +205,10 @@ pub(super) fn shape(platform: &Platform<'_>, slot: ImageSlot, size: u64) -> Resu
     }
 }
 
-/// Bytes between two entries of the journal: a multiple of the erase block.
-fn checkpoint(geometry: Geometry) -> u64 {
-    CHECKPOINT.max(u64::from(geometry.erase_size))
+/// Bytes between two entries of the journal: a multiple of the erase block, as all are powers of two.
+fn checkpoint(geometry: Geometry, size: u64) -> u64 {
+    let part = size.checked_div(CHECKPOINTS).and_then(u64::checked_next_power_of_two).unwrap_or(0);
+    CHECKPOINT.max(u64::from(geometry.erase_size)).max(part)
 }
 
 /// The next multiple of `unit`, a power of two.
