@@ -317,6 +317,61 @@ pub(crate) unsafe fn make<C: Context>(context: *mut C, build: impl FnOnce() -> R
     })
 }
 
+/// As [`make`] for a state that is too large for the stack of a microcontroller: `empty` is written to where it lies, and
+/// `fill` makes it what it is to be there.
+///
+/// # Safety
+/// As for [`make`].
+pub(crate) unsafe fn make_in_place<C: Context>(
+    context: *mut C,
+    empty: fn() -> C::State,
+    fill: impl FnOnce(&mut C::State) -> Result<()>,
+) -> aseptic_status {
+    let () = C::FITS;
+    call(|| {
+        let marked = place(context)?;
+        // SAFETY: inside the context and aligned; only the mark is touched.
+        let mark = unsafe { &raw mut (*marked).mark };
+        // A platform function that calls the library back finds it in use.
+        // SAFETY: as above.
+        if unsafe { mark.read() } == !C::MARK {
+            return Err(Reason::Misuse);
+        }
+        // SAFETY: aligned by `place`, writable as the caller promises; zeros are as good as any other opaque words.
+        unsafe { context.write_bytes(0, 1) };
+        // SAFETY: as above.
+        unsafe { mark.write(!C::MARK) };
+        // SAFETY: inside the context by `FITS`, aligned by `place`; what was there is no context any more, and the room is
+        // zeros, which are a value of it.
+        let state = unsafe { lay(&raw mut (*marked).state, empty) };
+        let result = fill(state);
+        match result {
+            // SAFETY: the state is whole.
+            Ok(()) => unsafe { mark.write(C::MARK) },
+            Err(_) => {
+                // SAFETY: the state is valid, and without a mark it is never looked at again.
+                unsafe { core::ptr::drop_in_place(state) };
+                // SAFETY: writable for the whole type.
+                unsafe { context.write_bytes(0, 1) };
+            }
+        }
+        result
+    })
+}
+
+/// Apart from its caller, so that what the compiler puts on the stack on the way is free again.
+///
+/// # Safety
+/// `room` must be writable and aligned, and alias nothing while the answer is used.
+#[inline(never)]
+unsafe fn lay<'a, T>(room: *mut T, empty: fn() -> T) -> &'a mut T {
+    // SAFETY: as the caller promises.
+    unsafe {
+        room.write(empty());
+        &mut *room
+    }
+}
+
 /// The state inside, or [`Reason::Misuse`] for NULL, misaligned or unmarked memory.
 ///
 /// # Safety

@@ -4,7 +4,7 @@ use crate::abi::{Place, aseptic_buf, aseptic_slice, aseptic_status, call, fill, 
 use crate::device::aseptic_device;
 use crate::identity::aseptic_identity;
 use crate::time;
-use crate::update::{Stage, aseptic_model, aseptic_update};
+use crate::update::{aseptic_model, aseptic_update};
 use ::aseptic_update::boot;
 use ::aseptic_update::report::{REPORT, Reporter};
 use aseptic_core::cbor::Writer;
@@ -59,7 +59,7 @@ pub unsafe extern "C" fn aseptic_update_account_deferrals(
     call(|| {
         // SAFETY: as the caller promises.
         let (mut device, update) = unsafe { (state(device)?, state(update)?) };
-        let Stage::Staged(staged) = &update.stage else { return Err(Reason::Misuse) };
+        let staged = update.transfer.staged().ok_or(Reason::Misuse)?;
         device.with(|parts| {
             let now = time::now(&parts.platform)?;
             let reporter = Reporter { platform: &parts.platform, suite: &parts.suite, now };

@@ -1,17 +1,18 @@
 //! What the owner and the manufacturer say about one update, and what the bedside says to it.
 
 use crate::abi::{Held, aseptic_slice, aseptic_status, call, output, state};
-use crate::device::aseptic_device;
+use crate::device::{Parts, aseptic_device};
 use crate::time;
 use crate::trust::ASEPTIC_PRESENCE_CONFIRMED;
-use crate::update::{Stage, Update, aseptic_component, aseptic_model};
+use crate::update::{Update, aseptic_component, aseptic_model};
 use ::aseptic_update::freshness::{Policy, Source};
 use ::aseptic_update::{
-    Component, Device, Downgrade, Envelope, Permission, Plan, Resume, Session, Target, Waiver, boot, hold,
+    Authentic, Component, Device, Downgrade, Envelope, Permission, Target, Waiver, boot, hold,
 };
 use aseptic_core::clinical::Use;
 use aseptic_core::crypto::Suite;
 use aseptic_core::platform::Platform;
+use aseptic_core::time::Time;
 use aseptic_core::trust::{PhysicalPresence, Trust};
 use aseptic_core::{Reason, Result, limits};
 #[cfg(feature = "device")]
@@ -60,17 +61,18 @@ impl aseptic_statements {
     };
 }
 
-/// From the envelope to the session, or back into the one that a power loss interrupted.
+/// From the envelope to the transfer, or back into the one that a power loss interrupted.
 ///
 /// # Safety
 /// The slices must be readable.
 #[inline(never)]
 pub(crate) unsafe fn begin(
+    update: &mut Update,
     mut device: Held<'_, aseptic_device>,
     envelope: &[u8],
     model: &aseptic_model,
     statements: &aseptic_statements,
-) -> Result<Update> {
+) -> Result<()> {
     // SAFETY: as the caller promises.
     let (only, [serial, approval, downgrade, waiver]) = unsafe {
         let aseptic_statements { serial, approval, downgrade, waiver, .. } = statements;
@@ -101,24 +103,23 @@ pub(crate) unsafe fn begin(
         ASEPTIC_SOURCE_MEDIUM => Source::Medium,
         _ => return Err(Reason::Misuse),
     };
-    let said = Said { serial, approval, downgrade, waiver, present: &present, source };
+    let said = Said { serial, approval, downgrade, waiver, present: &present };
     device.with(|mut parts| {
         let permit = parts.permit(Permission::Install);
-        let (platform, suite, trust) = parts.load_trust()?;
+        let Parts { platform, suite, memory, .. } = &mut parts;
+        let trust = Trust::load(platform, &mut memory.trust);
+        let trust = trust.as_ref().map_err(|reason| *reason)?;
         let ours = Device { id, images: Some(platform.images), ..Device::new(model.vendor, model.device_class, known) };
-        let plan = plan(&platform, &suite, &trust, &ours, envelope, &said)?;
-        let clinical = permit?;
-        #[cfg(feature = "device")]
-        let id = if plan.parts().any(Part::encrypted) { agreement_key(&platform, model)? } else { KeyId(0) };
-        #[cfg(feature = "device")]
-        let stored = KeyAgree::new(platform.keys, id, KeyAlg::P256);
-        #[cfg(feature = "device")]
-        let keys =
-            [payload_key(&stored)?, if kek.is_empty() { payload_key(&stored)? } else { RecipientKey::wrap(kek)? }];
-        #[cfg(feature = "device")]
-        let plan = plan.unlock(&keys);
-        let _ = kek;
-        Update::new(stage(&platform, &suite, &plan, clinical)?, &plan, envelope)
+        let now = time::now(platform)?;
+        let room = &mut None;
+        let authentic = authenticate(room, suite, trust, envelope, &said, now)?;
+        let (floor, target) = (boot::floor(platform)?, Target::of(platform)?);
+        let token = match said.downgrade {
+            [] => None,
+            token => Some(Downgrade::verify(platform, suite, trust, serial, token, now, (said.present)())?),
+        };
+        let asked = Asked { ours: &ours, floor, target, token: token.as_ref(), source, now, permit, model, kek };
+        install(update, platform, suite, authentic, envelope, &asked)
     })
 }
 
@@ -129,47 +130,78 @@ struct Said<'a> {
     downgrade: &'a [u8],
     waiver: &'a [u8],
     present: &'a dyn Fn() -> Option<PhysicalPresence>,
-    source: Source,
 }
 
-/// From the envelope to the plan. Apart from its caller, so that its stack is free again when the session begins.
+/// Proves who made the envelope.
+// Each of these functions is apart from its caller: what the signature takes of the stack is free again for the plan.
 #[inline(never)]
-fn plan<'e>(
-    platform: &Platform<'_>,
+fn authenticate<'r, 'e>(
+    room: &'r mut Option<Authentic<'e>>,
     suite: &Suite<'_>,
     trust: &Trust<'_>,
-    ours: &Device<'_>,
     envelope: &'e [u8],
     said: &Said<'e>,
-) -> Result<Plan<'e>> {
-    let now = time::now(platform)?;
+    now: Time,
+) -> Result<&'r Authentic<'e>> {
     let mut parsed = Envelope::parse(envelope)?;
     if !said.approval.is_empty() {
-        parsed = parsed.with_block(said.approval)?;
+        parsed.add_block(said.approval)?;
     }
     let authentic = if said.waiver.is_empty() {
-        parsed.authenticate(trust, suite)?
+        parsed.authenticate(trust, suite)
     } else {
         let presence = (said.present)().ok_or(Reason::ApprovalMissing)?;
         let waiver = Waiver::verify(suite, trust, said.serial, said.waiver, now, presence)?;
-        parsed.authenticate_waived(trust, suite, &waiver)?
+        parsed.authenticate_waived(trust, suite, &waiver)
     };
-    let (floor, target) = (boot::floor(platform)?, Target::of(platform)?);
-    let plan = if said.downgrade.is_empty() {
-        authentic.plan(suite, ours, floor, target)?
-    } else {
-        let token = Downgrade::verify(platform, suite, trust, said.serial, said.downgrade, now, (said.present)())?;
-        authentic.plan_downgrade(suite, ours, floor, target, &token)?
-    };
-    plan.fresh_enough(&Policy::DEFAULT, said.source, now)
+    Ok(room.insert(authentic?))
 }
 
-/// The session, or the one that a power loss interrupted.
+/// What an authentic envelope is judged by.
+struct Asked<'a> {
+    ours: &'a Device<'a>,
+    floor: u64,
+    target: Target,
+    token: Option<&'a Downgrade>,
+    source: Source,
+    now: Time,
+    permit: Result<Use>,
+    model: &'a aseptic_model,
+    kek: &'a [u8],
+}
+
+/// From the authentic envelope to the transfer.
 #[inline(never)]
-fn stage(platform: &Platform<'_>, suite: &Suite<'_>, plan: &Plan<'_>, clinical: Use) -> Result<Stage> {
-    match Resume::new(platform, suite, plan) {
-        Err(Reason::NoUpdate) => Session::begin(platform, suite, plan, clinical).map(Stage::Receiving),
-        resume => resume.map(Stage::Resuming),
+fn install(
+    update: &mut Update,
+    platform: &Platform<'_>,
+    suite: &Suite<'_>,
+    authentic: &Authentic<'_>,
+    envelope: &[u8],
+    asked: &Asked<'_>,
+) -> Result<()> {
+    let mut plan = match asked.token {
+        None => authentic.plan(suite, asked.ours, asked.floor, asked.target),
+        Some(token) => authentic.plan_downgrade(suite, asked.ours, asked.floor, asked.target, token),
+    };
+    let plan = plan.as_mut().map_err(|reason| *reason)?;
+    plan.require_fresh(&Policy::DEFAULT, asked.source, asked.now)?;
+    let clinical = asked.permit?;
+    update.keep(plan, envelope)?;
+    #[cfg(feature = "device")]
+    {
+        let id = if plan.parts().any(Part::encrypted) { agreement_key(platform, asked.model)? } else { KeyId(0) };
+        let stored = KeyAgree::new(platform.keys, id, KeyAlg::P256);
+        let own = payload_key(&stored)?;
+        let keys = [own, if asked.kek.is_empty() { own } else { RecipientKey::wrap(asked.kek)? }];
+        plan.set_keys(&keys);
+        update.transfer.open(platform, suite, plan, clinical)
+    }
+    #[cfg(not(feature = "device"))]
+    {
+        // A boot loader has no keys for payloads.
+        let _ = (asked.model, asked.kek);
+        update.transfer.open(platform, suite, plan, clinical)
     }
 }
 

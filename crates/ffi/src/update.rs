@@ -1,11 +1,11 @@
 //! Verified updates.
 
 use crate::abi::{
-    Context, Place, aseptic_buf, aseptic_slice, aseptic_status, call, fill, input, make, output, state, wipe,
+    Context, Place, aseptic_buf, aseptic_slice, aseptic_status, call, fill, input, make_in_place, output, state, wipe,
 };
 use crate::device::aseptic_device;
 use crate::statement::{aseptic_statements, begin};
-use ::aseptic_update::{Next, Permission, Plan, ReadBack, Resume, Session, Staged};
+use ::aseptic_update::{Permission, Plan, Session, Transfer};
 use aseptic_core::{Reason, Result, bytes, limits};
 use core::ops::Range;
 
@@ -76,9 +76,9 @@ impl Context for aseptic_update {
     const MARK: u64 = 0x6473_6574_7069_6304;
 }
 
-/// The stage, and what is left of the plan.
+/// The transfer, and what is left of the plan.
 pub(crate) struct Update {
-    pub(crate) stage: Stage,
+    pub(crate) transfer: Transfer,
     /// Where URI and payload of each component lie in the envelope.
     places: [[(u32, u32); 2]; limits::COMPONENTS],
     arguments: [u8; limits::INVOKE_ARGUMENTS],
@@ -86,31 +86,26 @@ pub(crate) struct Update {
 }
 
 impl Update {
-    pub(crate) fn new(stage: Stage, plan: &Plan<'_>, envelope: &[u8]) -> Result<Self> {
+    const fn new() -> Self {
+        let (places, arguments) = ([[(0, 0); 2]; limits::COMPONENTS], [0; limits::INVOKE_ARGUMENTS]);
+        Self { transfer: Transfer::new(), places, arguments, arguments_len: 0 }
+    }
+
+    /// Keeps what later calls ask of the plan.
+    pub(crate) fn keep(&mut self, plan: &Plan<'_>, envelope: &[u8]) -> Result<()> {
         let given = plan.invoke_arguments().unwrap_or_default();
-        let mut arguments = [0; limits::INVOKE_ARGUMENTS];
-        bytes::copy(given, &mut arguments).ok_or(Reason::Internal)?;
-        let mut places = [[(0, 0); 2]; limits::COMPONENTS];
+        bytes::copy(given, &mut self.arguments).ok_or(Reason::Internal)?;
+        self.arguments_len = u8::try_from(given.len()).map_err(|_| Reason::TooLarge)?;
         let number = |value: usize| u32::try_from(value).map_err(|_| Reason::TooLarge);
-        for (part, place) in plan.parts().zip(&mut places) {
+        for (part, place) in plan.parts().zip(&mut self.places) {
             let there = [part.uri.unwrap_or_default().as_bytes(), part.payload.unwrap_or_default()];
             for (bytes, place) in there.into_iter().zip(place).filter(|(bytes, _)| !bytes.is_empty()) {
                 let at = bytes.as_ptr().addr().saturating_sub(envelope.as_ptr().addr());
                 *place = (number(at)?, number(bytes.len())?);
             }
         }
-        let arguments_len = u8::try_from(given.len()).map_err(|_| Reason::TooLarge)?;
-        Ok(Self { stage, places, arguments, arguments_len })
+        Ok(())
     }
-}
-
-/// Each stage is left for the next one; what fails in between leaves `Over`.
-pub(crate) enum Stage {
-    Resuming(Resume),
-    Receiving(Session),
-    ReadingBack(ReadBack),
-    Staged(Staged),
-    Over,
 }
 
 /// Verifies the SUIT envelope and begins its update, or goes on with it where a power loss interrupted it. Call
@@ -131,7 +126,11 @@ pub unsafe extern "C" fn aseptic_update_begin(
     update: *mut aseptic_update,
 ) -> aseptic_status {
     // SAFETY: NULL or writable memory of the type, and the rest as the caller promises.
-    unsafe { make(update, || begin(state(device)?, envelope.bytes()?, input(model)?, &aseptic_statements::NONE)) }
+    unsafe {
+        make_in_place(update, Update::new, |update| {
+            begin(update, state(device)?, envelope.bytes()?, input(model)?, &aseptic_statements::NONE)
+        })
+    }
 }
 
 /// As `aseptic_update_begin`, with signed statements that came beside the envelope.
@@ -150,7 +149,11 @@ pub unsafe extern "C" fn aseptic_update_begin_with(
     update: *mut aseptic_update,
 ) -> aseptic_status {
     // SAFETY: NULL or writable memory of the type, and the rest as the caller promises.
-    unsafe { make(update, || begin(state(device)?, envelope.bytes()?, input(model)?, input(statements)?)) }
+    unsafe {
+        make_in_place(update, Update::new, |update| {
+            begin(update, state(device)?, envelope.bytes()?, input(model)?, input(statements)?)
+        })
+    }
 }
 
 /// Does a bounded part of what is to be done before the next bytes or the activation: erases at most one block, or reads
@@ -178,25 +181,7 @@ pub unsafe extern "C" fn aseptic_update_step(
         let (mut device, mut update) = unsafe { (state(device)?, state(update)?) };
         device.with(|mut parts| {
             let clinical = parts.permit(Permission::Install)?;
-            let mut copied = false;
-            let stage = match core::mem::replace(&mut update.stage, Stage::Over) {
-                Stage::Resuming(resume) => match resume.step(&parts.platform, &parts.suite)? {
-                    Next::More(resume) => Stage::Resuming(resume),
-                    Next::Done(session) => Stage::Receiving(session),
-                },
-                Stage::Receiving(mut session) => {
-                    copied = session.copy(&parts.platform, &parts.suite, clinical)?;
-                    Stage::Receiving(session)
-                }
-                Stage::ReadingBack(check) => match check.step(&parts.platform, &parts.suite, clinical)? {
-                    Next::More(check) => Stage::ReadingBack(check),
-                    Next::Done(staged) => Stage::Staged(staged),
-                },
-                Stage::Over => return Err(Reason::Misuse),
-                done => done,
-            };
-            *more = u8::from(copied || matches!(stage, Stage::Resuming(_) | Stage::ReadingBack(_)));
-            update.stage = stage;
+            *more = u8::from(update.transfer.step(&parts.platform, &parts.suite, clinical)?);
             Ok(())
         })
     })
@@ -221,9 +206,9 @@ pub unsafe extern "C" fn aseptic_update_offset(
         let (offset, missing) = unsafe { (output(offset)?, output(missing)?) };
         (*offset, *missing) = (0, 0);
         // SAFETY: as the caller promises.
-        let mut update = unsafe { state(update)? };
-        let session = receiving(&mut update.stage)?;
-        (*offset, *missing) = (session.offset(), session.missing());
+        let update = unsafe { state(update)? };
+        update.transfer.receiving()?;
+        (*offset, *missing) = (update.transfer.offset(), update.transfer.missing());
         Ok(())
     })
 }
@@ -247,9 +232,10 @@ pub unsafe extern "C" fn aseptic_update_part(
         let part = unsafe { output(part)? };
         *part = aseptic_part { uri: none, payload: none, offset: 0, missing: 0, number: 0, reserved: [0; 7] };
         // SAFETY: as the caller promises.
-        let (mut update, envelope) = unsafe { (state(update)?, envelope.bytes()?) };
-        let session = receiving(&mut update.stage)?;
-        let (number, offset, missing) = (session.part(), session.offset(), session.missing());
+        let (update, envelope) = unsafe { (state(update)?, envelope.bytes()?) };
+        let transfer = &update.transfer;
+        transfer.receiving()?;
+        let (number, offset, missing) = (transfer.part(), transfer.offset(), transfer.missing());
         let [uri, payload] = update.places.get(number).ok_or(Reason::Internal)?.map(|(at, len)| {
             let (start, len) = (usize::try_from(at).ok()?, usize::try_from(len).ok()?);
             let bytes = envelope.get(Range { start, end: start.saturating_add(len) })?;
@@ -300,10 +286,10 @@ pub unsafe extern "C" fn aseptic_update_feed(
     call(|| {
         // SAFETY: as the caller promises.
         let (mut device, mut update, bytes) = unsafe { (state(device)?, state(update)?, bytes.bytes()?) };
-        let session = receiving(&mut update.stage)?;
+        update.transfer.receiving()?;
         device.with(|mut parts| {
             let clinical = parts.permit(Permission::Download)?;
-            session.feed(&parts.platform, &parts.suite, bytes, clinical)
+            update.transfer.feed(&parts.platform, &parts.suite, bytes, clinical)
         })
     })
 }
@@ -323,14 +309,11 @@ pub unsafe extern "C" fn aseptic_update_finish(
     call(|| {
         // SAFETY: as the caller promises.
         let (mut device, mut update) = unsafe { (state(device)?, state(update)?) };
-        receiving(&mut update.stage)?;
-        let clinical = device.with(|mut parts| parts.permit(Permission::Install))?;
-        let Stage::Receiving(session) = core::mem::replace(&mut update.stage, Stage::Over) else {
-            return Err(Reason::Misuse);
-        };
-        update.stage =
-            Stage::ReadingBack(device.with(|parts| ReadBack::new(session, &parts.platform, &parts.suite, clinical))?);
-        Ok(())
+        update.transfer.receiving()?;
+        device.with(|mut parts| {
+            let clinical = parts.permit(Permission::Install)?;
+            update.transfer.finish(&parts.platform, &parts.suite, clinical)
+        })
     })
 }
 
@@ -347,14 +330,11 @@ pub unsafe extern "C" fn aseptic_update_activate(
     call(|| {
         // SAFETY: as the caller promises.
         let (mut device, mut update) = unsafe { (state(device)?, state(update)?) };
-        if !matches!(update.stage, Stage::Staged(_)) {
-            return Err(Reason::Misuse);
-        }
-        let clinical = device.with(|mut parts| parts.permit(Permission::Activate))?;
-        let Stage::Staged(staged) = core::mem::replace(&mut update.stage, Stage::Over) else {
-            return Err(Reason::Misuse);
-        };
-        device.with(|parts| staged.activate(&parts.platform, clinical))
+        update.transfer.staged().ok_or(Reason::Misuse)?;
+        device.with(|mut parts| {
+            let clinical = parts.permit(Permission::Activate)?;
+            update.transfer.activate(&parts.platform, clinical)
+        })
     })
 }
 
@@ -381,11 +361,4 @@ pub unsafe extern "C" fn aseptic_update_abandon(device: *mut aseptic_device) -> 
         let mut device = unsafe { state(device)? };
         device.with(|parts| Session::abandon(&parts.platform, &parts.suite))
     })
-}
-
-fn receiving(update: &mut Stage) -> Result<&mut Session> {
-    match update {
-        Stage::Receiving(session) => Ok(session),
-        _ => Err(Reason::Misuse),
-    }
 }

@@ -3,7 +3,7 @@
 use aseptic_core::cbor::{Reader, Rules, Writer};
 use aseptic_core::cose::CoseAlg;
 use aseptic_core::crypto::{HashAlg, Parts, Suite};
-use aseptic_core::{Reason, Result, bytes};
+use aseptic_core::{Reason, Result};
 use core::fmt;
 
 /// A digest that knows its algorithm: SHA-256, SHA-384 or SHA-512.
@@ -15,14 +15,15 @@ pub struct Digest {
 }
 
 impl Digest {
+    /// That of nothing in particular.
+    pub(crate) const NONE: Self = Self { alg: HashAlg::Sha256, bytes: [0; 64] };
+
     /// A digest of `alg`; [`Reason::CborMalformed`] unless `digest` has just the length of the algorithm.
     pub fn new(alg: HashAlg, digest: &[u8]) -> Result<Self> {
         if digest.len() != alg.digest_len() {
             return Err(Reason::CborMalformed);
         }
-        let mut own = [0; 64];
-        bytes::copy(digest, &mut own).ok_or(Reason::Internal)?;
-        Ok(Self { alg, bytes: own })
+        Ok(Self::again(alg, digest))
     }
 
     /// The digest of the concatenated parts.
@@ -45,10 +46,23 @@ impl Digest {
 
     /// Reads a SUIT_Digest that fills `bytes`.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
+        let (alg, digest) = Self::borrowed(bytes)?;
+        Ok(Self::again(alg, digest))
+    }
+
+    /// Algorithm and bytes of a SUIT_Digest that fills `bytes`.
+    pub(crate) fn borrowed(bytes: &[u8]) -> Result<(HashAlg, &[u8])> {
         let mut reader = Reader::new(bytes, Rules::Deterministic);
-        let digest = Self::read(&mut reader)?;
+        let digest = Self::parts(&mut reader)?;
         reader.end()?;
         Ok(digest)
+    }
+
+    /// What [`Digest::borrowed`] has read.
+    pub(crate) fn again(alg: HashAlg, digest: &[u8]) -> Self {
+        let mut bytes = [0; 64];
+        bytes.iter_mut().zip(digest).for_each(|(own, byte)| *own = *byte);
+        Self { alg, bytes }
     }
 
     /// Writes a SUIT_Digest: `[algorithm, bytes]`.
@@ -62,9 +76,15 @@ impl Digest {
     }
 
     pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self> {
+        let (alg, digest) = Self::parts(reader)?;
+        Ok(Self::again(alg, digest))
+    }
+
+    fn parts<'a>(reader: &mut Reader<'a>) -> Result<(HashAlg, &'a [u8])> {
         reader.array_exact(2)?;
         let alg = CoseAlg(reader.int()?).hash()?;
-        Self::new(alg, reader.bytes()?)
+        let digest = reader.bytes()?;
+        if digest.len() == alg.digest_len() { Ok((alg, digest)) } else { Err(Reason::CborMalformed) }
     }
 }
 

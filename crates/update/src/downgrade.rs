@@ -37,6 +37,7 @@ impl Downgrade {
     /// Reasons: [`Reason::TrustThreshold`], [`Reason::ApprovalMissing`], [`Reason::UnknownSigner`],
     /// [`Reason::SignatureInvalid`], [`Reason::StatementOther`], [`Reason::StatementUsed`],
     /// [`Reason::StatementExpired`]. Stores nothing.
+    #[inline(never)]
     pub fn verify(
         platform: &Platform<'_>,
         suite: &Suite<'_>,

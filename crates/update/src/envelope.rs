@@ -5,7 +5,7 @@
 use crate::digest::Digest;
 use crate::downgrade::Downgrade;
 use crate::plan::{self, Device, Plan, Target};
-use crate::policy::{Role, Tally};
+use crate::policy::{Question, Role, Tally};
 use crate::statement::Waiver;
 use aseptic_core::cbor::{Key, Reader, Rules, Type};
 use aseptic_core::crypto::Suite;
@@ -26,11 +26,13 @@ const SEVERABLE: [i64; 6] = [14, 15, 16, 18, 20, 23];
 /// An envelope as received. Nothing in it is proven; it answers no question about its content.
 #[derive(Clone, Debug)]
 pub struct Envelope<'a> {
+    /// All of it. It was read once, and is read again for what is seldom asked for.
+    bytes: &'a [u8],
     digest: &'a [u8],
-    blocks: [Option<&'a [u8]>; limits::AUTH_BLOCKS],
+    wrapper: &'a [u8],
+    /// Signatures that travelled apart.
+    apart: [Option<&'a [u8]>; limits::AUTH_BLOCKS],
     manifest: Wrapped<'a>,
-    members: [Option<Wrapped<'a>>; SEVERABLE.len()],
-    payloads: [Option<(&'a str, &'a [u8])>; limits::PAYLOADS],
 }
 
 /// A byte string with its head, which counts for digests, and without.
@@ -46,6 +48,7 @@ impl<'a> Envelope<'a> {
     /// [`Reason::EnvelopeMalformed`] unless it is tag 107 around a map with the authentication wrapper (key 2) before the
     /// manifest (key 3), and besides these severable members and integrated payloads alone; [`Reason::TooLarge`] beyond
     /// [`limits::MANIFEST`], [`limits::AUTH_BLOCKS`] or [`limits::PAYLOADS`]; [`Reason::CborTrailing`] for bytes behind it.
+    #[inline(never)]
     pub fn parse(bytes: &'a [u8]) -> Result<Self> {
         frame(bytes).map_err(|reason| match reason {
             Reason::TooLarge | Reason::CborTrailing => reason,
@@ -56,8 +59,16 @@ impl<'a> Envelope<'a> {
     /// Adds a signature that travelled apart: a COSE_Sign1 over [`Envelope::signed_bytes`], such as an owner's approval.
     /// [`Reason::TooLarge`] beyond [`limits::AUTH_BLOCKS`].
     pub fn with_block(mut self, block: &'a [u8]) -> Result<Self> {
-        *self.blocks.iter_mut().find(|place| place.is_none()).ok_or(Reason::TooLarge)? = Some(block);
+        self.add_block(block)?;
         Ok(self)
+    }
+
+    /// As [`Envelope::with_block`], where the envelope lies.
+    pub fn add_block(&mut self, block: &'a [u8]) -> Result<()> {
+        let room = limits::AUTH_BLOCKS.checked_sub(self.blocks().count()).filter(|room| *room != 0);
+        room.ok_or(Reason::TooLarge)?;
+        *self.apart.iter_mut().find(|place| place.is_none()).ok_or(Reason::TooLarge)? = Some(block);
+        Ok(())
     }
 
     /// Proves that the manifest is whole, and signed by as many keys as `trust` asks for: of the manufacturer, who
@@ -68,17 +79,22 @@ impl<'a> Envelope<'a> {
     /// [`Reason::ManifestDigest`] for a changed manifest, [`Reason::SignatureByDevice`] where there are only message
     /// authentication codes, [`Reason::UnknownSigner`], [`Reason::SignatureInvalid`], [`Reason::TrustThreshold`],
     /// [`Reason::ApprovalMissing`].
+    #[inline]
     pub fn authenticate(self, trust: &Trust<'_>, suite: &Suite<'_>) -> Result<Authentic<'a>> {
-        self.judge(trust, suite, None)
+        let proof = self.prove(trust, suite, None)?;
+        Ok(Authentic { envelope: self, proof })
     }
 
     /// As [`Envelope::authenticate`], where the manufacturer has waived the owner's approval.
     /// [`Reason::StatementOther`] if it has waived that of another update.
+    #[inline]
     pub fn authenticate_waived(self, trust: &Trust<'_>, suite: &Suite<'_>, waiver: &Waiver) -> Result<Authentic<'a>> {
-        self.judge(trust, suite, Some(waiver))
+        let proof = self.prove(trust, suite, Some(waiver))?;
+        Ok(Authentic { envelope: self, proof })
     }
 
-    fn judge(self, trust: &Trust<'_>, suite: &Suite<'_>, waiver: Option<&Waiver>) -> Result<Authentic<'a>> {
+    #[inline(never)]
+    fn prove(&self, trust: &Trust<'_>, suite: &Suite<'_>, waiver: Option<&Waiver>) -> Result<Proof> {
         if self.blocks().next().is_none() {
             return Err(Reason::ManifestUnsigned);
         }
@@ -89,19 +105,37 @@ impl<'a> Envelope<'a> {
         if !self.manifest.matches(suite, &digest)? {
             return Err(Reason::ManifestDigest);
         }
-        let tally = Tally::of(trust, suite, &ROLES, self.blocks(), &[], self.digest)?;
-        let (role, signer) = tally.author(trust, &[Role::Release, Role::SecurityPatch])?;
-        let (signer, identity) = (signer.clone(), suite.sha256(&[self.manifest.item])?);
+        let mut tally = Tally::new();
+        let question = Question { trust, suite, roles: &ROLES, aad: &[], payload: self.digest };
+        for block in self.blocks() {
+            tally.take(&question, block)?;
+        }
+        let role = tally.author(trust, &[Role::Release, Role::SecurityPatch])?;
+        let identity = suite.sha256(&[self.manifest.item])?;
         match waiver {
             Some(waiver) => waiver.covers(&identity)?,
             None => tally.approved(trust, role.purpose())?,
         }
-        Ok(Authentic { envelope: self, signer, role, identity })
+        Ok(Proof { signer: tally.signer()?, role, identity })
     }
 
     /// The authentication blocks as received.
     pub fn blocks(&self) -> impl Iterator<Item = &'a [u8]> {
-        self.blocks.iter().flatten().copied()
+        let mut reader = Reader::new(self.wrapper, Rules::Received);
+        let count = reader.array().unwrap_or(0);
+        // The first is the digest.
+        let inside = (0..count).map_while(move |_| reader.bytes().ok()).skip(1);
+        inside.chain(self.apart.iter().flatten().copied())
+    }
+
+    /// The keys of the map, each with what it stands for.
+    fn entries(&self) -> impl Iterator<Item = (Key<'a>, Wrapped<'a>)> + use<'a> {
+        let mut reader = Reader::new(self.bytes, Rules::Received);
+        let mut map = reader.tag().and_then(|_| reader.map()).ok();
+        core::iter::from_fn(move || {
+            let key = map.as_mut()?.next(&mut reader).ok()??;
+            Some((key, Wrapped::read(&mut reader).ok()?))
+        })
     }
 
     /// The encoded SUIT_Digest as received: the detached payload of every authentication block.
@@ -115,6 +149,12 @@ impl<'a> Envelope<'a> {
 #[derive(Clone, Debug)]
 pub struct Authentic<'a> {
     envelope: Envelope<'a>,
+    proof: Proof,
+}
+
+/// What the signatures of an envelope prove.
+#[derive(Clone, Debug)]
+struct Proof {
     signer: VerifiedPeer,
     role: Role,
     identity: [u8; 32],
@@ -124,13 +164,13 @@ impl<'a> Authentic<'a> {
     /// Who signed it: the first of the manufacturer's keys.
     #[must_use]
     pub const fn signer(&self) -> &VerifiedPeer {
-        &self.signer
+        &self.proof.signer
     }
 
     /// In which role the manufacturer vouches for it.
     #[must_use]
     pub const fn role(&self) -> Role {
-        self.role
+        self.proof.role
     }
 
     /// The encoded manifest map.
@@ -139,10 +179,15 @@ impl<'a> Authentic<'a> {
         self.envelope.manifest.content
     }
 
+    /// All of the envelope, in which the manifest and its severed members lie.
+    pub(crate) const fn envelope(&self) -> &'a [u8] {
+        self.envelope.bytes
+    }
+
     /// SHA-256 of the manifest with the head of its byte string: the name of this update in the journal.
     #[must_use]
     pub const fn identity(&self) -> &[u8; 32] {
-        &self.identity
+        &self.proof.identity
     }
 
     /// Walks the whole manifest without any side effect and says what is to be installed; see [`plan`](crate::plan).
@@ -175,17 +220,22 @@ impl<'a> Authentic<'a> {
     }
 
     pub(crate) fn member(&self, key: i64) -> Option<Wrapped<'a>> {
-        let mut members = SEVERABLE.iter().zip(&self.envelope.members);
-        members.find_map(|(severable, member)| if *severable == key { *member } else { None })
+        self.envelope.entries().find_map(|(own, member)| (own == Key::Int(key)).then_some(member))
     }
 
     /// The keys of the severed members that the envelope has.
     pub(crate) fn members(&self) -> impl Iterator<Item = i64> {
-        SEVERABLE.iter().zip(&self.envelope.members).filter_map(|(key, member)| member.map(|_| *key))
+        self.envelope.entries().filter_map(|(key, _)| match key {
+            Key::Int(key) if SEVERABLE.contains(&key) => Some(key),
+            _ => None,
+        })
     }
 
     pub(crate) fn payloads(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
-        self.envelope.payloads.iter().flatten().copied()
+        self.envelope.entries().filter_map(|(key, payload)| match key {
+            Key::Text(uri) => Some((uri, payload.content)),
+            Key::Int(_) => None,
+        })
     }
 }
 
@@ -211,21 +261,20 @@ fn frame(bytes: &[u8]) -> Result<Envelope<'_>> {
     let mut map = reader.map()?;
     let mut wrapper = None;
     let mut manifest = None;
-    let mut members = [None; SEVERABLE.len()];
-    let mut payloads = [None; limits::PAYLOADS];
+    let mut payloads = 0_usize;
     while let Some(key) = map.next(&mut reader)? {
         match key {
             Key::Int(WRAPPER) => wrapper = Some(reader.bytes()?),
             // What authenticates comes first, so that a streaming reader never holds what it cannot judge.
             Key::Int(MANIFEST) if wrapper.is_some() => manifest = Some(Wrapped::read(&mut reader)?),
-            Key::Int(key) => {
-                let place = SEVERABLE.iter().position(|severable| *severable == key);
-                let place = place.and_then(|at| members.get_mut(at)).ok_or(Reason::EnvelopeMalformed)?;
-                *place = Some(Wrapped::read(&mut reader)?);
+            Key::Int(key) if SEVERABLE.contains(&key) => {
+                Wrapped::read(&mut reader)?;
             }
-            Key::Text(uri) => {
-                let place = payloads.iter_mut().find(|place| place.is_none()).ok_or(Reason::TooLarge)?;
-                *place = Some((uri, reader.bytes()?));
+            Key::Int(_) => return Err(Reason::EnvelopeMalformed),
+            Key::Text(_) if payloads == limits::PAYLOADS => return Err(Reason::TooLarge),
+            Key::Text(_) => {
+                payloads = payloads.saturating_add(1);
+                reader.bytes()?;
             }
         }
     }
@@ -234,14 +283,17 @@ fn frame(bytes: &[u8]) -> Result<Envelope<'_>> {
     if manifest.content.len() > limits::MANIFEST {
         return Err(Reason::TooLarge);
     }
-    let mut reader = Reader::new(wrapper.ok_or(Reason::EnvelopeMalformed)?, Rules::Received);
+    let wrapper = wrapper.ok_or(Reason::EnvelopeMalformed)?;
+    let mut reader = Reader::new(wrapper, Rules::Received);
     let count = reader.array()?.checked_sub(1).ok_or(Reason::EnvelopeMalformed)?;
     let digest = reader.bytes()?;
-    let mut blocks = [None; limits::AUTH_BLOCKS];
-    for block in blocks.get_mut(..count).ok_or(Reason::TooLarge)? {
-        *block = Some(reader.bytes()?);
+    if count > limits::AUTH_BLOCKS {
+        return Err(Reason::TooLarge);
+    }
+    for _ in 0..count {
+        reader.bytes()?;
     }
     // Bytes behind the array stand inside a byte string that ended too late; that is a wrong frame, not a trailer.
     reader.end().map_err(|_| Reason::EnvelopeMalformed)?;
-    Ok(Envelope { digest, blocks, manifest, members, payloads })
+    Ok(Envelope { bytes, digest, wrapper, apart: [None; limits::AUTH_BLOCKS], manifest })
 }

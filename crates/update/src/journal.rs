@@ -69,6 +69,15 @@ pub struct Confirmed {
 const FRAME: usize = 320;
 
 impl Journal {
+    /// That of no update.
+    pub(crate) const NONE: Self = Self {
+        stage: Stage::Writing,
+        identity: [0; 32],
+        image: Image { slot: ImageSlot::A, digest: Digest::NONE, size: 0, sequence: 0 },
+        offset: 0,
+        prefix: Digest::NONE,
+    };
+
     /// The journal, if an update is under way.
     ///
     /// A journal beyond repair counts as none, and the event hook hears of it: all that is lost is a transfer, while a

@@ -81,6 +81,7 @@ mod envelope;
 mod manifest;
 mod medium;
 mod session;
+mod transfer;
 
 pub use digest::Digest;
 pub use downgrade::Downgrade;
@@ -91,5 +92,6 @@ pub use manifest::DRAFT;
 pub use plan::{Component, Device, Part, Plan, Target, payload_key};
 pub use policy::Role;
 pub use report::{Report, Reporter};
-pub use session::{Next, ReadBack, Resume, STEP, Session, Staged};
+pub use session::{Next, ReadBack, Resume, Session, Staged};
 pub use statement::Waiver;
+pub use transfer::{STEP, Transfer};

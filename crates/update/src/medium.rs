@@ -6,8 +6,8 @@ use aseptic_core::crypto::{Hash, HashState, Suite};
 use aseptic_core::platform::{ImageSlot, Images, Platform};
 use aseptic_core::{Reason, Result};
 
-/// Bytes read at once; on the stack.
-const PIECE: usize = 1024;
+/// Bytes read at once; on the stack. Where there is an operating system each reading is a call of it, and a stack is large.
+const PIECE: usize = if cfg!(target_os = "none") { 1024 } else { 4096 };
 
 /// Hands `length` bytes of the slot from `start` on, as read from the medium, to `sink`.
 pub(crate) fn read(

@@ -32,7 +32,7 @@ use aseptic_core::time::Time;
 use aseptic_core::trust::VerifiedPeer;
 use aseptic_core::{Reason, Result, limits};
 use core::fmt;
-use machine::{Machine, Section, State, World, Written};
+use machine::{Machine, Section, World, Written};
 
 /// What the device says it is.
 #[derive(Clone, Copy)]
@@ -89,8 +89,7 @@ pub struct Part<'a> {
     pub id: &'a [u8],
     /// Where it begins in the slot.
     pub offset: u64,
-    /// The digest of its bytes there.
-    pub digest: Digest,
+    digest: (HashAlg, &'a [u8]),
     /// How many bytes.
     pub size: u64,
     /// Where to get the payload, if it is to be fetched.
@@ -104,6 +103,12 @@ pub struct Part<'a> {
 }
 
 impl Part<'_> {
+    /// The digest of its bytes in the slot.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::again(self.digest.0, self.digest.1)
+    }
+
     /// Whether the payload is encrypted.
     #[must_use]
     pub const fn encrypted(&self) -> bool {
@@ -214,8 +219,14 @@ impl<'a> Plan<'a> {
     /// The plan with the keys that open its encrypted payloads: those for AES key wrap and for ECDH-ES with key wrap; see
     /// [`payload_key`]. Which of them fits is found out when the session begins or goes on.
     #[must_use]
-    pub const fn unlock(self, keys: &'a [RecipientKey<'a>]) -> Self {
-        Self { keys: Keys { keys, open: Some(Cipher::unlock) }, ..self }
+    pub const fn unlock(mut self, keys: &'a [RecipientKey<'a>]) -> Self {
+        self.set_keys(keys);
+        self
+    }
+
+    /// As [`Plan::unlock`], where the plan lies.
+    pub const fn set_keys(&mut self, keys: &'a [RecipientKey<'a>]) {
+        self.keys = Keys { keys, open: Some(Cipher::unlock) };
     }
 
     /// The number of the token that lets this device go below its floor, if it is one.
@@ -245,7 +256,12 @@ impl<'a> Plan<'a> {
     /// The plan, if `policy` accepts it from this source at this time: [`Reason::UpdateStale`] or
     /// [`Reason::FreshnessUnknown`] if not.
     pub fn fresh_enough(self, policy: &Policy, source: Source, now: Time) -> Result<Self> {
-        policy.check(source, self.freshness(now), self.role).map(|()| self)
+        self.require_fresh(policy, source, now).map(|()| self)
+    }
+
+    /// As [`Plan::fresh_enough`], where the plan lies.
+    pub fn require_fresh(&self, policy: &Policy, source: Source, now: Time) -> Result<()> {
+        policy.check(source, self.freshness(now), self.role)
     }
 
     /// Who signed the manifest.
@@ -287,14 +303,17 @@ pub(crate) fn make<'a>(
         _ if manifest.sequence < floor => return Err(Reason::SequenceTooOld),
         _ => None,
     };
-    let world = World { device, suite, slot: target.slot };
-    let mut machine = Machine::new(&world, manifest.components().map(|id| place(device, id)))?;
+    let world = World { envelope: authentic.envelope(), device, suite, slot: target.slot };
+    let mut machine = Machine::new(&world);
+    for id in manifest.components() {
+        machine.add(place(device, id)?)?;
+    }
     // Where none of them is ours nothing else is worth saying.
-    if machine.components.iter().all(|state| state.place.is_none()) {
+    if (0..limits::COMPONENTS).all(|at| machine.place(at).is_none()) {
         return Err(Reason::WrongComponent);
     }
     machine.section(Section::Shared, manifest.shared)?;
-    if !(machine.vendor_checked && machine.class_checked) {
+    if !machine.identified() {
         return Err(Reason::ManifestUnsupported);
     }
     let sections = [
@@ -310,7 +329,8 @@ pub(crate) fn make<'a>(
             machine.section(section, sequence)?;
         }
     }
-    let parts = parts(authentic, &machine, &manifest, target)?;
+    let mut parts: Parts<'a> = [None; limits::COMPONENTS];
+    fill(&mut parts, authentic, &machine, &manifest, target)?;
     let (digest, size) = name(suite, &parts)?;
     Ok(Plan {
         identity: *authentic.identity(),
@@ -318,10 +338,10 @@ pub(crate) fn make<'a>(
         geometry: target.geometry,
         parts,
         keys: Keys { keys: &[], open: None },
-        arguments: machine.arguments,
+        arguments: machine.arguments(),
         commands: limits::COMMANDS.saturating_sub(machine.budget),
         downgrade,
-        use_before: machine.use_before,
+        use_before: machine.use_before(),
         role: authentic.role(),
         text: manifest.text.map(Text),
         signer: authentic.signer().clone(),
@@ -355,103 +375,104 @@ fn is_component(encoded: &[u8], parts: &[&[u8]]) -> Result<bool> {
 
 /// What the walk has written, in the order of the slot.
 #[inline(never)]
-fn parts<'a>(
+fn fill<'a>(
+    parts: &mut Parts<'a>,
     authentic: &Authentic<'a>,
     machine: &Machine<'a, '_>,
     manifest: &Manifest<'a>,
     target: Target,
-) -> Result<Parts<'a>> {
-    let states = || machine.components.iter().zip(manifest.components());
+) -> Result<()> {
     // What the device does not have is on its way to what it has: fetched, and copied once.
-    for (at, (state, _)) in states().enumerate().filter(|(_, (state, _))| state.place.is_none()) {
-        let copies =
-            states().filter(|(other, _)| matches!(other.written, Some(Written::Copied(from, _)) if from == at));
-        if !matches!(state.written, Some(Written::Fetched(..))) || copies.count() != 1 {
+    for at in (0..manifest.count).filter(|at| machine.place(*at).is_none()) {
+        let copies = |other: &usize| matches!(machine.written(*other), Some(Written::Copied(from, _)) if from == at);
+        let fetched = matches!(machine.written(at), Some(Written::Fetched(..)));
+        if !fetched || (0..manifest.count).filter(copies).count() != 1 {
             return Err(Reason::WrongComponent);
         }
     }
-    let mut parts: Parts<'a> = [None; limits::COMPONENTS];
-    let mut free = 0;
-    for room in &mut parts {
-        let next = states().filter_map(|(state, id)| Some((state.place?, state.written?, state, id)));
-        let next = next.filter(|(place, ..)| place.offset >= free).min_by_key(|(place, ..)| place.offset);
-        let Some((place, written, state, id)) = next else { break };
-        free = place.offset.saturating_add(place.length);
-        *room = Some(part(machine, place, written, state, id, target)?);
+    // One that is not passed by lies in the region of another.
+    let mut passed = 0;
+    let mut left = (0..manifest.count)
+        .filter(|at| machine.place(*at).is_some() && machine.written(*at).is_some())
+        .fold(0_usize, |left, _| left.saturating_add(1));
+    if left == 0 {
+        return Err(Reason::ManifestUnsupported);
     }
-    // One that was passed over lies in the region of another.
-    let written = states().filter(|(state, _)| state.place.is_some() && state.written.is_some()).count();
-    match written {
-        0 => return Err(Reason::ManifestUnsupported),
-        written if written != parts.iter().flatten().count() => return Err(Reason::Misuse),
-        _ => {}
+    for (room, _) in parts.iter_mut().zip(0..left) {
+        let next = manifest.components().enumerate().filter_map(|(at, id)| {
+            machine.written(at)?;
+            machine.place(at).filter(|place| place.offset >= passed).map(|place| (place, at, id))
+        });
+        let Some((place, at, id)) = next.min_by_key(|(place, ..)| place.offset) else { break };
+        passed = place.offset.saturating_add(place.length);
+        let mut found = part(machine, place, at, id, target)?;
+        found.find(authentic)?;
+        *room = Some(found);
+        left = left.saturating_sub(1);
     }
-    for part in parts.iter_mut().flatten() {
-        part.find(authentic)?;
+    if left != 0 {
+        return Err(Reason::Misuse);
     }
     // A payload that nothing names is refused: the signature does not cover it.
     let named = |name: &str| parts.iter().flatten().any(|part| part.uri == Some(name));
     if authentic.payloads().any(|(name, _)| !named(name)) {
         return Err(Reason::EnvelopeMalformed);
     }
-    Ok(parts)
+    Ok(())
 }
 
+/// The component with the number `at` of the manifest, as it is to be.
 #[inline(never)]
 fn part<'a>(
     machine: &Machine<'a, '_>,
     place: &Component<'_>,
-    written: Written<'a>,
-    state: &State<'a, '_>,
+    at: usize,
     id: &'a [u8],
     target: Target,
 ) -> Result<Part<'a>> {
-    let (digest, size) =
-        state.matched.filter(|(_, size)| state.validated && *size != 0).ok_or(Reason::ManifestUnsupported)?;
+    let matched = machine.matched(at).filter(|(_, size)| machine.validated(at) && *size != 0);
+    let (digest, size) = matched.ok_or(Reason::ManifestUnsupported)?;
     let end = place.offset.checked_add(size);
     if size > place.length || end.is_none_or(|end| end > target.geometry.size) {
         return Err(Reason::ImageTooLarge);
     }
-    let digest = Digest::parse(digest)?;
-    let none =
-        Part { id, offset: place.offset, digest, size, uri: None, payload: None, copied: None, encryption: None };
-    Ok(match written {
-        Written::Fetched(uri, _) => Part { uri: Some(uri), ..none },
-        Written::Content(content, encryption) => Part { payload: Some(content), encryption, ..none },
-        Written::Copied(source, encryption) => {
-            let from = machine.components.get(source).ok_or(Reason::Internal)?;
-            match (from.place, from.written) {
-                // As it runs. Where the manifest brings something else there, which of both would be meant?
-                (Some(own), brought) if encryption.is_none() && (brought.is_none() || own.offset == place.offset) => {
-                    Part { copied: Some(own.offset), ..none }
-                }
-                (None, Some(Written::Fetched(uri, fetched))) => {
-                    let part = Part { uri: Some(uri), encryption, ..none };
-                    let same = from.matched.is_none_or(|wanted| encryption.is_none() && state.matched == Some(wanted));
-                    if !same || fetched.is_some_and(|size| Some(size) != part.payload_size().ok()) {
-                        return Err(Reason::ManifestUnsupported);
-                    }
-                    part
-                }
-                _ => return Err(Reason::ManifestUnsupported),
+    let digest = Digest::borrowed(digest)?;
+    let (offset, mut uri, mut payload, mut copied, mut encryption) = (place.offset, None, None, None, None);
+    match machine.written(at).ok_or(Reason::Internal)? {
+        Written::Fetched(from, _) => uri = Some(from),
+        Written::Content(content, info) => (payload, encryption) = (Some(content), info),
+        Written::Copied(source, info) => match (machine.place(source), machine.written(source)) {
+            // As it runs. Where the manifest brings something else there, which of both would be meant?
+            (Some(own), brought) if info.is_none() && (brought.is_none() || own.offset == place.offset) => {
+                copied = Some(own.offset);
             }
-        }
-    })
+            (None, Some(Written::Fetched(from, fetched))) => {
+                let same = |wanted| info.is_none() && machine.matched(at) == Some(wanted);
+                let sized = fetched.is_none_or(|fetched| payload_size(size, info) == Ok(fetched));
+                if !machine.matched(source).is_none_or(same) || !sized {
+                    return Err(Reason::ManifestUnsupported);
+                }
+                (uri, encryption) = (Some(from), info);
+            }
+            _ => return Err(Reason::ManifestUnsupported),
+        },
+    }
+    Ok(Part { id, offset, digest, size, uri, payload, copied, encryption })
+}
+
+/// Bytes of the payload: as many as of the component, and the tag of an encrypted one.
+fn payload_size(size: u64, encryption: Option<&[u8]>) -> Result<u64> {
+    let tail = match encryption {
+        Some(info) => Encryption::read(info)?.1.tail,
+        None => 0,
+    };
+    size.checked_add(tail.into()).ok_or(Reason::TooLarge)
 }
 
 impl<'a> Part<'a> {
-    /// Bytes of the payload: as many as of the component, and the tag of an encrypted one.
-    pub(crate) fn payload_size(&self) -> Result<u64> {
-        let tail = match self.encryption {
-            Some(info) => Encryption::read(info)?.1.tail,
-            None => 0,
-        };
-        self.size.checked_add(tail.into()).ok_or(Reason::TooLarge)
-    }
-
     /// Looks for the payload in the envelope, and that it is as long as it has to be.
     fn find(&mut self, authentic: &Authentic<'a>) -> Result<()> {
-        let size = self.payload_size()?;
+        let size = payload_size(self.size, self.encryption)?;
         if let Some(uri) = self.uri {
             self.payload = authentic.payloads().find(|(name, _)| *name == uri).map(|(_, payload)| payload);
         }
@@ -469,18 +490,18 @@ impl<'a> Part<'a> {
 fn name(suite: &Suite<'_>, parts: &Parts<'_>) -> Result<(Digest, u64)> {
     let [Some(first), second, ..] = parts else { return Err(Reason::Internal) };
     if second.is_none() && first.offset == 0 {
-        return Ok((first.digest, first.size));
+        return Ok((first.digest(), first.size));
     }
     let hash = suite.hash(HashAlg::Sha256)?;
     let (mut state, mut total) = (hash.start()?, 0_u64);
     for part in parts.iter().flatten() {
         // The digest of a slot has one algorithm, so its parts have it too.
-        if part.digest.alg() != HashAlg::Sha256 {
+        if part.digest.0 != HashAlg::Sha256 {
             return Err(Reason::AlgorithmUnsupported);
         }
         hash.update(&mut state, &part.offset.to_be_bytes())?;
         hash.update(&mut state, &part.size.to_be_bytes())?;
-        hash.update(&mut state, part.digest.as_bytes())?;
+        hash.update(&mut state, part.digest.1)?;
         total = total.saturating_add(part.size);
     }
     Ok((medium::digest(hash, &state)?, total))

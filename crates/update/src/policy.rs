@@ -49,31 +49,38 @@ pub(crate) struct Tally {
     refusal: Reason,
 }
 
+/// What signatures have to be over, and whose count.
+pub(crate) struct Question<'q> {
+    pub(crate) trust: &'q Trust<'q>,
+    pub(crate) suite: &'q Suite<'q>,
+    /// A key counts in the first of them that it has.
+    pub(crate) roles: &'q [Purpose],
+    pub(crate) aad: &'q [u8],
+    pub(crate) payload: &'q [u8],
+}
+
 impl Tally {
-    /// Counts the signatures under `payload` by keys that have one of `roles`, the first of them that fits.
+    /// Nobody has signed yet.
+    pub(crate) const fn new() -> Self {
+        Self { keys: [None; limits::AUTH_BLOCKS], signer: None, refusal: Reason::SignatureByDevice }
+    }
+
+    /// Counts one signature.
     ///
-    /// Blocks by keys that are not known are passed over; one by a known key that does not verify is refused.
-    pub(crate) fn of<'b>(
-        trust: &Trust<'_>,
-        suite: &Suite<'_>,
-        roles: &[Purpose],
-        blocks: impl Iterator<Item = &'b [u8]>,
-        aad: &[u8],
-        payload: &[u8],
-    ) -> Result<Self> {
-        let mut tally = Self { keys: [None; limits::AUTH_BLOCKS], signer: None, refusal: Reason::SignatureByDevice };
-        for block in blocks {
-            match Reader::new(block, Rules::Received).tag().map_err(|_| Reason::CoseMalformed)? {
-                TAG_SIGN1 => match signed(trust, suite, roles, &Sign1::parse(block)?, aad, payload)? {
-                    Some(peer) => tally.count_in(suite, peer)?,
-                    None => tally.refusal = Reason::UnknownSigner,
-                },
-                TAG_MAC0 | TAG_MAC => {}
-                TAG_SIGN => tally.refusal = Reason::ManifestUnsupported,
-                _ => return Err(Reason::EnvelopeMalformed),
-            }
+    /// A block by a key that is not known is passed over; one by a known key that does not verify is refused.
+    #[inline(never)]
+    pub(crate) fn take(&mut self, question: &Question<'_>, block: &[u8]) -> Result<()> {
+        match Reader::new(block, Rules::Received).tag().map_err(|_| Reason::CoseMalformed)? {
+            TAG_SIGN1 => match &signed(question, block) {
+                Ok(Some(peer)) => self.count_in(question.suite, peer)?,
+                Ok(None) => self.refusal = Reason::UnknownSigner,
+                Err(reason) => return Err(*reason),
+            },
+            TAG_MAC0 | TAG_MAC => {}
+            TAG_SIGN => self.refusal = Reason::ManifestUnsupported,
+            _ => return Err(Reason::EnvelopeMalformed),
         }
-        Ok(tally)
+        Ok(())
     }
 
     /// How many distinct keys have signed in the role.
@@ -81,15 +88,22 @@ impl Tally {
         self.keys.iter().flatten().filter(|(role, ..)| *role == purpose).count()
     }
 
-    /// The role in which enough of the manufacturer's keys have signed, with the first of them.
+    /// The first of the manufacturer's keys that have signed.
+    pub(crate) fn signer(self) -> Result<VerifiedPeer> {
+        self.signer.ok_or(self.refusal)
+    }
+
+    /// The role in which enough of the manufacturer's keys have signed.
     ///
     /// [`Reason::TrustThreshold`] if some have and not enough, or as [`Trust::agreed`] says.
-    pub(crate) fn author(&self, trust: &Trust<'_>, roles: &[Role]) -> Result<(Role, &VerifiedPeer)> {
-        let signer = self.signer.as_ref().ok_or(self.refusal)?;
+    pub(crate) fn author(&self, trust: &Trust<'_>, roles: &[Role]) -> Result<Role> {
+        if self.signer.is_none() {
+            return Err(self.refusal);
+        }
         let mut refusal = Reason::TrustThreshold;
         for role in roles {
             match self.enough(trust, role.purpose()) {
-                Ok(()) => return Ok((*role, signer)),
+                Ok(()) => return Ok(*role),
                 // Of a role in which nobody has signed there is nothing to tell.
                 Err(reason) if self.count(role.purpose()) > 0 => refusal = reason,
                 Err(_) => {}
@@ -120,7 +134,7 @@ impl Tally {
         self.keys.iter().flatten().filter(move |(role, ..)| *role == purpose).map(|(_, alg, _)| *alg)
     }
 
-    fn count_in(&mut self, suite: &Suite<'_>, peer: VerifiedPeer) -> Result<()> {
+    fn count_in(&mut self, suite: &Suite<'_>, peer: &VerifiedPeer) -> Result<()> {
         let (alg, thumbprint) = (peer.alg().ok_or(Reason::Internal)?, peer.thumbprint(suite)?);
         if self.keys.iter().flatten().any(|(.., counted)| *counted == thumbprint) {
             return Ok(());
@@ -130,23 +144,21 @@ impl Tally {
         match peer.purpose() {
             // Whoever only approves is nobody as an author.
             Purpose::UpdateApprove => self.refusal = Reason::UnknownSigner,
-            _ => self.signer = self.signer.take().or(Some(peer)),
+            _ if self.signer.is_none() => self.signer = Some(peer.clone()),
+            _ => {}
         }
         Ok(())
     }
 }
 
 /// The peer that made the signature, in the first of its roles; none if no trusted key claims to have.
-fn signed(
-    trust: &Trust<'_>,
-    suite: &Suite<'_>,
-    roles: &[Purpose],
-    message: &Sign1<'_>,
-    aad: &[u8],
-    payload: &[u8],
-) -> Result<Option<VerifiedPeer>> {
+#[inline(never)]
+fn signed(question: &Question<'_>, block: &[u8]) -> Result<Option<VerifiedPeer>> {
+    let Question { trust, suite, roles, aad, payload } = question;
+    let message = Sign1::parse(block);
+    let message = message.as_ref().map_err(|reason| *reason)?;
     let mut failure = None;
-    for purpose in roles {
+    for purpose in *roles {
         match trust.verify_sign1(suite, *purpose, message, aad, Some(payload)) {
             Ok(peer) => return Ok(Some(peer)),
             Err(Reason::UnknownSigner) => {}

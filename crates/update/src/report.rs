@@ -22,7 +22,6 @@ use crate::boot::BootState;
 use crate::digest::Digest;
 use crate::interlock::Interlock;
 use crate::journal::{self, Image, Journal};
-use crate::session::Staged;
 use aseptic_core::cbor::{Key, Reader, Rules, Writer};
 use aseptic_core::cose::{ContentType, Headers, Signer, sign1};
 use aseptic_core::crypto::{HashAlg, Suite};
@@ -125,12 +124,12 @@ impl Reporter<'_> {
         }
     }
 
-    /// To be called before [`Staged::activate`]: adds the deferrals that have ended, which a restart would forget, and opens
+    /// To be called before [`Staged::activate`](crate::Staged::activate) with that image: adds the deferrals that have ended, which a restart would forget, and opens
     /// the account again if this image was tried before and reverted. [`Reason::NoUpdate`] if there is none for it.
-    pub fn activating(&self, staged: &Staged, interlock: &mut Interlock) -> Result<()> {
+    pub fn activating(&self, staged: &Image, interlock: &mut Interlock) -> Result<()> {
         let mut buffer = [0; FRAME];
         let account = Account::load(self.platform, &mut buffer)?;
-        let open = account.open.filter(|open| open.image == *staged.image()).ok_or(Reason::NoUpdate)?;
+        let open = account.open.filter(|open| open.image == *staged).ok_or(Reason::NoUpdate)?;
         let again = Attempt { deferrals: 0, waited: 0, reverted: false, ..open };
         let mut attempt = if open.reverted { again } else { open };
         let (count, waited) = interlock.unreported();
@@ -201,6 +200,36 @@ impl Reporter<'_> {
         let last = room.get(..length).ok_or(Reason::Internal)?;
         Account { last, counter: report.counter, reverts, open: next }.save(self.platform)
     }
+}
+
+/// Whether there is an account of the attempt at this update that says nothing of its end. A damaged one says nothing at all, and
+/// keeps no update off.
+///
+/// Reads no more than that: a boot loader, which makes no reports, has this function too.
+#[inline(never)]
+pub(crate) fn unsettled(platform: &Platform<'_>, identity: &[u8; 32]) -> Result<bool> {
+    let mut buffer = [0; FRAME];
+    let payload = match record::load(platform.store, Kind::UpdateReport, &mut buffer) {
+        Ok(Some(payload)) => payload,
+        Ok(None) | Err(Reason::RecordCorrupt) => return Ok(false),
+        Err(reason) => return Err(reason),
+    };
+    let mut reader = Reader::new(payload, Rules::Deterministic);
+    let mut read = || {
+        reader.array_exact(4)?;
+        // The report, its number, and the reverts.
+        for _ in 0..3 {
+            reader.raw()?;
+        }
+        if reader.array()? != FIELDS || reader.bytes()? != identity {
+            return Ok(false);
+        }
+        for _ in 2..FIELDS {
+            reader.raw()?;
+        }
+        reader.bool().map(|reverted| !reverted)
+    };
+    Ok(read().unwrap_or_else(|_: Reason| false))
 }
 
 impl<'a> Report<'a> {
@@ -433,7 +462,7 @@ impl<'a> Account<'a> {
         let (last, counter, reverts) = (reader.bytes()?, reader.uint()?, reader.uint()?);
         let open = match reader.array()? {
             0 => None,
-            10 => Some(Attempt::read(&mut reader)?),
+            FIELDS => Some(Attempt::read(&mut reader)?),
             _ => return Err(Reason::CborMalformed),
         };
         reader.end()?;
@@ -445,7 +474,7 @@ impl<'a> Account<'a> {
         let mut writer = Writer::new(&mut payload);
         writer.array(4).bytes(self.last).uint(self.counter).uint(self.reverts);
         match &self.open {
-            Some(open) => open.write(writer.array(10)),
+            Some(open) => open.write(writer.array(FIELDS)),
             None => drop(writer.array(0)),
         }
         record::save(platform.store, Kind::UpdateReport, writer.finish()?, &mut [0; FRAME])
@@ -454,6 +483,9 @@ impl<'a> Account<'a> {
 
 /// Bytes that hold the frame of the record: the last report, and an attempt of at most 280.
 const FRAME: usize = record::frame(REPORT + 320);
+
+/// Items of an attempt in the record: the first is its identity, the last whether it was reverted.
+const FIELDS: usize = 10;
 
 /// Members of a SUIT_Report.
 const RECORDS: i64 = 3;

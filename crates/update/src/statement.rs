@@ -14,7 +14,7 @@
 //!
 //! The signatures have [`CONTEXT`] as external data, so that none of them is one under a manifest, and the reverse.
 
-use crate::policy::{Role, Tally};
+use crate::policy::{Role, Question, Tally};
 use aseptic_core::cbor::{Reader, Rules, Writer};
 use aseptic_core::crypto::Suite;
 use aseptic_core::time::{Relation, Time};
@@ -118,7 +118,11 @@ impl<'a> Statement<'a> {
             Kind::Waiver => Role::Release.purpose(),
         };
         let roles = [purpose, Purpose::UpdateApprove];
-        let tally = Tally::of(trust, suite, &roles, blocks.iter().copied(), CONTEXT, payload)?;
+        let question = Question { trust, suite, roles: &roles, aad: CONTEXT, payload };
+        let mut tally = Tally::new();
+        for block in blocks.iter() {
+            tally.take(&question, block)?;
+        }
         match kind {
             // One word of the owner is enough to hold an update back.
             Kind::Hold if tally.count(Purpose::UpdateApprove) == 0 => return Err(tally.refusal()),

@@ -447,6 +447,28 @@ fn a_confirmed_image_that_rots_is_replaced_and_one_that_is_whole_is_started_agai
 }
 
 #[test]
+fn a_revert_is_no_update_under_way() {
+    let (author, suite) = (Author::new(1), soft::suite());
+    let bench = device();
+    let platform = bench.platform();
+    stage(&bench, &author, &program(500, 6), 6, 500).activate(&platform, Use::Idle).unwrap();
+    bench.reboot();
+    let next = author.envelope(&Spec::new(b"next", 7).encode(), &[]);
+    // On trial the other slot is what the device falls back to.
+    assert!(matches!(boot::load(&platform, &suite), Ok(BootState::Trial(_))));
+    let plan = plan_on(&author, &bench, &next).unwrap();
+    assert_eq!(Session::resume(&platform, &suite, &plan).err(), Some(Reason::NoUpdate));
+    assert_eq!(Session::begin(&platform, &suite, &plan, Use::Idle).err(), Some(Reason::TrialPending));
+    bench.reboot();
+    assert!(matches!(boot::load(&platform, &suite), Ok(BootState::Reverted(_))));
+    let plan = plan_on(&author, &bench, &next).unwrap();
+    assert_eq!(Session::resume(&platform, &suite, &plan).err(), Some(Reason::NoUpdate));
+    stage(&bench, &author, b"next", 7, 4).activate(&platform, Use::Idle).unwrap();
+    bench.reboot();
+    assert_eq!(boot::confirm(&platform, &suite, 0).unwrap().image.sequence, 7);
+}
+
+#[test]
 fn a_device_that_was_never_provisioned_takes_its_first_update() {
     let (author, suite) = (Author::new(1), soft::suite());
     let bench = Bench::new(1);

@@ -90,7 +90,7 @@ fn drive(author: &Author, bench: &Bench, sequence: u64) -> Result<()> {
             }
             staged => staged?,
         };
-        with(bench, |reporter| reporter.activating(&staged, &mut Interlock::new(u64::MAX)))?;
+        with(bench, |reporter| reporter.activating(staged.image(), &mut Interlock::new(u64::MAX)))?;
         staged.activate(&platform, Use::Idle)?;
         bench.reboot();
     }
@@ -174,13 +174,17 @@ fn reports_are_chained_and_tell_reverts_and_what_was_put_off() {
     session.feed(&platform, &suite, &image, Use::Idle).unwrap();
     let staged = session.finish(&platform, &suite, Use::Idle).unwrap();
     for _ in 0..2 {
-        with(bench, |reporter| reporter.activating(&staged, &mut interlock)).unwrap();
+        with(bench, |reporter| reporter.activating(staged.image(), &mut interlock)).unwrap();
     }
     staged.activate(&platform, Use::Idle).unwrap();
     bench.reboot();
     assert!(matches!(boot::load(&platform, &suite), Ok(BootState::Trial(_))));
     bench.reboot();
     let state = boot::load(&platform, &suite).unwrap();
+    // The journal is all that knows of the revert: no update takes its place before the account does.
+    let next = pump.author.envelope(&Spec::new(&image, 8).encode(), &[]);
+    let plan = plan_on(&pump.author, bench, &next).unwrap();
+    assert_eq!(Session::begin(&platform, &suite, &plan, Use::Idle).err(), Some(Reason::UpdateBusy));
     assert_eq!(with(bench, |reporter| reporter.settle(&state)), Ok(Some(Outcome::Reverted)));
     assert_eq!(with(bench, |reporter| reporter.settle(&state)), Ok(None));
     let (second, counter, outcome) = last(&pump).unwrap();
@@ -193,8 +197,11 @@ fn reports_are_chained_and_tell_reverts_and_what_was_put_off() {
     for sequence in [8, 9] {
         let envelope = pump.author.envelope(&Spec::new(&image, sequence).encode(), &[]);
         let plan = plan_on(&pump.author, bench, &envelope).unwrap();
-        let _ = Session::abandon(&platform, &suite);
-        assert_eq!(with(bench, |reporter| reporter.open(plan.component(), None)), Err(Reason::NoUpdate));
+        if sequence == 9 {
+            Session::abandon(&platform, &suite).unwrap();
+            assert_eq!(with(bench, |reporter| reporter.open(plan.component(), None)), Err(Reason::NoUpdate));
+        }
+        assert_eq!(Session::resume(&platform, &suite, &plan).err(), Some(Reason::NoUpdate));
         Session::begin(&platform, &suite, &plan, Use::Idle).unwrap();
         for _ in 0..2 {
             with(bench, |reporter| reporter.open(plan.component(), None)).unwrap();

@@ -336,57 +336,39 @@ fn a_staged_set_is_found_again_and_a_damaged_one_is_put_back_under_its_number() 
     assert_eq!(*staged.image(), confirmed.image);
 }
 
-/// Every power cut and every torn write: at each boot the set is all old or all new, and it goes on to the new one.
+/// Every failing call, every power cut and every torn write, on every kind of flash: at each boot the set is all old or all new,
+/// and the device goes on to the new one.
 #[test]
 fn a_cut_leaves_the_old_set_or_the_new_one() {
-    let shape = Geometry { size: 0x8000, erase_size: 0x1000, write_size: 32 };
-    let [main, ..] = old();
-    let pieces = [
-        piece(b"main", &main, How::Copy(0)),
-        piece(b"radio", &program(70, 8), How::PassageSealed(GCM)),
-        piece(b"font", &program(40, 9), How::Write),
-    ];
-    let author = Author::new(1);
-    let envelope = author.envelope(&manifest(&pieces, NEW).encode(), &[]);
-    let keys = [RecipientKey::wrap(&KEK).unwrap()];
-    let suite = soft::suite();
-    let drive = |bench: &Bench| -> Result<(), Reason> {
-        let platform = bench.platform();
-        for _ in 0..4 {
-            match boot::load(&platform, &suite)? {
-                BootState::Trial(_) => return boot::confirm(&platform, &suite, 0).map(drop),
-                BootState::Confirmed(Some(confirmed)) if confirmed.image.sequence == NEW => return Ok(()),
-                BootState::RestartNeeded(_) => {
-                    bench.reboot();
-                    continue;
-                }
-                BootState::Fallback(_) => return Err(Reason::SlotMismatch),
-                BootState::Confirmed(_) | BootState::Reverted(_) => {}
-            }
-            let plan = set_plan(&author, bench, &envelope)?.unlock(&keys);
-            let staged = match Staged::load(&platform, &suite) {
-                Ok(staged) => staged,
-                Err(Reason::NoUpdate | Reason::SlotMismatch) => {
-                    bring(&platform, &plan, &pieces, 4096, open(&platform, &plan)?)?
-                }
-                Err(reason) => return Err(reason),
-            };
-            staged.activate(&platform, Use::Idle)?;
-            bench.reboot();
-        }
-        Err(Reason::Internal)
-    };
-    let setup = || factory(Bench::new(1).with_store(StoreModel::Atomic).with_flash([shape; 2], 0xFF));
-    let count = sweep(
-        setup,
-        |bench: &Bench| drive(bench),
-        |bench: &Bench, _: &Interrupted| {
+    let change = Change::small();
+    for (write_size, erased) in [(1, 0x00), (1, 0xFF), (8, 0x00), (8, 0xFF), (32, 0x00), (32, 0xFF)] {
+        let slots = [Geometry { write_size, ..Change::SHAPE }; 2];
+        let (old, new) = (change.old_slot(erased), change.new_slot(erased));
+        let setup = || {
+            let bench = Bench::new(1).with_store(StoreModel::Atomic).with_flash(slots, erased);
+            bench.edit(|medium| medium.flash[0].program(&old));
+            bench.edit(|medium| medium.flash[1].program(&program(Change::SHAPE.size as usize, 4)));
+            let provisioned =
+                boot::provision(&bench.platform(), &soft::suite(), digest(&old), old.len() as u64, Change::OLD);
+            provisioned.unwrap();
+            bench
+        };
+        let drive = |bench: &Bench| change.drive(&bench.platform(), || bench.reboot());
+        let holds = |bench: &Bench, slot: ImageSlot, set: &[u8]| {
+            bench.snapshot().flash[slot as usize].bytes[..set.len()] == *set
+        };
+        let count = sweep(setup, drive, |bench: &Bench, cut: &Interrupted| {
             let platform = bench.platform();
-            boot::verify_at_boot(&platform, &suite).unwrap();
+            let runs = boot::verify_at_boot(&platform, &soft::suite()).unwrap();
+            let set = if runs == ImageSlot::A { &old } else { &new };
+            assert!(holds(bench, runs, set), "{:?}", cut.interruption);
+            assert!(holds(bench, ImageSlot::A, &old), "the old set was touched");
             drive(bench).unwrap();
-            slot_holds(bench, ImageSlot::B, &pieces);
-        },
-    );
-    println!("a set: {count}");
-    let _: Count = count;
+            assert!(holds(bench, ImageSlot::B, &new));
+            assert_eq!(Confirmed::load(&platform).unwrap().unwrap().image.digest, digest(&new));
+        });
+        println!("a set, units of {write_size}, erased {erased:#04x}: {count}");
+        let _: Count = count;
+        assert!(count.cuts > 50 && count.torn > 50);
+    }
 }

@@ -175,7 +175,7 @@ impl Steps {
             return self.open(name, "a payload is encrypted, and no key of a device is at hand".to_owned());
         }
         let installed = rehearse(suite, question, authentic, identity, plan, &mut payloads);
-        let digests = plan.parts().map(|part| format!("{:?}, {} bytes, as signed", part.digest, part.size));
+        let digests = plan.parts().map(|part| format!("{:?}, {} bytes, as signed", part.digest(), part.size));
         self.step(name, installed, |()| digests.collect())
     }
 
@@ -254,7 +254,7 @@ fn told(plan: &Plan<'_>) -> Vec<String> {
             (None, None) => "written out of the manifest",
         };
         let encrypted = if part.encrypted() { ", encrypted" } else { "" };
-        format!("{from}{encrypted}: {} bytes, {:?}", part.size, part.digest)
+        format!("{from}{encrypted}: {} bytes, {:?}", part.size, part.digest())
     };
     std::iter::once(format!("sequence number {}", plan.sequence())).chain(plan.parts().map(part)).collect()
 }

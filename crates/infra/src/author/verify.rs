@@ -91,7 +91,7 @@ pub fn verify(
             .during("walking the manifest")?;
         for part in plan.parts().filter(|part| !part.encrypted()) {
             if let Some(payload) = part.payload
-                && Digest::of(suite, part.digest.alg(), &[payload]).during("hashing the image")? != part.digest
+                && Digest::of(suite, part.digest().alg(), &[payload]).during("hashing the image")? != part.digest()
             {
                 return Err(Error::new(Reason::ImageMismatch, "checking the image inside the envelope"));
             }

@@ -126,7 +126,7 @@ fn install(bench: &Bench, bytes: &[u8]) -> bool {
         for part in plan.parts() {
             let at = |at: u64| usize::try_from(at).expect("inside the slot");
             let bytes = &slot[at(part.offset)..at(part.offset + part.size)];
-            assert_eq!(part.digest, Digest::of(&suite, part.digest.alg(), &[bytes]).expect("a digest"));
+            assert_eq!(part.digest(), Digest::of(&suite, part.digest().alg(), &[bytes]).expect("a digest"));
         }
         let whole = usize::try_from(staged.image().size).expect("inside the slot");
         let digest = Digest::of(&suite, staged.image().digest.alg(), &[&slot[..whole]]).expect("a digest");

@@ -280,7 +280,7 @@ impl Order {
         self.planned(rig, |plan| {
             let mut session = match Session::resume(&platform, &suite, plan) {
                 Err(Reason::NoUpdate) => Session::begin(&platform, &suite, plan, Use::Idle)?,
-                // Another one was under way, or was tried and reverted: this one is wanted.
+                // Another one was under way: this one is wanted.
                 Err(Reason::UpdateBusy) => {
                     Session::abandon(&platform, &suite)?;
                     Session::begin(&platform, &suite, plan, Use::Idle)?

@@ -72,24 +72,41 @@ impl Section {
     }
 }
 
-#[derive(Clone, Copy, Default)]
-struct Parameters<'a> {
-    vendor: Option<&'a [u8; 16]>,
-    class: Option<&'a [u8; 16]>,
-    device: Option<&'a [u8; 16]>,
-    /// An encoded SUIT_Digest that has been read once.
-    digest: Option<&'a [u8]>,
-    use_before: Option<u64>,
-    slot: Option<u64>,
-    size: Option<u64>,
-    content: Option<&'a [u8]>,
-    encryption: Option<&'a [u8]>,
-    uri: Option<&'a str>,
-    source: Option<usize>,
-    arguments: Option<&'a [u8]>,
-}
+/// The parameters of the profile.
+const PARAMETERS: [i64; 12] = [
+    PARAMETER_VENDOR,
+    PARAMETER_CLASS,
+    PARAMETER_DIGEST,
+    PARAMETER_USE_BEFORE,
+    PARAMETER_SLOT,
+    PARAMETER_SIZE,
+    PARAMETER_CONTENT,
+    PARAMETER_ENCRYPTION,
+    PARAMETER_URI,
+    PARAMETER_SOURCE,
+    PARAMETER_ARGUMENTS,
+    PARAMETER_DEVICE,
+];
 
-/// Digest and size that an image match asks for.
+/// Those that say what is written.
+const DECIDING: [i64; 6] = [
+    PARAMETER_DIGEST,
+    PARAMETER_SIZE,
+    PARAMETER_CONTENT,
+    PARAMETER_ENCRYPTION,
+    PARAMETER_URI,
+    PARAMETER_SOURCE,
+];
+
+/// Where the value of a parameter lies in the envelope, which begins with another thing: 0 where none is given. A machine holds
+/// places instead of values because eight components have a hundred of them, twice, and firmware has a small stack.
+type At = u32;
+
+/// The parameters of one component, in the order of [`PARAMETERS`]. Each value was read once when it was given.
+#[derive(Clone, Copy)]
+struct Parameters([At; PARAMETERS.len()]);
+
+/// Digest and size that an image match asks for; the digest is an encoded SUIT_Digest.
 pub(super) type Wanted<'a> = (&'a [u8], u64);
 
 /// What a directive brings into a component.
@@ -103,45 +120,61 @@ pub(super) enum Written<'a> {
     Copied(usize, Option<&'a [u8]>),
 }
 
+#[derive(Clone, Copy)]
+enum Directive {
+    Fetch,
+    Write,
+    Copy,
+}
+
 /// One component of the manifest.
-#[derive(Clone, Copy, Default)]
-pub(super) struct State<'a, 'd> {
-    /// As the device has it; none if it has not.
-    pub(super) place: Option<&'d Component<'d>>,
-    parameters: Parameters<'a>,
-    /// What shared left.
-    initial: Parameters<'a>,
+#[derive(Clone, Copy)]
+struct State {
+    parameters: Parameters,
     /// Written in this sequence: what it was written from is settled.
     settled: bool,
-    pub(super) written: Option<Written<'a>>,
-    pub(super) matched: Option<Wanted<'a>>,
-    pub(super) validated: bool,
+    /// The directive; what it writes from, how that is encrypted, and its size.
+    written: Option<(Directive, [At; 3])>,
+    /// Digest and size.
+    matched: Option<[At; 2]>,
+    validated: bool,
 }
 
 /// What a plan is made in view of.
-pub(super) struct World<'d> {
+pub(super) struct World<'a, 'd> {
+    /// All that was signed lies in it.
+    pub(super) envelope: &'a [u8],
     pub(super) device: &'d Device<'d>,
     pub(super) suite: &'d Suite<'d>,
     /// Where the image would go.
     pub(super) slot: ImageSlot,
 }
 
-#[derive(Clone)]
 pub(super) struct Machine<'a, 'd> {
-    world: &'d World<'d>,
-    pub(super) components: [State<'a, 'd>; limits::COMPONENTS],
+    world: &'d World<'a, 'd>,
+    /// The components as the device has them; none where it has not.
+    places: [Option<&'d Component<'d>>; limits::COMPONENTS],
+    /// The parameters that shared left.
+    initial: [Parameters; limits::COMPONENTS],
     count: usize,
-    /// One bit for each component that the next command is for.
-    selected: u8,
     /// Commands that may still be taken.
     pub(super) budget: u32,
     readings: u32,
-    pub(super) vendor_checked: bool,
-    pub(super) class_checked: bool,
-    /// What freshness is judged by; no refusal yet, as that is a matter of the source.
-    pub(super) use_before: Option<u64>,
+    walked: Walked,
+}
+
+/// What a branch of try-each that fails leaves as it was.
+#[derive(Clone, Copy)]
+struct Walked {
+    components: [State; limits::COMPONENTS],
+    /// One bit for each component that the next command is for.
+    selected: u8,
+    vendor_checked: bool,
+    class_checked: bool,
+    /// The date by which freshness is judged; no refusal yet, as that is a matter of the source.
+    use_before: At,
     invoked: bool,
-    pub(super) arguments: Option<&'a [u8]>,
+    arguments: At,
 }
 
 const _: () = assert!(limits::COMPONENTS <= 8, "one bit each");
@@ -157,36 +190,41 @@ struct Walk {
 }
 
 impl<'a, 'd> Machine<'a, 'd> {
-    /// For the components of a manifest, as the device knows them.
-    pub(super) fn new(
-        world: &'d World<'d>,
-        components: impl Iterator<Item = Result<Option<&'d Component<'d>>>>,
-    ) -> Result<Self> {
-        let mut machine = Self {
+    /// For a manifest without components yet.
+    pub(super) const fn new(world: &'d World<'a, 'd>) -> Self {
+        const STATE: State =
+            State { parameters: Parameters::NONE, settled: false, written: None, matched: None, validated: false };
+        Self {
             world,
-            components: [State::default(); limits::COMPONENTS],
+            places: [None; limits::COMPONENTS],
+            initial: [Parameters::NONE; limits::COMPONENTS],
             count: 0,
-            selected: 1,
             budget: limits::COMMANDS,
             readings: limits::COMPONENT_READINGS,
-            vendor_checked: false,
-            class_checked: false,
-            use_before: None,
-            invoked: false,
-            arguments: None,
-        };
-        for place in components {
-            machine.components.get_mut(machine.count).ok_or(Reason::TooLarge)?.place = place?;
-            machine.count = machine.count.saturating_add(1);
+            walked: Walked {
+                components: [STATE; limits::COMPONENTS],
+                selected: 1,
+                vendor_checked: false,
+                class_checked: false,
+                use_before: 0,
+                invoked: false,
+                arguments: 0,
+            },
         }
-        Ok(machine)
+    }
+
+    /// One more component of the manifest, as the device has it.
+    pub(super) fn add(&mut self, place: Option<&'d Component<'d>>) -> Result<()> {
+        *self.places.get_mut(self.count).ok_or(Reason::TooLarge)? = place;
+        self.count = self.count.saturating_add(1);
+        Ok(())
     }
 
     /// Walks one sequence to its end, from the parameters that shared left.
     pub(super) fn section(&mut self, section: Section, sequence: &'a [u8]) -> Result<()> {
-        self.selected = 1;
-        for state in &mut self.components {
-            state.parameters = state.initial;
+        self.walked.selected = 1;
+        for (state, initial) in self.walked.components.iter_mut().zip(&self.initial) {
+            state.parameters = *initial;
             state.settled = false;
         }
         let walk = Walk { section, depth: limits::COMMAND_NESTING, trying: false, live: true };
@@ -194,11 +232,69 @@ impl<'a, 'd> Machine<'a, 'd> {
             return Err(reason);
         }
         if section == Section::Shared {
-            for state in &mut self.components {
-                state.initial = state.parameters;
+            for (state, initial) in self.walked.components.iter().zip(&mut self.initial) {
+                *initial = state.parameters;
             }
         }
         Ok(())
+    }
+
+    /// Whether both the vendor and the class were checked.
+    pub(super) const fn identified(&self) -> bool {
+        self.walked.vendor_checked && self.walked.class_checked
+    }
+
+    /// The date before which the author wants the update to be installed.
+    pub(super) fn use_before(&self) -> Option<u64> {
+        self.value(self.walked.use_before)?.uint().ok()
+    }
+
+    /// What the image that is invoked is handed.
+    pub(super) fn arguments(&self) -> Option<&'a [u8]> {
+        self.value(self.walked.arguments)?.bytes().ok()
+    }
+
+    /// The component as the device has it; none if it has not.
+    pub(super) fn place(&self, at: usize) -> Option<&'d Component<'d>> {
+        self.places.get(at).copied().flatten()
+    }
+
+    /// What is brought into the component, if something is.
+    pub(super) fn written(&self, at: usize) -> Option<Written<'a>> {
+        let (directive, [from, encryption, size]) = self.walked.components.get(at)?.written?;
+        let encryption = self.value(encryption).and_then(|mut value| value.bytes().ok());
+        let mut from = self.value(from)?;
+        Some(match directive {
+            Directive::Fetch => Written::Fetched(from.text().ok()?, self.value(size).and_then(|mut value| value.uint().ok())),
+            Directive::Write => Written::Content(from.bytes().ok()?, encryption),
+            Directive::Copy => Written::Copied(usize::try_from(from.uint().ok()?).ok()?, encryption),
+        })
+    }
+
+    /// What it has to be once it is there, if an image match says so.
+    pub(super) fn matched(&self, at: usize) -> Option<Wanted<'a>> {
+        self.wanted(self.walked.components.get(at)?.matched?)
+    }
+
+    /// Whether that is asked for again before it runs.
+    pub(super) fn validated(&self, at: usize) -> bool {
+        self.walked.components.get(at).is_some_and(|state| state.validated)
+    }
+
+    fn wanted(&self, [digest, size]: [At; 2]) -> Option<Wanted<'a>> {
+        Some((self.value(digest)?.bytes().ok()?, self.value(size)?.uint().ok()?))
+    }
+
+    /// The value that lies there.
+    fn value(&self, at: At) -> Option<Reader<'a>> {
+        let at = usize::try_from(at).ok().filter(|at| *at != 0)?;
+        Some(Reader::new(self.world.envelope.get(at..)?, Rules::Deterministic))
+    }
+
+    /// Where the rest of what a reader reads lies.
+    fn at(&self, rest: &[u8]) -> Result<At> {
+        let at = rest.as_ptr().addr().checked_sub(self.world.envelope.as_ptr().addr());
+        at.and_then(|at| At::try_from(at).ok()).ok_or(Reason::TooLarge)
     }
 
     /// The answer is the first condition that does not hold; an error is what no try-each forgives.
@@ -242,7 +338,7 @@ impl<'a, 'd> Machine<'a, 'd> {
             self.spend()?;
             return Ok(None);
         }
-        let selected = self.selected;
+        let selected = self.walked.selected;
         for at in (0..self.count).filter(|at| selected & (1 << at) != 0) {
             self.spend()?;
             if let Some(reason) = command(self, at)? {
@@ -260,25 +356,26 @@ impl<'a, 'd> Machine<'a, 'd> {
     /// Run-sequence and try-each, once for each selected component; the selection is then what it was.
     fn nested(&mut self, walk: Walk, command: i64, reader: &mut Reader<'a>) -> Result<Option<Reason>> {
         let argument = reader.raw()?;
-        let selected = self.selected;
-        let once = |machine: &mut Self| {
-            let mut reader = Reader::new(argument, Rules::Deterministic);
-            match command {
-                RUN_SEQUENCE => machine.run(walk, reader.bytes()?),
-                _ => machine.try_each(walk, &mut reader),
-            }
-        };
+        let selected = self.walked.selected;
         let result = if walk.live {
             self.each(walk, &mut |machine, at| {
-                machine.selected = 1 << at;
-                once(machine)
+                machine.walked.selected = 1 << at;
+                machine.once(walk, command, argument)
             })
         } else {
             self.spend()?;
-            once(self)
+            self.once(walk, command, argument)
         };
-        self.selected = selected;
+        self.walked.selected = selected;
         result
+    }
+
+    fn once(&mut self, walk: Walk, command: i64, argument: &'a [u8]) -> Result<Option<Reason>> {
+        let mut reader = Reader::new(argument, Rules::Deterministic);
+        match command {
+            RUN_SEQUENCE => self.run(walk, reader.bytes()?),
+            _ => self.try_each(walk, &mut reader),
+        }
     }
 
     /// The first branch whose conditions hold counts; the others are walked all the same.
@@ -298,67 +395,77 @@ impl<'a, 'd> Machine<'a, 'd> {
                 continue;
             }
             let branch = reader.bytes()?;
-            if !walk.live {
-                self.run(walk, branch)?;
-                continue;
-            }
-            let before = self.clone();
-            failure = self.run(walk, branch)?;
-            if failure.is_some() {
-                // What the branch did is undone, what it cost is not.
-                *self = Self { budget: self.budget, readings: self.readings, ..before };
+            if walk.live {
+                failure = self.branch(walk, branch)?;
+                walk.live = failure.is_some();
             } else {
-                walk.live = false;
+                self.run(walk, branch)?;
             }
         }
         Ok(failure)
     }
 
+    /// One branch that runs. Where it fails, what it did is undone; what it cost is not.
+    #[inline(never)]
+    fn branch(&mut self, walk: Walk, branch: &'a [u8]) -> Result<Option<Reason>> {
+        let before = self.walked;
+        let failure = self.run(walk, branch)?;
+        if failure.is_some() {
+            self.walked = before;
+        }
+        Ok(failure)
+    }
+
     /// The commands whose argument is a reporting policy.
+    #[inline(never)]
     fn simple(&mut self, section: Section, command: i64, at: usize) -> Result<Option<Reason>> {
-        let state = *self.components.get(at).ok_or(Reason::Internal)?;
-        let parameters = &state.parameters;
+        let state = *self.walked.components.get(at).ok_or(Reason::Internal)?;
+        let own = &state.parameters;
+        let later = matches!(section, Section::Validate | Section::Load);
         let device = self.world.device;
         let holds = match command {
             VENDOR => {
-                self.vendor_checked = true;
-                return Ok(unless(parameters.vendor == Some(&device.vendor), Reason::WrongVendor));
+                self.walked.vendor_checked = true;
+                return Ok(unless(self.names(own, PARAMETER_VENDOR, &device.vendor), Reason::WrongVendor));
             }
             CLASS => {
-                self.class_checked = true;
-                return Ok(unless(parameters.class == Some(&device.class), Reason::WrongClass));
+                self.walked.class_checked = true;
+                return Ok(unless(self.names(own, PARAMETER_CLASS, &device.class), Reason::WrongClass));
             }
-            DEVICE => device.id.is_some() && parameters.device == device.id.as_ref(),
-            COMPONENT_SLOT => parameters.slot == Some(u64::from(self.world.slot as u8)),
-            USE_BEFORE if self.use_before.is_none() => {
-                self.use_before = Some(parameters.use_before.ok_or(Reason::ManifestUnsupported)?);
+            DEVICE => device.id.is_some_and(|id| self.names(own, PARAMETER_DEVICE, &id)),
+            COMPONENT_SLOT => {
+                let slot = self.value(own.get(PARAMETER_SLOT)).and_then(|mut value| value.uint().ok());
+                slot == Some(u64::from(self.world.slot as u8))
+            }
+            USE_BEFORE if self.walked.use_before == 0 => {
+                self.walked.use_before = own.need(PARAMETER_USE_BEFORE)?;
                 true
             }
-            CHECK_CONTENT => self.content(&state)?,
-            IMAGE_NOT_MATCH if state.written.is_none() => self.installed(&state)? == Some(false),
-            IMAGE_MATCH if state.written.is_none() && matches!(section, Section::Validate | Section::Load) => {
-                return Err(Reason::ManifestUnsupported);
-            }
-            IMAGE_MATCH if state.written.is_none() => self.installed(&state)? == Some(true),
+            CHECK_CONTENT => self.content(at, own)?,
+            IMAGE_NOT_MATCH if state.written.is_none() => self.installed(at, own)? == Some(false),
+            IMAGE_MATCH if state.written.is_none() && later => return Err(Reason::ManifestUnsupported),
+            IMAGE_MATCH if state.written.is_none() => self.installed(at, own)? == Some(true),
             IMAGE_MATCH => {
-                let wanted = wanted(parameters)?;
-                let state = self.components.get_mut(at).ok_or(Reason::Internal)?;
-                let first = !matches!(section, Section::Validate | Section::Load) && state.matched.is_none();
-                if !first && state.matched != Some(wanted) {
-                    return Err(Reason::ManifestUnsupported);
+                let wanted = own.wanted()?;
+                if later || state.matched.is_some() {
+                    let first = state.matched.and_then(|first| self.wanted(first));
+                    if first.is_none() || first != self.wanted(wanted) {
+                        return Err(Reason::ManifestUnsupported);
+                    }
                 }
+                let state = self.walked.components.get_mut(at).ok_or(Reason::Internal)?;
                 state.matched = Some(wanted);
                 state.validated |= section == Section::Validate;
                 true
             }
             FETCH | WRITE | COPY if state.written.is_none() => {
-                let written = written(command, parameters)?;
-                let state = self.components.get_mut(at).ok_or(Reason::Internal)?;
+                let written = own.written(command)?;
+                let state = self.walked.components.get_mut(at).ok_or(Reason::Internal)?;
                 (state.written, state.settled) = (Some(written), true);
                 true
             }
-            INVOKE if !self.invoked => {
-                (self.invoked, self.arguments) = (true, parameters.arguments);
+            INVOKE if !self.walked.invoked => {
+                (self.walked.invoked, self.walked.arguments) = (true, own.get(PARAMETER_ARGUMENTS));
                 true
             }
             ABORT => false,
@@ -367,11 +474,17 @@ impl<'a, 'd> Machine<'a, 'd> {
         Ok(unless(holds, Reason::ConditionFailed))
     }
 
+    /// Whether a parameter is this UUID.
+    fn names(&self, own: &Parameters, parameter: i64, id: &[u8; 16]) -> bool {
+        self.value(own.get(parameter)).is_some_and(|mut value| value.bytes() == Ok(id))
+    }
+
     /// Whether the running slot holds what image match asks for; none where it cannot be read.
-    fn installed(&mut self, state: &State<'a, 'd>) -> Result<Option<bool>> {
-        let (digest, size) = wanted(&state.parameters)?;
+    #[inline(never)]
+    fn installed(&mut self, at: usize, own: &Parameters) -> Result<Option<bool>> {
+        let (digest, size) = self.wanted(own.wanted()?).ok_or(Reason::Internal)?;
         let digest = Digest::parse(digest)?;
-        let Some((images, slot, start)) = self.reading(state, size)? else { return Ok(None) };
+        let Some((images, slot, start)) = self.reading(at, size)? else { return Ok(None) };
         let engine = self.world.suite.hash(digest.alg())?;
         let mut hash = engine.start()?;
         medium::hash(images, slot, start, size, engine, &mut hash)?;
@@ -379,15 +492,17 @@ impl<'a, 'd> Machine<'a, 'd> {
     }
 
     /// Whether the component begins with the content.
-    fn content(&mut self, state: &State<'a, 'd>) -> Result<bool> {
-        let content = state.parameters.content.ok_or(Reason::ManifestUnsupported)?;
-        match state.written {
+    #[inline(never)]
+    fn content(&mut self, at: usize, own: &Parameters) -> Result<bool> {
+        let mut content = self.value(own.need(PARAMETER_CONTENT)?).ok_or(Reason::Internal)?;
+        let content = content.bytes()?;
+        match self.written(at) {
             Some(Written::Content(written, None)) => return Ok(equal(written, content)),
             Some(_) => return Err(Reason::ManifestUnsupported),
             None => {}
         }
         let size = u64::try_from(content.len()).map_err(|_| Reason::Internal)?;
-        let Some((images, slot, mut at)) = self.reading(state, size)? else { return Ok(false) };
+        let Some((images, slot, mut at)) = self.reading(at, size)? else { return Ok(false) };
         let mut same = true;
         for piece in content.chunks(PIECE) {
             let mut found = [0; PIECE];
@@ -400,9 +515,9 @@ impl<'a, 'd> Machine<'a, 'd> {
     }
 
     /// Where to read the first `size` bytes of a component as it runs; none if that cannot be.
-    fn reading(&mut self, state: &State<'a, 'd>, size: u64) -> Result<Option<(&'d dyn Images, ImageSlot, u64)>> {
+    fn reading(&mut self, at: usize, size: u64) -> Result<Option<(&'d dyn Images, ImageSlot, u64)>> {
         self.readings = self.readings.checked_sub(1).ok_or(Reason::TooLarge)?;
-        let place = state.place.ok_or(Reason::ManifestUnsupported)?;
+        let place = self.place(at).ok_or(Reason::ManifestUnsupported)?;
         let Some(images) = self.world.device.images else { return Ok(None) };
         let slot = self.world.slot.other();
         let end = place.offset.checked_add(size);
@@ -439,104 +554,93 @@ impl<'a, 'd> Machine<'a, 'd> {
             return Err(Reason::ManifestUnsupported);
         }
         if walk.live {
-            self.selected = selected;
+            self.walked.selected = selected;
         }
         Ok(())
     }
 
+    #[inline(never)]
     fn override_parameters(&mut self, walk: Walk, reader: &mut Reader<'a>) -> Result<()> {
-        let mut given = Parameters::default();
+        let mut given = Parameters::NONE;
         let mut map = reader.map()?;
         while let Some(key) = map.next(reader)? {
+            let Key::Int(key) = key else { return Err(Reason::ManifestUnsupported) };
+            *given.room(key)? = self.at(reader.rest())?;
             match key {
-                Key::Int(PARAMETER_VENDOR) => given.vendor = Some(reader.array_of()?),
-                Key::Int(PARAMETER_CLASS) => given.class = Some(reader.array_of()?),
-                Key::Int(PARAMETER_DEVICE) => given.device = Some(reader.array_of()?),
-                Key::Int(PARAMETER_DIGEST) => {
-                    let digest = reader.bytes()?;
-                    Digest::parse(digest)?;
-                    given.digest = Some(digest);
+                PARAMETER_VENDOR | PARAMETER_CLASS | PARAMETER_DEVICE => {
+                    reader.array_of::<16>()?;
                 }
-                Key::Int(PARAMETER_USE_BEFORE) => given.use_before = Some(reader.uint()?),
-                Key::Int(PARAMETER_SLOT) => given.slot = Some(reader.uint()?),
-                Key::Int(PARAMETER_SIZE) => given.size = Some(reader.uint()?),
-                Key::Int(PARAMETER_CONTENT) => given.content = Some(reader.bytes()?),
-                Key::Int(PARAMETER_ENCRYPTION) => given.encryption = Some(reader.bytes()?),
-                Key::Int(PARAMETER_URI) => given.uri = Some(bounded(reader.text()?, limits::URI)?),
-                Key::Int(PARAMETER_SOURCE) => {
-                    let index = usize::try_from(reader.uint()?).ok().filter(|index| *index < self.count);
-                    given.source = Some(index.ok_or(Reason::ManifestUnsupported)?);
+                PARAMETER_DIGEST => {
+                    Digest::parse(reader.bytes()?)?;
                 }
-                Key::Int(PARAMETER_ARGUMENTS) => {
-                    let arguments = reader.bytes()?;
-                    if arguments.len() > limits::INVOKE_ARGUMENTS {
-                        return Err(Reason::TooLarge);
+                PARAMETER_CONTENT | PARAMETER_ENCRYPTION => {
+                    reader.bytes()?;
+                }
+                PARAMETER_URI => bounded(reader.text()?.as_bytes(), limits::URI)?,
+                PARAMETER_ARGUMENTS => bounded(reader.bytes()?, limits::INVOKE_ARGUMENTS)?,
+                _ => {
+                    let number = reader.uint()?;
+                    let index = usize::try_from(number).is_ok_and(|index| index < self.count);
+                    if key == PARAMETER_SOURCE && !index {
+                        return Err(Reason::ManifestUnsupported);
                     }
-                    given.arguments = Some(arguments);
                 }
-                Key::Int(_) | Key::Text(_) => return Err(Reason::ManifestUnsupported),
             }
         }
+        let decides = DECIDING.iter().any(|parameter| given.get(*parameter) != 0);
         self.each(walk, &mut |machine, at| {
-            let state = machine.components.get_mut(at).ok_or(Reason::Internal)?;
-            if state.settled && given.decides() {
+            let state = machine.walked.components.get_mut(at).ok_or(Reason::Internal)?;
+            if state.settled && decides {
                 return Err(Reason::ManifestUnsupported);
             }
-            state.parameters.put(&given);
+            for (own, given) in state.parameters.0.iter_mut().zip(given.0).filter(|(_, given)| *given != 0) {
+                *own = given;
+            }
             Ok(None)
         })
         .map(drop)
     }
 }
 
-impl Parameters<'_> {
-    /// Whether one of them says what is written.
-    const fn decides(&self) -> bool {
-        self.digest.is_some()
-            || self.size.is_some()
-            || self.content.is_some()
-            || self.encryption.is_some()
-            || self.uri.is_some()
-            || self.source.is_some()
-    }
-}
+impl Parameters {
+    const NONE: Self = Self([0; PARAMETERS.len()]);
 
-impl<'a> Parameters<'a> {
-    fn put(&mut self, given: &Self) {
-        fn over<T: Copy>(own: &mut Option<T>, given: Option<T>) {
-            *own = given.or(*own);
+    /// Where the value lies; 0 if none is given.
+    fn get(&self, parameter: i64) -> At {
+        PARAMETERS.iter().zip(self.0).find_map(|(known, at)| (*known == parameter).then_some(at)).unwrap_or(0)
+    }
+
+    fn need(&self, parameter: i64) -> Result<At> {
+        match self.get(parameter) {
+            0 => Err(Reason::ManifestUnsupported),
+            at => Ok(at),
         }
-        over(&mut self.vendor, given.vendor);
-        over(&mut self.class, given.class);
-        over(&mut self.device, given.device);
-        over(&mut self.digest, given.digest);
-        over(&mut self.use_before, given.use_before);
-        over(&mut self.slot, given.slot);
-        over(&mut self.size, given.size);
-        over(&mut self.content, given.content);
-        over(&mut self.encryption, given.encryption);
-        over(&mut self.uri, given.uri);
-        over(&mut self.source, given.source);
-        over(&mut self.arguments, given.arguments);
+    }
+
+    fn room(&mut self, parameter: i64) -> Result<&mut At> {
+        let mut rooms = PARAMETERS.iter().zip(&mut self.0);
+        rooms.find_map(|(known, at)| (*known == parameter).then_some(at)).ok_or(Reason::ManifestUnsupported)
+    }
+
+    fn wanted(&self) -> Result<[At; 2]> {
+        Ok([self.need(PARAMETER_DIGEST)?, self.need(PARAMETER_SIZE)?])
+    }
+
+    /// What the directive writes. Encryption info belongs to write and copy, and one parameter too many is no directive.
+    fn written(&self, command: i64) -> Result<(Directive, [At; 3])> {
+        let encryption = self.get(PARAMETER_ENCRYPTION);
+        let (directive, from) = match command {
+            FETCH if encryption == 0 => (Directive::Fetch, PARAMETER_URI),
+            WRITE => (Directive::Write, PARAMETER_CONTENT),
+            COPY => (Directive::Copy, PARAMETER_SOURCE),
+            _ => return Err(Reason::ManifestUnsupported),
+        };
+        Ok((directive, [self.need(from)?, encryption, self.get(PARAMETER_SIZE)]))
     }
 }
 
-fn wanted<'a>(parameters: &Parameters<'a>) -> Result<Wanted<'a>> {
-    parameters.digest.zip(parameters.size).ok_or(Reason::ManifestUnsupported)
-}
-
-/// What the directive writes. Encryption info belongs to write and copy, and one parameter too many is no directive.
-fn written<'a>(command: i64, parameters: &Parameters<'a>) -> Result<Written<'a>> {
-    match (command, parameters) {
-        (FETCH, Parameters { uri: Some(uri), encryption: None, .. }) => Ok(Written::Fetched(uri, parameters.size)),
-        (WRITE, Parameters { content: Some(content), encryption, .. }) => Ok(Written::Content(content, *encryption)),
-        (COPY, Parameters { source: Some(source), encryption, .. }) => Ok(Written::Copied(*source, *encryption)),
-        _ => Err(Reason::ManifestUnsupported),
-    }
-}
-
-const fn bounded(text: &str, most: usize) -> Result<&str> {
-    if text.len() <= most { Ok(text) } else { Err(Reason::TooLarge) }
+fn bounded(bytes: &[u8], most: usize) -> Result<()> {
+    if bytes.len() <= most { Ok(()) } else { Err(Reason::TooLarge) }
 }
 
 fn unless(holds: bool, reason: Reason) -> Option<Reason> {

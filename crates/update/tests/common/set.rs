@@ -1,10 +1,11 @@
 //! Sets of components: the device that has them, and manifests that bring them.
 
 use super::*;
-use aseptic_core::cose::CoseAlg;
+use aseptic_core::cose::{CoseAlg, RecipientKey};
 use aseptic_core::crypto::{Aead, Ctr, KeyWrap};
 use aseptic_core::platform::Platform;
 use aseptic_core::{Reason, clinical::Use};
+use aseptic_update::boot::{self, BootState};
 use aseptic_update::{ReadBack, Session, Staged};
 
 /// Three regions of a slot of 32 KiB, with room between them and behind.
@@ -162,10 +163,102 @@ pub fn inside(pieces: &[Piece]) -> Vec<(Vec<u8>, Vec<u8>)> {
 }
 
 pub fn set_plan<'a>(author: &Author, bench: &Bench, bytes: &'a [u8]) -> Result<Plan<'a>> {
-    let (suite, platform) = (soft::suite(), bench.platform());
-    let floor = aseptic_update::boot::floor(&platform)?;
-    let device = Device { images: Some(platform.images), ..SET };
-    Envelope::parse(bytes)?.authenticate(&author.trust(), &suite)?.plan(&suite, &device, floor, Target::of(&platform)?)
+    plan_of(author, &bench.platform(), PARTS, bytes)
+}
+
+/// The plan of a device with these components.
+pub fn plan_of<'a>(
+    author: &Author,
+    platform: &Platform<'_>,
+    parts: &[Component<'_>],
+    bytes: &'a [u8],
+) -> Result<Plan<'a>> {
+    let suite = soft::suite();
+    let device = Device { images: Some(platform.images), ..Device::new(VENDOR, CLASS, parts) };
+    let (floor, target) = (boot::floor(platform)?, Target::of(platform)?);
+    Envelope::parse(bytes)?.authenticate(&author.trust(), &suite)?.plan(&suite, &device, floor, target)
+}
+
+/// A device that is to go from one set to another, whatever happens on the way.
+pub struct Change {
+    pub parts: &'static [Component<'static>],
+    pub old: Vec<Vec<u8>>,
+    pub pieces: Vec<Piece>,
+    author: Author,
+    envelope: Vec<u8>,
+}
+
+/// Three small regions of a slot of 2 KiB, on blocks of 256 bytes.
+const SMALL: &[Component<'static>] = &[
+    Component { id: &[b"main"], offset: 0, length: 0x200 },
+    Component { id: &[b"radio"], offset: 0x200, length: 0x100 },
+    Component { id: &[b"font"], offset: 0x400, length: 0x100 },
+];
+
+impl Change {
+    pub const OLD: u64 = 5;
+    pub const NEW: u64 = 6;
+    /// Sizes of slot and block for the small regions.
+    pub const SHAPE: Geometry = Geometry { size: 0x800, erase_size: 0x100, write_size: 32 };
+
+    /// One component stays as it is, one comes encrypted in pieces, one is in the manifest.
+    pub fn small() -> Self {
+        let old = vec![program(333, 1), program(99, 2), program(77, 3)];
+        let pieces = vec![
+            piece(b"main", &old[0], How::Copy(0)),
+            piece(b"radio", &program(170, 8), How::PassageSealed(GCM)),
+            piece(b"font", &program(40, 9), How::Write),
+        ];
+        let author = Author::new(1);
+        let envelope = author.envelope(&manifest(&pieces, Self::NEW).encode(), &[]);
+        Self { parts: SMALL, old, pieces, author, envelope }
+    }
+
+    /// What a slot holds from 0 to the end of the last component.
+    fn slot<'b>(&self, bytes: impl Iterator<Item = &'b Vec<u8>>, erased: u8) -> Vec<u8> {
+        let mut slot = Vec::new();
+        for (component, bytes) in self.parts.iter().zip(bytes) {
+            slot.resize(component.offset as usize, erased);
+            slot.extend(bytes);
+        }
+        slot
+    }
+
+    pub fn old_slot(&self, erased: u8) -> Vec<u8> {
+        self.slot(self.old.iter(), erased)
+    }
+
+    pub fn new_slot(&self, erased: u8) -> Vec<u8> {
+        self.slot(self.pieces.iter().map(|piece| &piece.bytes), erased)
+    }
+
+    /// What an application does at each start, wherever it was interrupted, up to the confirmation of the new set.
+    pub fn drive(&self, platform: &Platform<'_>, mut reboot: impl FnMut()) -> Result<()> {
+        let suite = soft::suite();
+        let keys = [RecipientKey::wrap(&KEK)?];
+        for _ in 0..4 {
+            match boot::load(platform, &suite)? {
+                BootState::Trial(_) => return boot::confirm(platform, &suite, 0).map(drop),
+                BootState::Confirmed(Some(confirmed)) if confirmed.image.sequence == Self::NEW => return Ok(()),
+                BootState::RestartNeeded(_) => {
+                    reboot();
+                    continue;
+                }
+                BootState::Fallback(_) => return Err(Reason::SlotMismatch),
+                BootState::Confirmed(_) | BootState::Reverted(_) => {}
+            }
+            let plan = plan_of(&self.author, platform, self.parts, &self.envelope)?.unlock(&keys);
+            let staged = match Staged::load(platform, &suite) {
+                Err(Reason::NoUpdate | Reason::SlotMismatch) => {
+                    bring(platform, &plan, &self.pieces, 100, open(platform, &plan)?)?
+                }
+                staged => staged?,
+            };
+            staged.activate(platform, Use::Idle)?;
+            reboot();
+        }
+        Err(Reason::Internal)
+    }
 }
 
 /// Brings what the plan wants, in chunks of `chunk` bytes, up to the read back.

@@ -1,6 +1,6 @@
-//! What a session keeps of its plan: where each component lies, and how its payload becomes its bytes.
+//! What a transfer keeps of its plan: where each component lies, and how its payload becomes its bytes.
 
-use super::round_up;
+use super::write::{round_up, shape};
 use crate::digest::Digest;
 use crate::encryption::Cipher;
 use crate::journal::Image;
@@ -29,26 +29,29 @@ pub(super) struct Place {
 }
 
 impl Layout {
-    /// With the keys of its encrypted payloads.
-    pub(super) fn of(suite: &Suite<'_>, plan: &Plan<'_>) -> Result<Self> {
-        let mut layout = Self { places: [const { Place::EMPTY }; limits::COMPONENTS], count: 0, single: None };
-        for (part, place) in plan.parts().zip(&mut layout.places) {
+    /// None yet.
+    pub(super) const EMPTY: Self =
+        Self { places: [const { Place::EMPTY }; limits::COMPONENTS], count: 0, single: None };
+
+    /// That of a plan, with the keys of its encrypted payloads.
+    pub(super) fn fill(&mut self, suite: &Suite<'_>, plan: &Plan<'_>) -> Result<()> {
+        self.count = 0;
+        for (part, place) in plan.parts().zip(&mut self.places) {
             place.fill(suite, plan, part)?;
-            layout.count = layout.count.saturating_add(1);
+            self.count = self.count.saturating_add(1);
         }
-        if layout.count == 1 && layout.place(0)?.start == 0 {
-            layout.single = Some(*plan.digest());
-        }
-        Ok(layout)
+        let whole = self.count == 1 && self.place(0)?.start == 0;
+        self.single = whole.then_some(*plan.digest());
+        Ok(())
     }
 
-    /// Of an image that is in its slot already.
-    pub(super) fn staged(image: &Image) -> Self {
-        let mut places = [const { Place::EMPTY }; limits::COMPONENTS];
-        if let Some(first) = places.first_mut() {
-            first.size = image.size;
+    /// That of an image which is in its slot already.
+    pub(super) fn whole(&mut self, image: &Image) {
+        if let Some(first) = self.places.first_mut() {
+            (first.start, first.size) = (0, image.size);
+            (first.copied, first.cipher) = (None, None);
         }
-        Self { places, count: 1, single: Some(image.digest) }
+        (self.count, self.single) = (1, Some(image.digest));
     }
 
     /// Whether the slot has a digest of its own beside those of its components.
@@ -88,7 +91,7 @@ impl Layout {
 
     /// The shape of the slot, if the platform keeps its contract and every component fits, and is there to be copied.
     pub(super) fn shape(&self, platform: &Platform<'_>, slot: ImageSlot) -> Result<Geometry> {
-        let geometry = super::shape(platform, slot, self.end())?;
+        let geometry = shape(platform, slot, self.end())?;
         let source = platform.images.geometry(slot.other())?.size;
         for place in self.places() {
             if round_up(place.start, u64::from(geometry.erase_size)) != place.start {
@@ -111,11 +114,12 @@ impl Place {
 
     fn fill(&mut self, suite: &Suite<'_>, plan: &Plan<'_>, part: &Part<'_>) -> Result<()> {
         (self.start, self.size, self.copied) = (part.offset, part.size, part.copied);
-        if let Some(info) = part.encryption {
-            self.cipher = Some(plan.keys().open(suite, info)?);
-        }
+        self.cipher = match part.encryption {
+            Some(info) => Some(plan.keys().open(suite, info)?),
+            None => None,
+        };
         // Another algorithm than SHA-256 is that of one image, whose digest stands apart.
-        bytes::copy(part.digest.as_bytes(), &mut self.digest);
+        bytes::copy(part.digest().as_bytes(), &mut self.digest);
         Ok(())
     }
 
