@@ -33,9 +33,10 @@ use aseptic_certs::name::GeneralNames;
 use aseptic_certs::profile::{self, DEVICE, Position};
 use aseptic_certs::{Certificate, Engine, IDEVID_NOT_AFTER, devid, oid};
 use aseptic_core::Reason;
-use aseptic_core::crypto::{KeyAlg, PublicKey, Suite, soft};
+use aseptic_core::crypto::{KeyAlg, PublicKey, Suite};
 use aseptic_core::time::Time;
 use aseptic_core::trust::{Authority, Entry, Material, Purpose, Purposes, danger};
+use aseptic_hosted::crypto;
 use aseptic_hosted::os::OsEntropy;
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, DnValue, ExtendedKeyUsagePurpose,
@@ -197,8 +198,9 @@ impl Ca {
     /// The request must be signed by its own key, name the serial number of the factory record, and hold a key of the kind
     /// that the factory expects; a HardwareModuleName or UDI that it asks for must be that of the record.
     pub fn issue_birth(&self, request: &[u8], expected: &Expected<'_>, not_before: u64) -> Result<Chain> {
-        let (key, names) = proven(request, expected.serial)?;
-        if key.alg() != expected.key {
+        let request = Proven::new(request).during("checking a request")?;
+        let names = request.names(expected.serial)?;
+        if request.key.alg() != expected.key {
             return Err(Error::new(Reason::KeyInvalid, "checking a request for a birth certificate"));
         }
         let module = names.and_then(|names| names.hardware_module());
@@ -211,7 +213,7 @@ impl Ca {
         }
         let mut params = leaf(Validity::without_end(not_before)?, serial_name(expected.serial)?)?;
         params.custom_extensions = vec![birth_names(expected)?];
-        let chain = self.issue(&params, key, Authority::Manufacturer, Purpose::Birth, not_before)?;
+        let chain = self.issue(&params, request.key, Authority::Manufacturer, Purpose::Birth, not_before)?;
         let leaf = chain.first().map_or(&[][..], Vec::as_slice);
         Certificate::parse(leaf)
             .and_then(|leaf| devid::check_birth(&leaf))
@@ -224,8 +226,11 @@ impl Ca {
     /// The request must be signed by its own key and name the serial number of the authenticated device; a URI that it asks
     /// for must be among those granted.
     pub fn issue_local(&self, request: &[u8], local: &Local<'_>) -> Result<Chain> {
-        let (key, names) = proven(request, local.serial)?;
-        if names.and_then(|names| names.uri()).is_some_and(|uri| !local.uris.contains(&uri)) {
+        self.issue_proven(&Proven::new(request).during("checking a request")?, local)
+    }
+
+    pub(crate) fn issue_proven(&self, request: &Proven<'_>, local: &Local<'_>) -> Result<Chain> {
+        if request.names(local.serial)?.and_then(|names| names.uri()).is_some_and(|uri| !local.uris.contains(&uri)) {
             return Err(Error::new(Reason::IdentityNameMismatch, "comparing the names of a request"));
         }
         self.covers(local.validity)?;
@@ -234,7 +239,7 @@ impl Ca {
         for uri in local.uris {
             params.subject_alt_names.push(SanType::URI((*uri).try_into().map_err(engine)?));
         }
-        self.issue(&params, key, Authority::Owner, Purpose::Telemetry, local.validity.not_before)
+        self.issue(&params, request.key, Authority::Owner, Purpose::Telemetry, local.validity.not_before)
     }
 
     /// Issues the certificate of a TLS server with the name `dns`.
@@ -351,14 +356,29 @@ impl Ca {
     }
 }
 
-/// The key of a request that is signed by this very key and names `serial`, and the alternative names it asks for.
-fn proven<'r>(request: &'r [u8], serial: &str) -> Result<(PublicKey<'r>, Option<GeneralNames<'r>>)> {
-    let request = Csr::parse(request).during("reading a request")?;
-    request.verify(&SUITE).during("checking the proof of possession")?;
-    if request.device_serial() != Some(serial.as_bytes()) {
-        return Err(Error::new(Reason::IdentityNameMismatch, "comparing the serial number of a request"));
+/// A request that the key in it has signed.
+#[derive(Debug)]
+pub(crate) struct Proven<'r> {
+    pub(crate) csr: Csr<'r>,
+    pub(crate) key: PublicKey<'r>,
+}
+
+impl<'r> Proven<'r> {
+    /// Reads a request (DER) and checks its proof of possession.
+    pub(crate) fn new(request: &'r [u8]) -> aseptic_core::Result<Self> {
+        let csr = Csr::parse(request)?;
+        csr.verify(&SUITE)?;
+        Ok(Self { key: csr.public_key()?, csr })
     }
-    Ok((request.public_key().during("reading the key of a request")?, request.alternative_names()))
+
+    /// The alternative names that it asks for, if it names `serial`.
+    fn names(&self, serial: &str) -> Result<Option<GeneralNames<'r>>> {
+        if self.csr.device_serial() == Some(serial.as_bytes()) {
+            Ok(self.csr.alternative_names())
+        } else {
+            Err(Error::new(Reason::IdentityNameMismatch, "comparing the serial number of a request"))
+        }
+    }
 }
 
 /// The parameters that all certificates share, each set here.
@@ -493,6 +513,5 @@ const SERIAL_NUMBER: &[u64] = &[2, 5, 4, 5];
 const SUBJECT_ALT_NAME: &[u64] = &[2, 5, 29, 17];
 /// id-kp-cmcRA, 1.3.6.1.5.5.7.3.28.
 const CMC_RA: &[u64] = &[1, 3, 6, 1, 5, 5, 7, 3, 28];
-/// What a request or a chain may be signed with. Certificates are signed by one engine and checked by another.
-const SUITE: Suite<'static> =
-    Suite { hashes: &[&soft::Sha256], verifiers: &[&soft::Es256, &soft::Ed25519], ..Suite::EMPTY };
+/// What requests and chains are checked with.
+const SUITE: Suite<'static> = crypto::suite();

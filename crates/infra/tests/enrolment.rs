@@ -2,13 +2,14 @@
 
 use aseptic_certs::{Certificate, Engine, IDEVID_NOT_AFTER};
 use aseptic_core::crypto::KeyAlg;
+use aseptic_core::platform::Keys;
 use aseptic_core::time::Time;
 use aseptic_core::trust::{self, Authority, PhysicalPresence, Purpose, Trust, TrustBuffers};
 use aseptic_core::{Reason, limits};
 use aseptic_hosted::channel::Remote;
 use aseptic_hosted::est::{self, Outcome};
 use aseptic_hosted::{Files, crypto};
-use aseptic_identity::{DeviceName, Enroller, Identity, Stage, Udi, Workspace, birth};
+use aseptic_identity::{Credential, DeviceName, Enroller, Identity, Stage, Udi, Workspace, birth};
 use aseptic_infra::ca::{Ca, Expected, Server, Validity};
 use aseptic_infra::owner::Store;
 use aseptic_infra::registrar::Decision;
@@ -45,8 +46,29 @@ fn store(authority: Authority, ca: &Ca, purposes: &[Purpose], author: &Authority
         .unwrap()
 }
 
+/// A driver of the EST client.
+type Drive = fn(
+    &mut Enroller<'_>,
+    &est::Registrar<'_>,
+    &dyn Keys,
+    &Credential<'_>,
+    &Remote<'_>,
+) -> aseptic_hosted::Result<Outcome>;
+
 #[test]
 fn from_the_factory_to_the_ward() {
+    story(est::enrol);
+}
+
+#[test]
+fn from_the_factory_to_the_ward_on_tokio() {
+    story(|enroller, registrar, keys, credential, remote| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(est::enrol_async(enroller, registrar, keys, credential, remote))
+    });
+}
+
+fn story(drive: Drive) {
     let suite = crypto::suite();
     let folder = tempfile::tempdir().unwrap();
     let files = Files::open(folder.path(), &[7; 32]).unwrap();
@@ -117,7 +139,7 @@ fn from_the_factory_to_the_ward() {
         let mut enroller = Enroller::start(&platform, &suite, &trusted, &Engine, &mut workspace).unwrap();
         let identity = Identity::load(&platform, &mut buffer).unwrap();
         let credential = identity.birth().unwrap();
-        assert_eq!(est::enrol(&mut enroller, &registrar, platform.keys, &credential, &remote).unwrap(), outcome);
+        assert_eq!(drive(&mut enroller, &registrar, platform.keys, &credential, &remote).unwrap(), outcome);
     }
     handle.shutdown();
 

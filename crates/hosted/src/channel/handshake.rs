@@ -23,49 +23,100 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-pub(super) fn client<S: Read + Write + Send>(
-    stream: S,
-    name: &str,
-    protocols: &[&[u8]],
-    local: &Local<'_>,
-    remote: &Remote<'_>,
-) -> Result<Channel<S>> {
-    let server = match ServerName::try_from(name.to_owned()) {
-        Ok(server @ ServerName::DnsName(_)) => server,
-        _ => return Err(Reason::NameMismatch.into()),
-    };
-    let (asking, questions) = Asking::pair();
-    let (alg, identity) = identity(local, &asking)?;
-    let mut config = ClientConfig::builder_with_details(Arc::new(crypto::provider()), Arc::new(NoTime))
-        .with_protocol_versions(&[&TLS13])
-        .map_err(internal)?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(OwnTrust::new(asking.clone())))
-        .with_client_cert_resolver(identity);
-    config.resumption = Resumption::disabled();
-    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
-    let connection = ClientConnection::new(Arc::new(config), server).map_err(internal)?;
-    Desk { local, alg, remote, name: Some(name) }.shake(connection.into(), stream, asking, &questions)
+/// A handshake under way, which goes on whenever its stream can.
+pub(crate) struct Handshake {
+    connection: Connection,
+    alg: KeyAlg,
+    /// The server that is meant, if we are its client.
+    name: Option<String>,
+    asking: Asking,
+    questions: Receiver<Question>,
+    peer: Option<VerifiedPeer>,
 }
 
-pub(super) fn server<S: Read + Write + Send>(
-    stream: S,
-    protocols: &[&[u8]],
-    local: &Local<'_>,
-    remote: &Remote<'_>,
-) -> Result<Channel<S>> {
-    let (asking, questions) = Asking::pair();
-    let (alg, identity) = identity(local, &asking)?;
-    let mut config = ServerConfig::builder_with_details(Arc::new(crypto::provider()), Arc::new(NoTime))
-        .with_protocol_versions(&[&TLS13])
-        .map_err(internal)?
-        .with_client_cert_verifier(Arc::new(OwnTrust::new(asking.clone())))
-        .with_cert_resolver(identity);
-    config.session_storage = Arc::new(NoServerSessionStorage {});
-    config.send_tls13_tickets = 0;
-    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
-    let connection = ServerConnection::new(Arc::new(config)).map_err(internal)?;
-    Desk { local, alg, remote, name: None }.shake(connection.into(), stream, asking, &questions)
+impl Handshake {
+    pub(crate) fn client(name: &str, protocols: &[&[u8]], local: &Local<'_>) -> Result<Self> {
+        let server = match ServerName::try_from(name.to_owned()) {
+            Ok(server @ ServerName::DnsName(_)) => server,
+            _ => return Err(Reason::NameMismatch.into()),
+        };
+        let (asking, questions) = Asking::pair();
+        let (alg, identity) = identity(local, &asking)?;
+        let mut config = ClientConfig::builder_with_details(Arc::new(crypto::provider()), Arc::new(NoTime))
+            .with_protocol_versions(&[&TLS13])
+            .map_err(internal)?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(OwnTrust::new(asking.clone())))
+            .with_client_cert_resolver(identity);
+        config.resumption = Resumption::disabled();
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+        let connection = ClientConnection::new(Arc::new(config), server).map_err(internal)?.into();
+        Ok(Self { connection, alg, name: Some(name.to_owned()), asking, questions, peer: None })
+    }
+
+    pub(super) fn server(protocols: &[&[u8]], local: &Local<'_>) -> Result<Self> {
+        let (asking, questions) = Asking::pair();
+        let (alg, identity) = identity(local, &asking)?;
+        let mut config = ServerConfig::builder_with_details(Arc::new(crypto::provider()), Arc::new(NoTime))
+            .with_protocol_versions(&[&TLS13])
+            .map_err(internal)?
+            .with_client_cert_verifier(Arc::new(OwnTrust::new(asking.clone())))
+            .with_cert_resolver(identity);
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+        let connection = ServerConnection::new(Arc::new(config)).map_err(internal)?.into();
+        Ok(Self { connection, alg, name: None, asking, questions, peer: None })
+    }
+
+    /// The whole handshake, over a stream that blocks.
+    pub(super) fn shake<S: Read + Write + Send>(
+        mut self,
+        mut stream: S,
+        local: &Local<'_>,
+        remote: &Remote<'_>,
+    ) -> Result<Channel<S>> {
+        self.advance(&mut Hurried::new(&mut stream, TIME), local, remote)?;
+        self.finish(stream)
+    }
+
+    /// Goes on until hands are shaken. A stream that would block ends it with that error, and it goes on with the next call.
+    pub(crate) fn advance<S: Read + Write + Send>(
+        &mut self,
+        stream: &mut S,
+        local: &Local<'_>,
+        remote: &Remote<'_>,
+    ) -> Result<()> {
+        let desk = Desk { local, alg: self.alg, remote, name: self.name.as_deref() };
+        let (connection, asking, questions) = (&mut self.connection, &self.asking, &self.questions);
+        let (verdict, shaken) = std::thread::scope(|scope| {
+            let helper = std::thread::Builder::new().name("handshake".into()).spawn_scoped(scope, move || {
+                // The connection keeps its verifiers, which can still ask: the end must be told.
+                let shaken = complete(connection, stream);
+                asking.over();
+                shaken
+            })?;
+            let verdict = desk.answer(questions);
+            Ok::<_, Error>((verdict, helper.join().map_err(|_| Reason::Internal)?))
+        })?;
+        match (verdict, shaken) {
+            // Our own judgement says more than the alert that it led to.
+            (Err(reason), Err(error)) => Err(match error.into() {
+                Error::Tls { detail, .. } => Error::Tls { reason, detail },
+                other => other,
+            }),
+            (Err(reason), Ok(())) => Err(reason.into()),
+            (Ok(peer), shaken) => {
+                self.peer = peer.or(self.peer.take());
+                Ok(shaken?)
+            }
+        }
+    }
+
+    /// The channel, once hands are shaken.
+    pub(crate) fn finish<S: Read + Write>(self, stream: S) -> Result<Channel<S>> {
+        channel_of(self.connection, stream, self.peer.ok_or(Reason::Internal)?, self.name)
+    }
 }
 
 /// What a refusal by rustls comes to.
@@ -87,36 +138,7 @@ struct Desk<'a> {
 }
 
 impl Desk<'_> {
-    fn shake<S: Read + Write + Send>(
-        &self,
-        mut connection: Connection,
-        mut stream: S,
-        asking: Asking,
-        questions: &Receiver<Question>,
-    ) -> Result<Channel<S>> {
-        std::thread::scope(|scope| {
-            let helper = std::thread::Builder::new().name("handshake".into()).spawn_scoped(scope, move || {
-                // The connection keeps its verifiers, which can still ask: the end must be told.
-                let shaken = complete(&mut connection, &mut Hurried::new(&mut stream, TIME));
-                asking.over();
-                (connection, stream, shaken)
-            })?;
-            let verdict = self.answer(questions);
-            let (connection, stream, shaken) = helper.join().map_err(|_| Reason::Internal)?;
-            match (verdict, shaken) {
-                // Our own judgement says more than the alert that it led to.
-                (Err(reason), Err(error)) => Err(match error.into() {
-                    Error::Tls { detail, .. } => Error::Tls { reason, detail },
-                    other => other,
-                }),
-                (Err(reason), Ok(())) => Err(reason.into()),
-                (Ok(_), Err(error)) => Err(error.into()),
-                (Ok(peer), Ok(())) => channel_of(connection, stream, peer.ok_or(Reason::Internal)?, self.name),
-            }
-        })
-    }
-
-    /// Answers until the handshake is over. The verdict about the peer, or the first thing that we could not or would not
+    /// Answers until the helper is done. The verdict about the peer, or the first thing that we could not or would not
     /// do.
     fn answer(&self, questions: &Receiver<Question>) -> aseptic_core::Result<Option<VerifiedPeer>> {
         let mut verdict = Ok(None);
@@ -186,7 +208,7 @@ impl Ask for Asking {
 }
 
 /// Time for a handshake: two flights over the slowest network, and a slow key store.
-const TIME: Duration = Duration::from_secs(if cfg!(test) { 5 } else { 30 });
+pub(crate) const TIME: Duration = Duration::from_secs(if cfg!(test) { 5 } else { 30 });
 
 /// Validity is judged by [`Remote::now`]; rustls only passes this on.
 #[derive(Debug)]
@@ -223,7 +245,7 @@ fn channel_of<S: Read + Write>(
     connection: Connection,
     stream: S,
     peer: VerifiedPeer,
-    name: Option<&str>,
+    name: Option<String>,
 ) -> Result<Channel<S>> {
     // RFC 9266 section 2: this label, no context, 32 bytes.
     let binding =
@@ -234,7 +256,6 @@ fn channel_of<S: Read + Write>(
         Some(NamedGroup::secp256r1) => "secp256r1",
         _ => return Err(Reason::Internal.into()),
     };
-    let name = name.map(str::to_owned);
     Ok(Channel { connection, stream, peer, name, refused: None, binding, group })
 }
 

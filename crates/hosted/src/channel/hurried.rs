@@ -15,12 +15,7 @@ pub(crate) struct Hurried<S> {
 impl<S> Hurried<S> {
     /// Gives `stream` so much time from now on.
     pub(crate) fn new(stream: S, time: Duration) -> Self {
-        Self::until(stream, Instant::now().checked_add(time))
-    }
-
-    /// Gives `stream` time until `end`.
-    pub(crate) const fn until(stream: S, end: Option<Instant>) -> Self {
-        Self { stream, end }
+        Self { stream, end: Instant::now().checked_add(time) }
     }
 
     fn in_time(&self) -> io::Result<()> {

@@ -29,7 +29,9 @@ mod verify;
 
 pub use live::{Judge, Live, SharedLists};
 
-pub(crate) use hurried::Hurried;
+pub(crate) use handshake::{Handshake, TIME};
+
+use hurried::Hurried;
 
 use crate::{Error, Result, crypto};
 use aseptic_core::crypto::Suite;
@@ -118,7 +120,7 @@ pub fn connect<S: Read + Write + Send>(
     local: &Local<'_>,
     remote: &Remote<'_>,
 ) -> Result<Channel<S>> {
-    handshake::client(stream, name, protocols, local, remote)
+    Handshake::client(name, protocols, local)?.shake(stream, local, remote)
 }
 
 /// Shakes hands as the server. A client that offers protocols must offer one of `protocols`; see [`Channel::protocol`] for
@@ -129,7 +131,7 @@ pub fn accept<S: Read + Write + Send>(
     local: &Local<'_>,
     remote: &Remote<'_>,
 ) -> Result<Channel<S>> {
-    handshake::server(stream, protocols, local, remote)
+    Handshake::server(protocols, local)?.shake(stream, local, remote)
 }
 
 /// Connects to `address` within `limit`; the stream then waits no longer than `limit` in each read and write.
@@ -177,6 +179,10 @@ impl<S: Read + Write> Channel<S> {
     #[must_use]
     pub const fn group(&self) -> &'static str {
         self.group
+    }
+
+    pub(crate) const fn stream(&mut self) -> &mut S {
+        &mut self.stream
     }
 
     /// The protocol that both sides chose; none if the client offered none.

@@ -8,7 +8,7 @@ use crate::{Error, Result};
 use aseptic_core::{Reason, limits};
 use aseptic_identity::Request;
 use httparse::{Header, Status};
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, Read};
 
 /// What the server said.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,23 +22,55 @@ pub(super) struct Answer {
     pub(super) keep_alive: bool,
 }
 
-/// Sends `request` and reads its answer. [`Reason::HttpMalformed`] for one out of form, [`Reason::TooLarge`] for a body of
-/// over [`limits::EST_ANSWER`] bytes.
-pub(super) fn exchange<S: Read + Write>(
-    stream: &mut BufReader<S>,
-    host: &str,
-    request: &Request<'_>,
-) -> Result<Answer> {
-    let mut bytes = format!("{} {} HTTP/1.1\r\nHost: {host}\r\nAccept: */*\r\n", request.method, request.path);
+/// A request as it goes over the wire.
+pub(super) fn request(host: &str, request: &Request<'_>) -> Vec<u8> {
+    let mut head = format!("{} {} HTTP/1.1\r\nHost: {host}\r\nAccept: */*\r\n", request.method, request.path);
     if !request.content_type.is_empty() {
-        bytes += &format!("Content-Type: {}\r\nContent-Length: {}\r\n", request.content_type, request.body.len());
+        head += &format!("Content-Type: {}\r\nContent-Length: {}\r\n", request.content_type, request.body.len());
     }
-    bytes += "\r\n";
+    head += "\r\n";
     // One piece, so that it leaves in one record.
-    let bytes = [bytes.as_bytes(), request.body].concat();
-    stream.get_mut().write_all(&bytes)?;
-    stream.get_mut().flush()?;
-    receive(stream)
+    [head.as_bytes(), request.body].concat()
+}
+
+/// The answer in what has come so far; none if more has to come, which it never does if the connection is `closed`.
+///
+/// [`Reason::HttpMalformed`] for one out of form, [`Reason::TooLarge`] for a body of over [`limits::EST_ANSWER`] bytes.
+pub(super) fn answer(received: &[u8], closed: bool) -> Result<Option<Answer>> {
+    match receive(&mut Arrived { bytes: received, closed }) {
+        Err(Error::Network { source, .. }) if source.kind() == io::ErrorKind::WouldBlock => {
+            if received.len() > WIRE {
+                Err(Reason::TooLarge.into())
+            } else {
+                Ok(None)
+            }
+        }
+        answer => answer.map(Some),
+    }
+}
+
+/// What has come of a stream that goes on.
+struct Arrived<'b> {
+    bytes: &'b [u8],
+    closed: bool,
+}
+
+impl Read for Arrived<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let length = self.fill_buf()?.read(out)?;
+        self.consume(length);
+        Ok(length)
+    }
+}
+
+impl BufRead for Arrived<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.bytes.is_empty() && !self.closed { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(self.bytes) }
+    }
+
+    fn consume(&mut self, length: usize) {
+        self.bytes.consume(length);
+    }
 }
 
 fn receive(stream: &mut impl BufRead) -> Result<Answer> {
@@ -55,12 +87,12 @@ fn receive(stream: &mut impl BufRead) -> Result<Answer> {
         if (100..200).contains(&status) && status != 101 {
             continue;
         }
-        return answer(status, parsed.version == Some(1), parsed.headers, stream);
+        return body_of(status, parsed.version == Some(1), parsed.headers, stream);
     }
     Err(MALFORMED)
 }
 
-fn answer(status: u16, persistent: bool, fields: &[Header<'_>], stream: &mut impl BufRead) -> Result<Answer> {
+fn body_of(status: u16, persistent: bool, fields: &[Header<'_>], stream: &mut impl BufRead) -> Result<Answer> {
     let field = |name| single(fields, name);
     let (body, delimited) = match (field("transfer-encoding")?, field("content-length")?) {
         _ if matches!(status, 101 | 204 | 304) => (Vec::new(), true),
@@ -185,6 +217,8 @@ const HEAD: usize = 16_384;
 const FIELDS: usize = 64;
 /// Bytes of the line before a chunk.
 const CHUNK_HEAD: usize = 256;
+/// Bytes of an answer with all that frames it: a few heads, and a body in small chunks.
+const WIRE: usize = 4 * limits::EST_ANSWER;
 /// Interim answers before the final one.
 const INTERIM: usize = 4;
 
@@ -193,7 +227,7 @@ mod tests {
     use super::*;
 
     fn read(wire: &[u8]) -> Result<Answer> {
-        receive(&mut &*wire)
+        answer(wire, true).map(|answer| answer.expect("nothing comes after the end"))
     }
 
     #[track_caller]
@@ -279,6 +313,16 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_that_goes_on_is_given_up() {
+        let mut wire = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+        while wire.len() <= WIRE {
+            assert_eq!(answer(&wire, false).unwrap(), None);
+            wire.extend_from_slice(format!("1;{}\r\nx\r\n", "-".repeat(200)).as_bytes());
+        }
+        assert_eq!(answer(&wire, false).unwrap_err().reason(), Reason::TooLarge);
+    }
+
+    #[test]
     fn every_truncation_is_told() {
         for wire in [
             &b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"[..],
@@ -287,7 +331,9 @@ mod tests {
             read(wire).unwrap();
             for end in 0..wire.len() {
                 refused(&wire[..end], Reason::NetworkFailed);
+                assert_eq!(answer(&wire[..end], false).unwrap(), None, "more may come");
             }
+            assert!(answer(wire, false).unwrap().is_some());
         }
     }
 }

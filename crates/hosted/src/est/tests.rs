@@ -1,20 +1,21 @@
 //! A device with files enrols with a registrar over TCP and TLS.
 
-use super::*;
-use crate::channel::{accept, limited};
+use super::{Outcome, Registrar, enrol};
+use crate::channel::{Channel, Local, Remote, accept, connect, dial, limited};
 use crate::testing::{Belief, Ca, LIMIT, Leaf, NOW, Party, parameters};
-use crate::{Error, Files, crypto};
+use crate::{Error, Files, Result, crypto};
 use aseptic_certs::csr::Csr;
 use aseptic_certs::{Engine, IDEVID_NOT_AFTER, base64, cms, oid};
 use aseptic_core::crypto::KeyAlg;
 use aseptic_core::time::Time;
-use aseptic_core::trust::{Authority, Entry, Material, Purposes, Trust, danger};
+use aseptic_core::trust::{Authority, Entry, Material, Purpose, Purposes, Trust, danger};
 use aseptic_core::{Reason, limits};
-use aseptic_identity::{DeviceName, Identity, Stage, Workspace, birth, confirm_handshake};
+use aseptic_identity::{DeviceName, Enroller, Identity, Stage, Workspace, birth, confirm_handshake};
 use rcgen::{CertificateParams, CustomExtension, DistinguishedName, DnType, DnValue, ExtendedKeyUsagePurpose};
-use std::io::{BufRead, Read, Write};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 use tempfile::TempDir;
 
 const NAME: &str = "registrar.hospital.example";

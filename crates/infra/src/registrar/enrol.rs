@@ -5,7 +5,7 @@ use super::rates::Rate;
 use super::store::{New, Standing, State, Wait};
 use super::tls::{Device, Shown};
 use super::{Applicant, Audit, Decision, Office, Profile, attributes};
-use crate::ca::{Local, Validity};
+use crate::ca::{Local, Proven, Validity};
 use crate::error::While;
 use crate::{Error, Result};
 use aseptic_certs::csr::Csr;
@@ -23,9 +23,9 @@ struct Case<'c> {
     office: &'c Office,
     device: &'c Device,
     serial: &'c str,
-    /// The request (DER), well-formed and signed by its own key.
+    /// The request (DER).
     der: &'c [u8],
-    csr: Csr<'c>,
+    asked: Proven<'c>,
     thumbprint: [u8; 32],
     request: [u8; 32],
     standing: Standing,
@@ -98,9 +98,8 @@ impl<'c> Case<'c> {
         let length = request.body.and_then(|body| base64::decode(body, der)).map_err(malformed)?;
         let der = der.get(..length).unwrap_or_default();
         let suite = office.registrar.trust.suite();
-        let csr = Csr::parse(der).map_err(malformed)?;
-        csr.verify(suite).map_err(malformed)?;
-        let key = csr.public_key().map_err(malformed)?;
+        let asked = Proven::new(der).map_err(malformed)?;
+        let (csr, key) = (&asked.csr, asked.key);
         let thumbprint = key.thumbprint(suite).map_err(malformed)?;
         audit.thumbprint = Some(thumbprint);
         let serial = std::str::from_utf8(device.peer.name()).map_err(|_| (403, Reason::IdentityNameMismatch))?;
@@ -121,7 +120,7 @@ impl<'c> Case<'c> {
         let request = suite.sha256(&[der]).map_err(|reason| (500, reason))?;
         let standing = office.store.read(|reading| Standing::of(reading, serial, &request));
         let standing = standing.map_err(|error| (503, error.reason()))?;
-        Ok(Self { office, device, serial, der, csr, thumbprint, request, standing, now: office.now() })
+        Ok(Self { office, device, serial, der, asked, thumbprint, request, standing, now: office.now() })
     }
 
     /// Whether this renews the device's local certificate, with the same subject and alternative names (RFC 7030 section
@@ -133,7 +132,7 @@ impl<'c> Case<'c> {
             (Shown::Birth, None) => return Ok(false),
         };
         let before = Certificate::parse(before).map_err(|reason| (500, reason))?;
-        match (self.device.shown, same_names(&self.csr, &before)) {
+        match (self.device.shown, same_names(&self.asked.csr, &before)) {
             (Shown::Local, true) => Ok(true),
             (Shown::Local, false) => Err((403, Reason::EstNamesChanged)),
             (Shown::Birth, same) => Ok(same && before.not_after < self.now),
@@ -207,12 +206,12 @@ impl<'c> Case<'c> {
         let not_before = self.now.saturating_sub(BACKDATED).max(authority.not_before());
         let not_after = self.now.saturating_add(profile.days.saturating_mul(86_400)).min(authority.not_after());
         let shown = Certificate::parse(&self.device.leaf).during("reading the certificate of the device")?;
-        let uri = if renewal { self.csr.alternative_names().and_then(|names| names.uri()) } else { shown.uri() };
+        let uri = if renewal { self.asked.csr.alternative_names().and_then(|names| names.uri()) } else { shown.uri() };
         let uris: Vec<&str> = uri.filter(|_| renewal || profile.udi).into_iter().collect();
         let local = Local { serial: self.serial, validity: Validity::new(not_before, not_after)?, uris: &uris };
-        let certificate = ca.issue_local(self.der, &local)?.swap_remove(0);
+        let certificate = ca.issue_proven(&self.asked, &local)?.swap_remove(0);
         let issued = Certificate::parse(&certificate).during("reading the issued certificate")?;
-        if renewal && !same_names(&self.csr, &issued) {
+        if renewal && !same_names(&self.asked.csr, &issued) {
             return Err(Error::new(Reason::EstNamesChanged, "comparing the names of a renewed certificate"));
         }
         Ok(New {

@@ -9,12 +9,15 @@ use crate::error::While;
 use aseptic_certs::{base64, cms};
 use aseptic_core::{Reason, limits};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// Bytes of a request body: a certification request in base64, with room for any way of breaking lines.
 pub(super) const BODY: usize = 2 * limits::CERTIFICATE;
 /// Seconds after which a client tries again that came at a bad time.
 const LATER: u32 = 60;
+/// Bytes of a bundle beside its certificates, at most.
+const FRAME: usize = 128;
 /// Characters of the method and operation in an audit line.
 const OPERATION: usize = 64;
 const PREFIX: &str = "/.well-known/est/";
@@ -28,7 +31,7 @@ const TEXT: &str = "text/plain; charset=utf-8";
 pub(super) struct Client {
     pub(super) from: SocketAddr,
     /// None where the settings allow that nobody shows a certificate.
-    pub(super) device: Option<Device>,
+    pub(super) device: Option<Arc<Device>>,
     /// What binds a request to the channel; none in TLS 1.2.
     pub(super) binding: Option<[u8; BINDING]>,
     /// Whether a request of it came whole.
@@ -102,10 +105,10 @@ fn audit(office: &Office, client: &Client, operation: String) -> Audit {
     Audit {
         at: office.now(),
         from: client.from,
-        device: client.device.as_ref().map(name),
+        device: client.device.as_deref().map(name),
         operation,
         status: None,
-        reason: client.device.as_ref().and_then(|device| device.peer.degraded()),
+        reason: client.device.as_deref().and_then(|device| device.peer.degraded()),
         thumbprint: None,
         certificate: None,
     }
@@ -160,7 +163,7 @@ fn route(
     request: &Request<'_>,
     audit: &mut Audit,
 ) -> (Answer, Record) {
-    let answer = match (operation, request.method, &client.device) {
+    let answer = match (operation, request.method, client.device.as_deref()) {
         _ if request.body.is_err() => {
             let reason = request.body.err().unwrap_or(Reason::Internal);
             audit.reason = Some(reason);
@@ -207,7 +210,8 @@ fn attributes(office: &Office) -> Answer {
 }
 
 fn bundle(certificates: &[&[u8]]) -> Result<Vec<u8>> {
-    let mut der = vec![0; limits::EST_ANSWER];
+    let most = certificates.iter().map(|certificate| certificate.len()).sum::<usize>().saturating_add(FRAME);
+    let mut der = vec![0; most.min(limits::EST_ANSWER)];
     let length = cms::write(certificates, &mut der).during("writing a bundle")?;
     one_line(der.get(..length).unwrap_or_default())
 }

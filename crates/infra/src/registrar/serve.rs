@@ -3,8 +3,9 @@
 use super::attributes::{BINDING, BINDING_LABEL};
 use super::est::{self, Answer, Client};
 use super::rates::Rate;
+use super::tls::{self, Device, Door};
 use super::visitors::{Entry, Visitors};
-use super::{Audit, Office, Registrar, Store, operator, panicked, tls};
+use super::{Audit, Office, Registrar, Store, operator, panicked};
 use crate::{Error, Result};
 use aseptic_core::Reason;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -24,7 +25,6 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
 
 /// Requests under way when the end is called for.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -98,7 +98,7 @@ pub(super) fn start(registrar: Registrar, listener: TcpListener) -> Result<Handl
     let address = listener.local_addr().map_err(failed)?;
     listener.set_nonblocking(true).map_err(failed)?;
     let office = Arc::new(Office::open(registrar)?);
-    let config = tls::server(&office)?;
+    let door = Door::new(&office)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let (listener, control) = {
         let _inside = runtime.enter();
@@ -114,7 +114,7 @@ pub(super) fn start(registrar: Registrar, listener: TcpListener) -> Result<Handl
                 if let Some(control) = control {
                     tokio::spawn(operator::serve(Arc::clone(&office.store), control));
                 }
-                run(&office, listener, TlsAcceptor::from(config), stopped).await;
+                run(&office, listener, Arc::new(door), stopped).await;
             });
         })
         .map_err(failed)?;
@@ -124,7 +124,7 @@ pub(super) fn start(registrar: Registrar, listener: TcpListener) -> Result<Handl
 async fn run(
     office: &Arc<Office>,
     listener: tokio::net::TcpListener,
-    acceptor: TlsAcceptor,
+    door: Arc<Door>,
     mut stopped: oneshot::Receiver<()>,
 ) {
     let room = Arc::new(Semaphore::new(office.registrar.limits.connections));
@@ -159,10 +159,10 @@ async fn run(
             }
             continue;
         };
-        let (office, acceptor, stopping) = (Arc::clone(office), acceptor.clone(), stopping.clone());
+        let (office, door, stopping) = (Arc::clone(office), Arc::clone(&door), stopping.clone());
         tokio::spawn(async move {
             let whole = office.registrar.limits.patience.saturating_mul(6);
-            let served = connection(Arc::clone(&office), stream, from, acceptor, stopping);
+            let served = connection(Arc::clone(&office), stream, from, &door, stopping);
             if timeout(whole, served).await.is_err() {
                 refused(office, from, "connection", Reason::NetworkFailed).await;
             }
@@ -180,10 +180,14 @@ async fn connection(
     office: Arc<Office>,
     stream: TcpStream,
     from: SocketAddr,
-    acceptor: TlsAcceptor,
+    door: &Door,
     mut stopping: watch::Receiver<()>,
 ) {
     let patience = office.registrar.limits.patience;
+    let (acceptor, doorman) = match door.open() {
+        Ok(opened) => opened,
+        Err(error) => return refused(office, from, "handshake", error.reason()).await,
+    };
     let handshake = tokio::select! {
         _ = stopping.changed() => return,
         handshake = timeout(patience, acceptor.accept(stream)) => handshake,
@@ -193,10 +197,7 @@ async fn connection(
         Ok(Err(error)) => return refused(office, from, "handshake", tls::reason(&error)).await,
         Err(_) => return refused(office, from, "handshake", Reason::NetworkFailed).await,
     };
-    let client = match client(&office, from, stream.get_ref().1) {
-        Ok(client) => Arc::new(client),
-        Err(reason) => return refused(office, from, "handshake", reason).await,
-    };
+    let client = Arc::new(client(from, stream.get_ref().1, doorman.verdict()));
     let (serving, asking) = (Arc::clone(&office), Arc::clone(&client));
     let service = service_fn(move |request| answer(Arc::clone(&serving), Arc::clone(&asking), request));
     let mut http = hyper::server::conn::http1::Builder::new();
@@ -220,15 +221,11 @@ async fn connection(
 }
 
 /// Who has shaken hands.
-fn client(office: &Office, from: SocketAddr, tls: &rustls::ServerConnection) -> aseptic_core::Result<Client> {
-    let device = match tls.peer_certificates() {
-        Some(shown) => Some(tls::device(office, shown)?),
-        None => None,
-    };
+fn client(from: SocketAddr, tls: &rustls::ServerConnection, device: Option<Arc<Device>>) -> Client {
     // RFC 9266 section 4: over TLS 1.2 only with an extended master secret, and nobody needs it there.
     let modern = tls.protocol_version() == Some(rustls::ProtocolVersion::TLSv1_3);
     let binding = tls.export_keying_material([0; BINDING], BINDING_LABEL, Some(&[])).ok().filter(|_| modern);
-    Ok(Client { from, device, binding, answered: AtomicBool::new(false) })
+    Client { from, device, binding, answered: AtomicBool::new(false) }
 }
 
 async fn refused(office: Arc<Office>, from: SocketAddr, operation: &'static str, reason: Reason) {

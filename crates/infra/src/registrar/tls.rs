@@ -13,32 +13,64 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, UnixTime};
 use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, OtherError, ServerConfig, SignatureScheme};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, OtherError, ServerConfig, SignatureScheme,
+    SupportedProtocolVersion,
+};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use tokio_rustls::TlsAcceptor;
 
 /// The server side of TLS 1.3 for devices; nothing older unless that is asked for, no resumption, HTTP/1.1 alone.
-pub(super) fn server(office: &Arc<Office>) -> Result<Arc<ServerConfig>> {
-    let failed = |error: rustls::Error| Error::new(Reason::TlsFailed, format!("preparing TLS: {error}"));
-    let registrar = &office.registrar;
-    let provider = Arc::new(if registrar.tls12 { channel::danger_legacy_provider() } else { channel::provider() });
-    let verifier = Arc::new(Devices { office: Arc::clone(office), provider: Arc::clone(&provider) });
-    let cross = registrar.roll_over.as_ref().map(RollOver::new_with_old);
-    let chain = registrar.chain.iter().map(Vec::as_slice).chain(cross);
-    let certificates = chain.map(|der| CertificateDer::from(der.to_vec())).collect();
-    let key = PrivatePkcs8KeyDer::from(registrar.key.expose_pkcs8().to_vec());
-    let versions = [&rustls::version::TLS13, &rustls::version::TLS12];
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(if registrar.tls12 { &versions } else { &versions[..1] })
-        .map_err(failed)?
-        .with_client_cert_verifier(verifier)
-        .with_single_cert(certificates, key.into())
-        .map_err(failed)?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    // Each connection shows its certificate anew: trust may have changed since the last one.
-    config.send_tls13_tickets = 0;
-    config.session_storage = Arc::new(NoServerSessionStorage {});
-    Ok(Arc::new(config))
+pub(super) struct Door {
+    office: Arc<Office>,
+    provider: Arc<CryptoProvider>,
+    identity: Arc<SingleCertAndKey>,
+    versions: &'static [&'static SupportedProtocolVersion],
+}
+
+impl Door {
+    pub(super) fn new(office: &Arc<Office>) -> Result<Self> {
+        let registrar = &office.registrar;
+        let provider = Arc::new(if registrar.tls12 { channel::danger_legacy_provider() } else { channel::provider() });
+        let cross = registrar.roll_over.as_ref().map(RollOver::new_with_old);
+        let chain = registrar.chain.iter().map(Vec::as_slice).chain(cross);
+        let certificates = chain.map(|der| CertificateDer::from(der.to_vec())).collect();
+        let key = PrivatePkcs8KeyDer::from(registrar.key.expose_pkcs8().to_vec());
+        let identity = CertifiedKey::from_der(certificates, key.into(), &provider).map_err(failed)?;
+        Ok(Self {
+            office: Arc::clone(office),
+            provider,
+            identity: Arc::new(identity.into()),
+            versions: if registrar.tls12 { VERSIONS } else { &VERSIONS[..1] },
+        })
+    }
+
+    /// For one connection: what shakes hands, and where the verdict on its client will be.
+    pub(super) fn open(&self) -> Result<(TlsAcceptor, Arc<Doorman>)> {
+        let doorman = Arc::new(Doorman {
+            office: Arc::clone(&self.office),
+            provider: Arc::clone(&self.provider),
+            verdict: OnceLock::new(),
+        });
+        let mut config = ServerConfig::builder_with_provider(Arc::clone(&self.provider))
+            .with_protocol_versions(self.versions)
+            .map_err(failed)?
+            .with_client_cert_verifier(Arc::<Doorman>::clone(&doorman))
+            .with_cert_resolver(Arc::<SingleCertAndKey>::clone(&self.identity));
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        // Each connection shows its certificate anew: trust may have changed since the last one.
+        config.send_tls13_tickets = 0;
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        Ok((TlsAcceptor::from(Arc::new(config)), doorman))
+    }
+}
+
+const VERSIONS: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
+
+fn failed(error: rustls::Error) -> Error {
+    Error::new(Reason::TlsFailed, format!("preparing TLS: {error}"))
 }
 
 /// Which certificate a device shows.
@@ -61,18 +93,17 @@ pub(super) struct Device {
 ///
 /// A maker signs more than births with one root. Only what follows IEEE 802.1AR names a device by its serial number; of any
 /// other certificate the name is whatever its owner was called. Of a local certificate it is enough that we issued it.
-pub(super) fn device(office: &Office, shown: &[CertificateDer<'_>]) -> aseptic_core::Result<Device> {
-    if shown.len() > limits::CHAIN {
+fn device(office: &Office, chain: &[&[u8]]) -> aseptic_core::Result<Device> {
+    if chain.len() > limits::CHAIN {
         return Err(Reason::PathTooLong);
     }
-    let chain: Vec<&[u8]> = shown.iter().map(|der| &**der).collect();
     let leaf = Certificate::parse(chain.first().ok_or(Reason::PeerAnonymous)?)?;
     let now = office.registrar.clock.now();
-    let (peer, shown) = if ours(office, &chain)? {
-        (local(office, &chain, now)?, Shown::Local)
+    let (peer, shown) = if ours(office, chain)? {
+        (local(office, chain, now)?, Shown::Local)
     } else {
         let trust = &office.registrar.trust;
-        let judge = |stores: &Trust<'_>| stores.verify_chain(trust.suite(), &Engine, Purpose::Birth, &chain, now);
+        let judge = |stores: &Trust<'_>| stores.verify_chain(trust.suite(), &Engine, Purpose::Birth, chain, now);
         let peer = trust.with(judge)?;
         devid::check_birth(&leaf)?;
         (peer, Shown::Birth)
@@ -123,13 +154,21 @@ pub(super) fn reason(error: &std::io::Error) -> Reason {
     }
 }
 
-/// Lets in whoever was born with a certificate of a maker that we trust, or has a local one of ours.
-struct Devices {
+/// Lets in whoever was born with a certificate of a maker that we trust, or has a local one of ours; at one connection.
+pub(super) struct Doorman {
     office: Arc<Office>,
     provider: Arc<CryptoProvider>,
+    verdict: OnceLock<Arc<Device>>,
 }
 
-impl ClientCertVerifier for Devices {
+impl Doorman {
+    /// Who came in, once hands are shaken: until then nothing shows that it owns the key. None who showed no certificate.
+    pub(super) fn verdict(&self) -> Option<Arc<Device>> {
+        self.verdict.get().cloned()
+    }
+}
+
+impl ClientCertVerifier for Doorman {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]
     }
@@ -144,9 +183,13 @@ impl ClientCertVerifier for Devices {
         others: &[CertificateDer<'_>],
         _: UnixTime,
     ) -> std::result::Result<ClientCertVerified, rustls::Error> {
-        let shown: Vec<_> = std::iter::once(leaf).chain(others).cloned().collect();
-        match device(&self.office, &shown) {
-            Ok(_) => Ok(ClientCertVerified::assertion()),
+        let chain: Vec<&[u8]> = std::iter::once(leaf).chain(others).map(|der| &**der).collect();
+        match device(&self.office, &chain) {
+            Ok(device) => {
+                // TLS asks once a connection; a second verdict would not replace the first.
+                self.verdict.get_or_init(|| Arc::new(device));
+                Ok(ClientCertVerified::assertion())
+            }
             Err(reason) => Err(CertificateError::Other(OtherError(Arc::new(reason))).into()),
         }
     }
@@ -174,8 +217,8 @@ impl ClientCertVerifier for Devices {
     }
 }
 
-impl fmt::Debug for Devices {
+impl fmt::Debug for Doorman {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Devices")
+        f.write_str("Doorman")
     }
 }

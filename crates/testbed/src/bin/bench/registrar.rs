@@ -167,7 +167,7 @@ fn fixed_body(chain: &Chain, key: &AuthorityKey, makers: &[u8]) -> Outcome<Socke
     listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    std::thread::spawn(move || {
+    std::thread::Builder::new().name("fixed".into()).spawn(move || {
         runtime.block_on(async move {
             let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
             while let Ok((stream, _)) = listener.accept().await {
@@ -179,7 +179,7 @@ fn fixed_body(chain: &Chain, key: &AuthorityKey, makers: &[u8]) -> Outcome<Socke
                 });
             }
         });
-    });
+    })?;
     Ok(address)
 }
 
