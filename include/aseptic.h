@@ -2082,6 +2082,11 @@ typedef struct {
 #define ASEPTIC_LINK_IN_DOUBT 615
 
 /**
+ * The offer of a session has no post-quantum part.
+ */
+#define ASEPTIC_HYBRID_REQUIRED 616
+
+/**
  * The SUIT envelope is malformed.
  */
 #define ASEPTIC_ENVELOPE_MALFORMED 701

@@ -183,6 +183,7 @@ reasons! {
     OutboxDamaged = 613, Device, "A message in the outbox cannot be read back.", "Send it again if it still matters; the medium may be failing.";
     SessionUnknown = 614, Peer, "No open session has this key.", "Offer a new session.";
     LinkInDoubt = 615, Later, "Nobody is known to listen to alarms.", "Alarm locally; check the network.";
+    HybridRequired = 616, Peer, "The offer of a session has no post-quantum part.", "Offer a hybrid session, or let the receiver take others.";
 
     // 7xx  update
     EnvelopeMalformed = 701, Peer, "The SUIT envelope is malformed.", "Make it with the author tool.";

@@ -206,6 +206,8 @@ pub const ASEPTIC_OUTBOX_DAMAGED: aseptic_status = 613;
 pub const ASEPTIC_SESSION_UNKNOWN: aseptic_status = 614;
 /// Nobody is known to listen to alarms.
 pub const ASEPTIC_LINK_IN_DOUBT: aseptic_status = 615;
+/// The offer of a session has no post-quantum part.
+pub const ASEPTIC_HYBRID_REQUIRED: aseptic_status = 616;
 /// The SUIT envelope is malformed.
 pub const ASEPTIC_ENVELOPE_MALFORMED: aseptic_status = 701;
 /// The manifest carries no signature.

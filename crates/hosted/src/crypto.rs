@@ -10,6 +10,7 @@
 //! Beyond the soft suite it verifies the certificates of hospital PKIs: see [`certificates`].
 
 mod certificates;
+pub mod hybrid;
 
 use aseptic_core::crypto::{
     Aead, AeadAlg, Agreement, HashAlg, Kdf, KeyAlg, Mac, Message, NONCE, SigAlg, Suite, TAG, Verifier, random, soft,

@@ -10,8 +10,8 @@ use aseptic_core::time::Time;
 use aseptic_core::trust::{PathEngine, Purpose, Purposes, Trust, VerifiedPeer};
 use aseptic_core::{Reason, limits};
 use aseptic_messaging::{
-    Direction, MessageId, OFFER, Observation, Opened, Opener, Order, Origin, REPORT, Receipt, Receiver, Sessions,
-    Verdict,
+    Decapsulate, Demand, Direction, MessageId, OFFER, Observation, Opened, Opener, Order, Origin, REPORT, Receipt,
+    Receiver, Sessions, Verdict,
 };
 use std::collections::{BTreeMap, VecDeque};
 
@@ -165,6 +165,7 @@ pub struct RecordAdapter<'a> {
     devices: BTreeMap<String, Vec<Vec<u8>>>,
     receipts: BTreeMap<String, Vec<Receipt>>,
     lost: VecDeque<[u8; 4]>,
+    hybrid: Option<(&'a dyn Decapsulate, Demand)>,
 }
 
 /// Sessions of one adapter at a time: as many as it has replay windows for.
@@ -179,7 +180,15 @@ impl<'a> RecordAdapter<'a> {
     pub fn open(setup: Setup<'a>) -> Result<Self> {
         let opener = Opener::load(&setup.platform).during("loading the replay windows")?;
         let (sessions, devices) = (Box::default(), BTreeMap::new());
-        Ok(Self { setup, opener, sessions, devices, receipts: BTreeMap::new(), lost: VecDeque::new() })
+        let (receipts, lost) = (BTreeMap::new(), VecDeque::new());
+        Ok(Self { setup, opener, sessions, devices, receipts, lost, hybrid: None })
+    }
+
+    /// The same adapter with a KEM key, which the owner's store pins by its thumbprint beside the P-256 one, and what it
+    /// demands of the offers of sessions from now on.
+    #[must_use]
+    pub fn with_hybrid(self, key: &'a dyn Decapsulate, demand: Demand) -> Self {
+        Self { hybrid: Some((key, demand)), ..self }
     }
 
     /// Enters a device into the directory by its certificates (DER, leaf first), or replaces those it has; gives its name.
@@ -257,7 +266,11 @@ impl<'a> RecordAdapter<'a> {
         };
         if opened.content_type == ContentType::Text(OFFER) {
             let signer = senders(opened.from, opened.class).during("taking the offer of a session")?;
-            self.sessions.accept(&suite, &us, &signer, &opened).during("taking the offer of a session")?;
+            let accepted = match self.hybrid {
+                Some((key, demand)) => self.sessions.accept_hybrid(&suite, &us, key, demand, &signer, &opened),
+                None => self.sessions.accept(&suite, &us, &signer, &opened),
+            };
+            accepted.during("taking the offer of a session")?;
             return Ok(Received::Session);
         }
         let receipt = opened.receipt(Verdict::Stored);

@@ -9,12 +9,15 @@ use aseptic_core::trust::{
     Validity, VerifiedPeer, danger,
 };
 use aseptic_core::{Reason, Result as CoreResult};
+use aseptic_hosted::crypto::hybrid::{self, XWing};
+use aseptic_hosted::os::OsEntropy;
 use aseptic_infra::adapter::{Archive, Received, Record, RecordAdapter, Setup};
 use aseptic_infra::hl7::{self, Code, Metric, Observation, Patient, Value, mllp};
 use aseptic_infra::relay::{self, Relay};
 use aseptic_infra::{Error, Result};
 use aseptic_messaging::{
-    Direction, Fresh, MessageId, Order, Origin, Outgoing, Report, SESSION_OVERHEAD, Sender, Session, Verdict,
+    Decapsulate as _, Demand, Direction, Fresh, HYBRID_OFFER, HybridKey, MessageId, Order, Origin, Outgoing, Report,
+    SESSION_OVERHEAD, Sender, Session, Verdict,
 };
 use aseptic_testbed::bench::Bench;
 use aseptic_testbed::hostile::{self, Forger};
@@ -339,4 +342,35 @@ fn receipts_and_lost_sessions_are_reported_to_their_device() {
     let report = heard(&mut adapter);
     assert_eq!((report.receipts[0], report.lost_session), (Some(receipt), Some(session.kid())));
     assert_eq!(archive.len(), 2);
+}
+
+#[test]
+fn an_adapter_that_demands_hybrid_sessions_takes_no_other() {
+    let hospital = Hospital::new();
+    let key = hybrid::PrivateKey::generate(&OsEntropy).unwrap();
+    let public = key.public().unwrap();
+    let thumbprint = public.thumbprint(&hospital.suite).unwrap();
+    let [anchor, classical] = hospital.entries();
+    let pinned = Entry { material: Material::Thumbprint(KeyAlg::XWing, &thumbprint), ..classical };
+    let entries = [anchor, classical, pinned];
+    let trust = danger::unsigned(Authority::Owner, &entries).unwrap();
+    let peer = trust.pinned_long(&hospital.suite, Purpose::Receive, b"record-adapter-1", KeyAlg::XWing).unwrap();
+    let [to] = hospital.to(&trust);
+    let (suite, platform) = (hospital.suite, hospital.device.platform());
+    let mut sender = Sender::load(&platform, Direction::FromDevice).unwrap();
+    let from = Origin { name: b"pump-1", key: hospital.pump.public(), signer: &hospital.pump.0 };
+    let mut out = vec![0; Sender::room(HYBRID_OFFER)];
+    let class = Purpose::Telemetry;
+    let mut archive = Vec::new();
+    let mut adapter = hospital.adapter(trust).with_hybrid(&key, Demand::Hybrid);
+
+    let weak = Session::offer(&platform, &suite, &mut sender, &from, &to, class, HL7, NOW, &mut out).unwrap();
+    assert_eq!(adapter.take(&out[..weak.1], NOW, &mut archive).unwrap_err().reason(), Reason::HybridRequired);
+    let hybrid = HybridKey { peer: &peer, key: public.bytes(), kem: &XWing };
+    let (mut session, length) =
+        Session::offer_hybrid(&platform, &suite, &mut sender, &from, &to, &hybrid, class, HL7, NOW, &mut out).unwrap();
+    assert_eq!(adapter.take(&out[..length], NOW, &mut archive).unwrap(), Received::Session);
+    let length = session.seal(&platform, &suite, &to, b"2", &mut out).unwrap();
+    assert!(matches!(adapter.take(&out[..length], NOW, &mut archive), Ok(Received::Kept(_))));
+    assert_eq!(archive[0].session, Some(session.kid()));
 }

@@ -80,6 +80,7 @@ extern crate std;
 
 mod countersign;
 mod envelope;
+mod hybrid;
 mod link;
 mod opener;
 mod outbox;
@@ -90,12 +91,13 @@ mod window;
 
 pub use countersign::{Countersignature, Countersigned, Form, countersign, countersign0};
 pub use envelope::{Direction, Fresh, PROFILE};
+pub use hybrid::{Decapsulate, Demand, HybridKey, Kem};
 pub use link::{Centre, Heartbeat, LEASE, Link};
 pub use opener::{Opened, Opener, Receiver, Senders, Ticket};
 pub use outbox::{ENTRY, Outbox, Settled, stream_of};
 pub use report::{MessageId, REPORT, REPORT_PROFILE, Receipt, Report, Verdict};
 pub use sender::{CONTROL, Origin, Outgoing, Sender};
-pub use session::{OFFER, Observation, SESSION_OVERHEAD, Session, SessionTicket, Sessions};
+pub use session::{HYBRID_OFFER, OFFER, Observation, SESSION_OVERHEAD, Session, SessionTicket, Sessions};
 pub use window::{Order, StreamReport};
 
 use aseptic_core::limits;

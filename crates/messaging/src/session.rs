@@ -6,16 +6,24 @@
 //!
 //! ```text
 //! offer         body of a sealed message on stream 3: [secret (32), content type]
+//!               hybrid: [secret (32), content type, thumbprint of the recipient's KEM key (32), its ciphertext (1120)]
 //! keys          HKDF-SHA-256(salt = boot id of the sender, secret,
 //!                            [profile, direction, class, sender, recipient]) = key (16), base IV (12), kid (4)
+//!               hybrid: the secret is followed by that of the ciphertext, the array by the thumbprint
 //! COSE_Encrypt0 A128GCM, kid, Partial IV = number in as few bytes as it takes   external_aad = [profile, direction, class]
 //! ```
 //!
 //! The epoch of a session is the number of its offer: receivers take an offer only above all before it, restarts included.
 //! Messages of a session are authentic between the two ends and prove nothing to a third: what must stand as evidence is
 //! sealed by itself.
+//!
+//! A hybrid session is never weaker than another: whoever is to read it later must have broken the agreement on P-256 that
+//! the offer is sealed by, and the KEM (X-Wing: both ML-KEM-768 and X25519). Nothing on the wire chooses between the two
+//! kinds. The sender offers hybrid sessions where the owner's store pins a KEM key, and the receiver's [`Demand`] says
+//! whether it takes any other.
 
 use crate::envelope::{self, Direction};
+use crate::hybrid::{CIPHERTEXT, Decapsulate, Demand, HybridKey, both};
 use crate::opener::{Opened, Receiver};
 use crate::sender::{CONTROL, Origin, Outgoing, Sender};
 use crate::window::{Order, Window};
@@ -33,6 +41,10 @@ use aseptic_core::{Reason, Result, bytes};
 pub const OFFER: &str = "vnd.aseptic.session-1";
 /// Bytes that a session adds to a body at most.
 pub const SESSION_OVERHEAD: usize = 37;
+/// Bytes of the longest body of a hybrid offer: for [`Sender::room`].
+pub const HYBRID_OFFER: usize = OFFER_BODY + 32 + CIPHERTEXT + 8;
+/// Bytes of the longest body of an offer.
+const OFFER_BODY: usize = 128;
 /// Bytes of the longest content type that a session carries.
 const CONTENT_TYPE: usize = 64;
 
@@ -70,31 +82,35 @@ impl Session {
         time: Time,
         out: &mut [u8],
     ) -> Result<(Self, usize)> {
-        require_session_class(class)?;
-        let mut secret = Secret::<32>::zeroed();
-        random(platform.entropy, secret.expose_mut())?;
-        let mut body = Secret::<128>::zeroed();
-        let mut writer = Writer::new(body.expose_mut());
-        writer.array(2).bytes(secret.expose());
-        match content_type {
-            ContentType::Text(text) if text.len() <= CONTENT_TYPE => writer.text(text),
-            ContentType::Text(_) => return Err(Reason::TooLarge),
-            ContentType::Number(number) => writer.uint(number),
-        };
-        let keys = Keys::derive(suite, &secret, sender.boot(), sender.direction(), class, from.name, to.name())?;
-        let session =
-            Self { keys, recipient: Name::new(to.name())?, thumbprint: to.key()?.thumbprint(suite)?, next: 1 };
-        let message = Outgoing {
-            class,
-            stream: CONTROL,
-            to: core::slice::from_ref(to),
-            fresh: None,
-            content_type: ContentType::Text(OFFER),
-            body: writer.finish()?,
-            time,
-        };
-        let length = sender.seal_on_any(platform, suite, from, &message, out)?;
-        Ok((session, length))
+        let offer = Offer { class, content_type, time, hybrid: None };
+        offer.make::<OFFER_BODY>(platform, suite, sender, from, to, out)
+    }
+
+    /// As [`Session::offer`], with a second secret that only the holder of the KEM key `hybrid` can open, so that whoever
+    /// keeps the offer and breaks P-256 later has nothing. `out` must hold [`Sender::room`] of [`HYBRID_OFFER`] bytes.
+    ///
+    /// There is no way back from here to [`Session::offer`]: an application that lacks the key today does not offer.
+    /// [`Reason::KeyInvalid`] for another key than the owner's store pins, [`Reason::NoPurpose`] for one of another
+    /// recipient.
+    #[allow(clippy::too_many_arguments, reason = "what a message is made of, less its body")]
+    pub fn offer_hybrid(
+        platform: &Platform<'_>,
+        suite: &Suite<'_>,
+        sender: &mut Sender,
+        from: &Origin<'_>,
+        to: &VerifiedPeer,
+        hybrid: &HybridKey<'_>,
+        class: Purpose,
+        content_type: ContentType<'_>,
+        time: Time,
+        out: &mut [u8],
+    ) -> Result<(Self, usize)> {
+        hybrid.peer.require(Purpose::Receive)?;
+        if hybrid.peer.name() != to.name() {
+            return Err(Reason::NoPurpose);
+        }
+        let offer = Offer { class, content_type, time, hybrid: Some(hybrid) };
+        offer.make::<HYBRID_OFFER>(platform, suite, sender, from, to, out)
     }
 
     /// The name of the recipient.
@@ -139,6 +155,66 @@ impl Session {
         let length = sealer.encrypt0_numbered(&key, &self.keys.kid, self.next, body, aad, out)?;
         self.next = self.next.saturating_add(1);
         Ok(length)
+    }
+}
+
+/// What an offer says.
+struct Offer<'o> {
+    class: Purpose,
+    content_type: ContentType<'o>,
+    time: Time,
+    hybrid: Option<&'o HybridKey<'o>>,
+}
+
+impl Offer<'_> {
+    fn make<const BODY: usize>(
+        &self,
+        platform: &Platform<'_>,
+        suite: &Suite<'_>,
+        sender: &mut Sender,
+        from: &Origin<'_>,
+        to: &VerifiedPeer,
+        out: &mut [u8],
+    ) -> Result<(Session, usize)> {
+        require_session_class(self.class)?;
+        let (mut secret, mut second) = (Secret::<32>::zeroed(), Secret::zeroed());
+        random(platform.entropy, secret.expose_mut())?;
+        let mut body = Secret::<BODY>::zeroed();
+        let mut writer = Writer::new(body.expose_mut());
+        writer.array(if self.hybrid.is_some() { 4 } else { 2 }).bytes(secret.expose());
+        match self.content_type {
+            ContentType::Text(text) if text.len() <= CONTENT_TYPE => writer.text(text),
+            ContentType::Text(_) => return Err(Reason::TooLarge),
+            ContentType::Number(number) => writer.uint(number),
+        };
+        let names = [from.name, to.name()];
+        let keys = match self.hybrid {
+            Some(HybridKey { peer, key, kem }) => {
+                let (key, mut ciphertext) = (peer.long_key(suite, key)?, [0; CIPHERTEXT]);
+                if key.alg() != kem.alg() {
+                    return Err(Reason::KeyWrongUse);
+                }
+                let length = kem.encapsulate(platform.entropy, key.bytes(), &mut ciphertext, &mut second)?;
+                let thumbprint = key.thumbprint(suite)?;
+                writer.bytes(&thumbprint).bytes(ciphertext.get(..length).ok_or(Reason::Internal)?);
+                let secret = both(&secret, &second);
+                Keys::derive(suite, secret.expose(), sender.boot(), sender.direction(), self.class, names, &thumbprint)
+            }
+            None => Keys::derive(suite, secret.expose(), sender.boot(), sender.direction(), self.class, names, &[]),
+        }?;
+        let session =
+            Session { keys, recipient: Name::new(to.name())?, thumbprint: to.key()?.thumbprint(suite)?, next: 1 };
+        let message = Outgoing {
+            class: self.class,
+            stream: CONTROL,
+            to: core::slice::from_ref(to),
+            fresh: None,
+            content_type: ContentType::Text(OFFER),
+            body: writer.finish()?,
+            time: self.time,
+        };
+        let length = sender.seal_on_any(platform, suite, from, &message, out)?;
+        Ok((session, length))
     }
 }
 
@@ -204,6 +280,7 @@ impl<const N: usize> Sessions<N> {
     /// session. It replaces the session of the same sender and class; where the table is full, [`Reason::SendersFull`].
     ///
     /// [`Reason::MessageMalformed`] for another message: offers have the content type [`OFFER`].
+    /// [`Reason::AlgorithmUnsupported`] for a hybrid offer: that is taken by [`Sessions::accept_hybrid`].
     pub fn accept(
         &mut self,
         suite: &Suite<'_>,
@@ -211,36 +288,22 @@ impl<const N: usize> Sessions<N> {
         signer: &VerifiedPeer,
         offer: &Opened<'_>,
     ) -> Result<[u8; 4]> {
-        if offer.stream != CONTROL || !is_offer(Some(offer.content_type)) {
-            return Err(Reason::MessageMalformed);
-        }
-        signer.require(offer.class)?;
-        require_session_class(offer.class)?;
-        let mut reader = Reader::new(offer.body, Rules::Deterministic);
-        reader.array_exact(2).map_err(envelope::malformed)?;
-        let secret = Secret::new(*reader.array_of().map_err(envelope::malformed)?);
-        let (mut content_type, format) = ([0; CONTENT_TYPE], read_type(&mut reader).map_err(envelope::malformed)?);
-        reader.end().map_err(envelope::malformed)?;
-        let format = match format {
-            ContentType::Text(text) => {
-                bytes::copy(text.as_bytes(), &mut content_type).ok_or(Reason::MessageMalformed)?;
-                Ok(text.len())
-            }
-            ContentType::Number(number) => Err(number),
-        };
-        let keys =
-            Keys::derive(suite, &secret, &offer.boot, us.direction, offer.class, offer.from.as_bytes(), us.name)?;
-        let (sender, signer) = (Name::new(offer.from.as_bytes())?, signer.key()?.thumbprint(suite)?);
-        let epoch = (offer.epoch, offer.sequence);
-        let same = |held: &Receiving| held.sender == sender && held.keys.class == offer.class;
-        let place = match self.table.iter().position(|place| place.as_ref().is_some_and(same)) {
-            Some(place) => place,
-            None => self.table.iter().position(Option::is_none).ok_or(Reason::SendersFull)?,
-        };
-        let kid = keys.kid;
-        let session = Receiving { keys, sender, signer, content_type, format, epoch, window: Window::default() };
-        *self.table.get_mut(place).ok_or(Reason::Internal)? = Some(session);
-        Ok(kid)
+        self.take(suite, us, signer, offer, None)
+    }
+
+    /// As [`Sessions::accept`] for a receiver with a KEM key. [`Reason::HybridRequired`] for an offer without one, where
+    /// `demand` is for hybrid ones; [`Reason::KeyInvalid`] for an offer to another KEM key than `key`: the sender has an
+    /// old one. A refused offer is used up, and the sender makes another.
+    pub fn accept_hybrid(
+        &mut self,
+        suite: &Suite<'_>,
+        us: &Receiver<'_>,
+        key: &dyn Decapsulate,
+        demand: Demand,
+        signer: &VerifiedPeer,
+        offer: &Opened<'_>,
+    ) -> Result<[u8; 4]> {
+        self.take(suite, us, signer, offer, Some((key, demand)))
     }
 
     /// Opens one message of a session into the front of `out`. `senders` gives today's verdict about the sender: with its
@@ -306,6 +369,63 @@ impl<const N: usize> Sessions<N> {
                 *place = None;
             }
         }
+    }
+
+    fn take(
+        &mut self,
+        suite: &Suite<'_>,
+        us: &Receiver<'_>,
+        signer: &VerifiedPeer,
+        offer: &Opened<'_>,
+        hybrid: Option<(&dyn Decapsulate, Demand)>,
+    ) -> Result<[u8; 4]> {
+        if offer.stream != CONTROL || !is_offer(Some(offer.content_type)) {
+            return Err(Reason::MessageMalformed);
+        }
+        signer.require(offer.class)?;
+        require_session_class(offer.class)?;
+        let mut reader = Reader::new(offer.body, Rules::Deterministic);
+        let fields = reader.array().map_err(envelope::malformed)?;
+        let secret = Secret::new(*reader.array_of().map_err(envelope::malformed)?);
+        let (mut content_type, format) = ([0; CONTENT_TYPE], read_type(&mut reader).map_err(envelope::malformed)?);
+        let format = match format {
+            ContentType::Text(text) => {
+                bytes::copy(text.as_bytes(), &mut content_type).ok_or(Reason::MessageMalformed)?;
+                Ok(text.len())
+            }
+            ContentType::Number(number) => Err(number),
+        };
+        let derive = |secret: &[u8], more: &[u8]| {
+            let names = [offer.from.as_bytes(), us.name];
+            Keys::derive(suite, secret, &offer.boot, us.direction, offer.class, names, more)
+        };
+        let keys = match (fields, hybrid) {
+            (2, Some((_, Demand::Hybrid))) => return Err(Reason::HybridRequired),
+            (2, _) => derive(secret.expose(), &[])?,
+            (4, None) => return Err(Reason::AlgorithmUnsupported),
+            (4, Some((key, _))) => {
+                let thumbprint = reader.array_of::<32>().map_err(envelope::malformed)?;
+                let (ciphertext, mut second) = (reader.bytes().map_err(envelope::malformed)?, Secret::zeroed());
+                if *thumbprint != key.public()?.thumbprint(suite)? {
+                    return Err(Reason::KeyInvalid);
+                }
+                key.decapsulate(ciphertext, &mut second)?;
+                derive(both(&secret, &second).expose(), thumbprint)?
+            }
+            _ => return Err(Reason::MessageMalformed),
+        };
+        reader.end().map_err(envelope::malformed)?;
+        let (sender, signer) = (Name::new(offer.from.as_bytes())?, signer.key()?.thumbprint(suite)?);
+        let epoch = (offer.epoch, offer.sequence);
+        let same = |held: &Receiving| held.sender == sender && held.keys.class == offer.class;
+        let place = match self.table.iter().position(|place| place.as_ref().is_some_and(same)) {
+            Some(place) => place,
+            None => self.table.iter().position(Option::is_none).ok_or(Reason::SendersFull)?,
+        };
+        let kid = keys.kid;
+        let session = Receiving { keys, sender, signer, content_type, format, epoch, window: Window::default() };
+        *self.table.get_mut(place).ok_or(Reason::Internal)? = Some(session);
+        Ok(kid)
     }
 
     /// Decrypts with the session that fits: its place, the number, the length and the order. Changes no window.
@@ -391,21 +511,22 @@ struct Keys {
 }
 
 impl Keys {
+    /// `more` follows the context: what a hybrid session adds to it.
     fn derive(
         suite: &Suite<'_>,
-        secret: &Secret<32>,
+        secret: &[u8],
         boot: &[u8; 8],
         direction: Direction,
         class: Purpose,
-        sender: &[u8],
-        recipient: &[u8],
+        [sender, recipient]: [&[u8]; 2],
+        more: &[u8],
     ) -> Result<Self> {
         let mut info = [0; 2 * NAME + 40];
         let mut writer = Writer::new(&mut info);
         writer.array(5).text(OFFER).uint(u64::from(direction as u8)).uint(u64::from(class as u8));
         writer.text(envelope::name(sender)?).text(envelope::name(recipient)?);
         let mut out = Secret::<32>::zeroed();
-        suite.kdf(HashAlg::Sha256)?.derive(boot, secret.expose(), &[writer.finish()?], out.expose_mut())?;
+        suite.kdf(HashAlg::Sha256)?.derive(boot, secret, &[writer.finish()?, more], out.expose_mut())?;
         let (key, rest) = out.expose().split_first_chunk().ok_or(Reason::Internal)?;
         let (base_iv, kid) = rest.split_first_chunk().ok_or(Reason::Internal)?;
         let kid = kid.try_into().map_err(|_| Reason::Internal)?;

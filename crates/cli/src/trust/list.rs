@@ -81,6 +81,7 @@ const fn kind(alg: KeyAlg) -> &'static str {
         KeyAlg::MlDsa44 => "ML-DSA-44",
         KeyAlg::MlDsa65 => "ML-DSA-65",
         KeyAlg::MlDsa87 => "ML-DSA-87",
+        KeyAlg::XWing => "X-Wing",
         _ => "of another algorithm",
     }
 }

@@ -25,6 +25,8 @@ pub enum KeyAlg {
     MlDsa65 = 7,
     /// ML-DSA-87.
     MlDsa87 = 8,
+    /// X-Wing: ML-KEM-768 (FIPS 203) with X25519 (draft-connolly-cfrg-xwing-kem-10).
+    XWing = 9,
 }
 
 /// How a key signs.
@@ -51,8 +53,9 @@ pub enum SigAlg {
 impl KeyAlg {
     /// Every kind of key, in the order of the numbers.
     #[rustfmt::skip]
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::P256, Self::Ed25519, Self::X25519, Self::HssLms256, Self::HssLms192, Self::MlDsa44, Self::MlDsa65, Self::MlDsa87,
+        Self::XWing,
     ];
 
     /// Bytes of a public key.
@@ -66,6 +69,7 @@ impl KeyAlg {
             Self::MlDsa44 => 1312,
             Self::MlDsa65 => 1952,
             Self::MlDsa87 => 2592,
+            Self::XWing => 1216,
         }
     }
 
@@ -75,7 +79,7 @@ impl KeyAlg {
         match self {
             Self::P256 => Some(SigAlg::Es256),
             Self::Ed25519 => Some(SigAlg::Ed25519),
-            Self::X25519 => None,
+            Self::X25519 | Self::XWing => None,
             Self::HssLms256 | Self::HssLms192 => Some(SigAlg::HssLms),
             Self::MlDsa44 => Some(SigAlg::MlDsa44),
             Self::MlDsa65 => Some(SigAlg::MlDsa65),
@@ -83,7 +87,7 @@ impl KeyAlg {
         }
     }
 
-    /// Whether signatures of this kind hold against a quantum computer, as far as is known.
+    /// Whether keys of this kind hold against a quantum computer, as far as is known.
     #[must_use]
     pub const fn is_post_quantum(self) -> bool {
         !matches!(self, Self::P256 | Self::Ed25519 | Self::X25519)
@@ -102,7 +106,7 @@ impl KeyAlg {
     }
 
     /// What stands before the key bytes in a SubjectPublicKeyInfo (RFC 5480 section 2, RFC 8410 section 4, RFC 9802
-    /// section 4, RFC 9881 section 4).
+    /// section 4, RFC 9881 section 4; X-Wing: section 5.8 of the draft).
     const fn spki_prefix(self) -> &'static [u8] {
         match self {
             Self::P256 => b"\x30\x59\x30\x13\x06\x07\x2A\x86\x48\xCE\x3D\x02\x01\x06\x08\x2A\x86\x48\xCE\x3D\x03\x01\x07\x03\x42\x00",
@@ -113,6 +117,7 @@ impl KeyAlg {
             Self::MlDsa44 => b"\x30\x82\x05\x32\x30\x0B\x06\x09\x60\x86\x48\x01\x65\x03\x04\x03\x11\x03\x82\x05\x21\x00",
             Self::MlDsa65 => b"\x30\x82\x07\xB2\x30\x0B\x06\x09\x60\x86\x48\x01\x65\x03\x04\x03\x12\x03\x82\x07\xA1\x00",
             Self::MlDsa87 => b"\x30\x82\x0A\x32\x30\x0B\x06\x09\x60\x86\x48\x01\x65\x03\x04\x03\x13\x03\x82\x0A\x21\x00",
+            Self::XWing => b"\x30\x82\x04\xD4\x30\x0D\x06\x0B\x2B\x06\x01\x04\x01\x83\xE6\x2D\x81\xC8\x7A\x03\x82\x04\xC1\x00",
         }
     }
 }

@@ -274,6 +274,12 @@ impl VerifiedPeer {
         PublicKey::new(alg, self.key.get(..alg.public_len()).ok_or(Reason::Internal)?)
     }
 
+    /// The peer's key where it is not held by value, as it came from elsewhere: [`Reason::KeyInvalid`] for any other key.
+    pub fn long_key<'k>(&self, suite: &Suite<'_>, bytes: &'k [u8]) -> Result<PublicKey<'k>> {
+        let key = PublicKey::new(self.alg.ok_or(Reason::AlgorithmUnsupported)?, bytes)?;
+        if key.thumbprint(suite)? == self.thumbprint(suite)? { Ok(key) } else { Err(Reason::KeyInvalid) }
+    }
+
     /// The algorithm of the key; none for certificates alone.
     #[must_use]
     pub const fn alg(&self) -> Option<KeyAlg> {
@@ -500,17 +506,32 @@ impl<'a> Trust<'a> {
 
     /// The pinned key of the named entry with `purpose`; for keys that encrypt, where there is no signature to verify.
     pub fn pinned(&self, suite: &Suite<'_>, purpose: Purpose, name: &[u8]) -> Result<VerifiedPeer> {
-        let (entry, key) = self
-            .granted(purpose)
-            .find_map(|entry| match entry.material {
-                Material::Key(key) if entry.name == name => Some((entry, key)),
-                _ => None,
-            })
-            .ok_or(Reason::NoPurpose)?;
-        if self.denies(&key.thumbprint(suite)?) {
+        self.named(suite, purpose, name, |material| matches!(material, Material::Key(_)))
+    }
+
+    /// As [`Trust::pinned`], where the entry has the thumbprint of a key of `alg`: see [`VerifiedPeer::long_key`].
+    pub fn pinned_long(&self, suite: &Suite<'_>, purpose: Purpose, name: &[u8], alg: KeyAlg) -> Result<VerifiedPeer> {
+        self.named(suite, purpose, name, |material| matches!(material, Material::Thumbprint(kind, _) if *kind == alg))
+    }
+
+    fn named(
+        &self,
+        suite: &Suite<'_>,
+        purpose: Purpose,
+        name: &[u8],
+        fits: impl Fn(&Material<'_>) -> bool,
+    ) -> Result<VerifiedPeer> {
+        let mut entries = self.granted(purpose);
+        let entry = entries.find(|entry| entry.name == name && fits(&entry.material)).ok_or(Reason::NoPurpose)?;
+        let (alg, held, thumbprint) = match entry.material {
+            Material::Key(key) => (key.alg(), key.bytes(), key.thumbprint(suite)?),
+            Material::Thumbprint(alg, thumbprint) => (alg, &thumbprint[..], *thumbprint),
+            Material::Certificate(_) => return Err(Reason::NoPurpose),
+        };
+        if self.denies(&thumbprint) {
             return Err(Reason::Denied);
         }
-        VerifiedPeer::mint(purpose, Some(key.alg()), key.bytes(), entry.name, None)
+        VerifiedPeer::mint(purpose, Some(alg), held, entry.name, None)
     }
 
     fn granted(&self, purpose: Purpose) -> impl Iterator<Item = Entry<'a>> {

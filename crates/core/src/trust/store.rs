@@ -82,7 +82,7 @@ pub enum Material<'a> {
     /// This very key.
     Key(PublicKey<'a>),
     /// The key of this algorithm and thumbprint, too long to be held by value ([`KeyAlg::by_value`]): it travels in the header
-    /// of what it signs.
+    /// of what it signs, or, where it receives, by any way.
     Thumbprint(KeyAlg, &'a [u8; 32]),
     /// All that this CA certificate leads to.
     Certificate(Anchor<'a>),
@@ -129,6 +129,8 @@ impl Entry<'_> {
                 KeyAlg::X25519 => Purposes(purposes & RECEIVE.bits()),
                 _ => Purposes(purposes & !RECEIVE.bits()),
             },
+            // A second key for those who have one of P-256 already: alone it receives nothing.
+            Material::Thumbprint(KeyAlg::XWing, _) => Purposes::default(),
             Material::Thumbprint(..) => Purposes(purposes & !RECEIVE.bits()),
             Material::Certificate(anchor) if is_sequence(anchor.certificate) => self.purposes,
             Material::Certificate(_) => Purposes::default(),
