@@ -57,8 +57,14 @@
  *                         aseptic_outbox_retry, aseptic_outbox_count, aseptic_outbox_erase, aseptic_outbox_wipe
  *     small and frequent  aseptic_session_offer, aseptic_session_seal, aseptic_session_number, aseptic_session_wipe
  *     messages in         aseptic_agreement_public, aseptic_agreement_renew; aseptic_opener_init, aseptic_opener_challenge,
- *                         aseptic_message_open, aseptic_message_commit, aseptic_ticket_wipe, aseptic_opener_forget,
- *                         aseptic_opener_wipe
+ *                         aseptic_message_open, aseptic_message_commit, aseptic_opener_forget, aseptic_opener_wipe,
+ *                         aseptic_ticket_wipe
+ *     sessions of others  aseptic_sessions_init, aseptic_sessions_accept for an offer that was opened,
+ *                         aseptic_sessions_open, aseptic_sessions_commit, aseptic_sessions_end, aseptic_sessions_wipe
+ *     what became of it   aseptic_report_verify for what was sent, aseptic_opener_report for what was opened
+ *     who alarms          aseptic_link_init, aseptic_link_beat, aseptic_link_answered, aseptic_link_silent_until,
+ *                         aseptic_link_wipe
+ *     through whose hands aseptic_message_carried to look, aseptic_message_countersign for who carries
  *   Hosted tier
  *     at every start      aseptic_files_new and aseptic_files_platform in place of a table of the program's own,
  *                         aseptic_files_free
@@ -1419,6 +1425,28 @@ typedef struct {
 } aseptic_outbox;
 
 /**
+ * What names a message for ever, together with its sender.
+ */
+typedef struct {
+  /**
+   * The epoch of the sender's numbers.
+   */
+  uint64_t epoch;
+  /**
+   * The number within stream and epoch.
+   */
+  uint64_t sequence;
+  /**
+   * The stream.
+   */
+  uint8_t stream;
+  /**
+   * 0.
+   */
+  uint8_t reserved[7];
+} aseptic_message_id;
+
+/**
  * What a report has changed.
  */
 typedef struct {
@@ -1455,7 +1483,8 @@ typedef struct {
 } aseptic_opener;
 
 /**
- * A message that was accepted. The slices lie in the buffer that it was opened into.
+ * A message that was accepted. The slices lie in the buffer that it was opened into; those of a message of a session that say
+ * who sent it and what it is lie in the sessions, until the next call with them.
  */
 typedef struct {
   /**
@@ -1463,7 +1492,7 @@ typedef struct {
    */
   uint8_t message_class;
   /**
-   * The stream, 0 to 2; 3 for the offer of a session.
+   * The stream, 0 to 2; 3 for the offer of a session, to be given to `aseptic_sessions_accept`, and for what comes in it.
    */
   uint8_t stream;
   /**
@@ -1487,7 +1516,7 @@ typedef struct {
    */
   uint64_t missing;
   /**
-   * The epoch of the sender's numbers.
+   * The epoch of the sender's numbers; of a message of a session the number of its offer.
    */
   uint64_t epoch;
   /**
@@ -1519,17 +1548,132 @@ typedef struct {
    */
   aseptic_slice body;
   /**
-   * The message as the sender signed it (COSE_Sign1), body included, to be kept as evidence.
+   * The message as the sender signed it (COSE_Sign1), body included, to be kept as evidence; empty for a message of a session,
+   * which is none.
    */
   aseptic_slice signed_message;
 } aseptic_opened;
 
 /**
- * The claim to have handed over one message, to be given to `aseptic_message_commit`. Opaque.
+ * The proof that one message was opened, and the claim to have handed it over. Opaque.
  */
 typedef struct {
-  uint64_t _opaque[10];
+  uint64_t _opaque[28];
 } aseptic_ticket;
+
+/**
+ * The receiving ends of up to four sessions. They live in this memory alone and end with it. Opaque.
+ */
+typedef struct {
+  uint64_t _opaque[144];
+} aseptic_sessions;
+
+/**
+ * What the recipient of a message says of it.
+ */
+typedef struct {
+  /**
+   * Which message.
+   */
+  aseptic_message_id message;
+  /**
+   * The first half of SHA-256 of the message as it was signed.
+   */
+  uint8_t digest[16];
+  /**
+   * `ASEPTIC_OUTCOME_DELIVERED`, `ASEPTIC_OUTCOME_STORED`, or the status for which it is genuine and will not be taken.
+   */
+  aseptic_status outcome;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} aseptic_receipt;
+
+/**
+ * What the recipient knows of a stream: which messages it misses, and which it asks for again.
+ */
+typedef struct {
+  /**
+   * The epoch of the stream's numbers.
+   */
+  uint64_t epoch;
+  /**
+   * The highest number that was handed over; 0 if none since the recipient was started.
+   */
+  uint64_t high;
+  /**
+   * Which of the numbers below it were not: bit n stands for `high - 1 - n`.
+   */
+  uint64_t missing;
+  /**
+   * Numbers up to this one, and unseen since, may have been handed over or not: they are asked for again.
+   */
+  uint64_t uncertain;
+  /**
+   * The stream.
+   */
+  uint8_t stream;
+  /**
+   * 0.
+   */
+  uint8_t reserved[7];
+} aseptic_stream;
+
+/**
+ * A report that was verified.
+ */
+typedef struct {
+  /**
+   * How many of `receipts` there are.
+   */
+  uint32_t receipt_count;
+  /**
+   * How many of `streams` there are.
+   */
+  uint32_t stream_count;
+  /**
+   * The number of a session that the recipient has lost, as `aseptic_session_number` has it; 0 for none.
+   */
+  uint32_t lost_session;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+  /**
+   * Receipts; zeros from `receipt_count` on.
+   */
+  aseptic_receipt receipts[16];
+  /**
+   * Streams; zeros from `stream_count` on.
+   */
+  aseptic_stream streams[4];
+} aseptic_report;
+
+/**
+ * What the program says of a message that it has opened.
+ */
+typedef struct {
+  /**
+   * The ticket of the message, a sealed one.
+   */
+  aseptic_ticket *ticket;
+  /**
+   * `ASEPTIC_OUTCOME_DELIVERED`, `ASEPTIC_OUTCOME_STORED`, or the status for which it is genuine and will not be taken.
+   */
+  aseptic_status outcome;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
+} aseptic_outcome;
+
+/**
+ * The device's end of the link to one central station. It lives in this memory alone. Opaque.
+ */
+typedef struct {
+  uint64_t _opaque[24];
+} aseptic_link;
 
 /**
  * How a port is tried out.
@@ -2310,6 +2454,16 @@ typedef struct {
  * The peer showed no certificate.
  */
 #define ASEPTIC_PEER_ANONYMOUS 813
+
+/**
+ * The message was handed over; whether it will be kept is not known yet.
+ */
+#define ASEPTIC_OUTCOME_DELIVERED 0
+
+/**
+ * The message is stored where it belongs.
+ */
+#define ASEPTIC_OUTCOME_STORED 1
 
 #ifdef __cplusplus
 extern "C" {
@@ -3216,18 +3370,19 @@ aseptic_status aseptic_outbox_init(aseptic_device *device,
 /**
  * Signs `message` and puts it in: after this it survives power loss, until a report says that the record has it. Its stream
  * follows from its class. Where the outbox is full the oldest telemetry gives way, then, to an alarm alone, the oldest audit
- * record; an alarm never does.
+ * record; an alarm never does. `id` is the name by which reports speak of the message; it may be NULL.
  *
  * Ownership: nothing is kept. Errors: NO_PURPOSE if the owner's trust store has no such recipient, MESSAGE_CLASS, KEY_WRONG_USE for
- * a birth identity, TOO_LARGE, KEY_BUSY (call again), OUTBOX_FULL: alarm locally; the message is not in then. Threads: as for all
- * calls on a device. Power loss: the message is in, or this call did not succeed.
+ * a birth identity, TOO_LARGE, KEY_BUSY (call again), OUTBOX_FULL: alarm locally; the message is not in then, and `id` is zeroed.
+ * Threads: as for all calls on a device. Power loss: the message is in, or this call did not succeed.
  */
 ASEPTIC_MUST_USE
 aseptic_status aseptic_outbox_put(aseptic_device *device,
                                   aseptic_identity *identity,
                                   aseptic_sender *sender,
                                   aseptic_outbox *outbox,
-                                  const aseptic_message *message);
+                                  const aseptic_message *message,
+                                  aseptic_message_id *id);
 
 /**
  * Seals the message that is to be sent next, if there is one, for `recipient`, as far as the owner's trust store accepts it today:
@@ -3422,22 +3577,15 @@ aseptic_status aseptic_message_open(aseptic_device *device,
 /**
  * Takes note that the message of `ticket` was handled: from now on it is refused when it comes again.
  *
- * Ownership: `ticket` is used up. Errors: MESSAGE_REPLAYED or MESSAGE_TOO_OLD if it was committed, or fell out of the window,
- * since it was opened: then it has been handled twice. MISUSE for a ticket that is used up. After those of the platform the
- * message may be handed over again. Threads: as for all calls on a device. Power loss: noted or not.
+ * Ownership: `ticket` is committed once, and serves for a receipt after it. Errors: MESSAGE_REPLAYED or MESSAGE_TOO_OLD if the
+ * message was committed, or fell out of the window, since it was opened: then it has been handled twice. MISUSE for a ticket that
+ * is committed or of a session. After those of the platform the message may be handed over again. Threads: as for all calls on a
+ * device. Power loss: noted or not.
  */
 ASEPTIC_MUST_USE
 aseptic_status aseptic_message_commit(aseptic_device *device,
                                       aseptic_opener *opener,
                                       aseptic_ticket *ticket);
-
-/**
- * Ends `ticket` and wipes its memory. Does nothing to NULL or to memory that holds none; may be called twice.
- *
- * Ownership: the memory stays the caller's. Errors: none. Threads: as for all calls on a device. Power loss: a message that was
- * not committed comes again.
- */
-void aseptic_ticket_wipe(aseptic_ticket *ticket);
 
 /**
  * Forgets what was opened of one sender. Its old messages would be accepted again, so forget only what can no longer sign.
@@ -3457,6 +3605,212 @@ aseptic_status aseptic_opener_forget(aseptic_device *device,
  * stays stored.
  */
 void aseptic_opener_wipe(aseptic_opener *opener);
+
+/**
+ * Ends `ticket` and wipes its memory. Does nothing to NULL or to memory that holds none; may be called twice.
+ *
+ * Ownership: the memory stays the caller's. Errors: none. Threads: as for all calls on a device. Power loss: a message that was
+ * not committed comes again.
+ */
+void aseptic_ticket_wipe(aseptic_ticket *ticket);
+
+/**
+ * Makes `sessions` ready, with none in it; once at every start.
+ *
+ * Ownership: `sessions` must not move until `aseptic_sessions_wipe`. Errors: MISUSE. Threads: as for all calls on a device. Power
+ * loss: ends all sessions; their senders offer new ones when a report says so.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_sessions_init(aseptic_sessions *sessions);
+
+/**
+ * Takes the offer of a session, a message that `aseptic_message_open` has handed over on stream 3: `signed_message` as it was told,
+ * and its `ticket`. It replaces the session of the same sender and class. `sender` as it was there.
+ *
+ * Ownership: nothing is kept; `ticket` is committed. Errors: MISUSE for a ticket of another message or one that is committed,
+ * MESSAGE_MALFORMED for a message that offers none, NO_PURPOSE or MESSAGE_UNKNOWN_SENDER if the sender is not accepted any more,
+ * SENDERS_FULL: call `aseptic_sessions_end` and this again; nothing changes then. Threads: as for all calls on a device. Power
+ * loss: ends the session.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_sessions_accept(aseptic_device *device,
+                                       aseptic_identity *identity,
+                                       aseptic_opener *opener,
+                                       aseptic_sessions *sessions,
+                                       aseptic_peer *sender,
+                                       aseptic_slice signed_message,
+                                       aseptic_ticket *ticket);
+
+/**
+ * Opens one message of a session. Its sender is looked up in the owner's trust store of today, or is the one of the verdict
+ * `sender` about its certificate for this class, else NULL. It is handed over until `aseptic_sessions_commit` was called with
+ * `ticket`, so commit when the body is stored.
+ *
+ * Ownership: `out` must have room for `message.len` bytes and overlap nothing else. `ticket` must not move until
+ * `aseptic_ticket_wipe`. Errors: SESSION_UNKNOWN if no session has its key: say so by `aseptic_opener_report`; DECRYPT_FAILED,
+ * MESSAGE_REPLAYED, MESSAGE_TOO_OLD, MESSAGE_UNKNOWN_SENDER or DENIED if the sender is not accepted any more, COSE_MALFORMED,
+ * BUFFER_TOO_SMALL; all outputs are zeroed then. Threads: as for all calls on a device. Power loss: ends all sessions.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_sessions_open(aseptic_device *device,
+                                     aseptic_sessions *sessions,
+                                     aseptic_peer *sender,
+                                     aseptic_slice message,
+                                     aseptic_buf *out,
+                                     aseptic_opened *opened,
+                                     aseptic_ticket *ticket);
+
+/**
+ * Takes note that the message of `ticket` was handled: from now on it is refused when it comes again.
+ *
+ * Ownership: `ticket` is committed once. Errors: MESSAGE_REPLAYED if the message was committed since it was opened,
+ * SESSION_UNKNOWN if the session has ended: either way the program has it. MISUSE for a ticket that is committed or of a sealed
+ * message. Threads: as for all calls on a device. Power loss: ends all sessions.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_sessions_commit(aseptic_sessions *sessions,
+                                       aseptic_ticket *ticket);
+
+/**
+ * Ends the sessions of the sender `name` and wipes their keys; for a sender that is gone, or to make room for another.
+ *
+ * Ownership: `name` is read during the call. Errors: MISUSE. Threads: as for all calls on a device. Power loss: ends all sessions.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_sessions_end(aseptic_sessions *sessions,
+                                    aseptic_slice name);
+
+/**
+ * Ends `sessions` and wipes their keys. Does nothing to NULL or to memory that holds none; may be called twice.
+ *
+ * Ownership: the memory stays the caller's. Errors: none. Threads: as for all calls on a device. Power loss: nothing is stored.
+ */
+void aseptic_sessions_wipe(aseptic_sessions *sessions);
+
+/**
+ * Verifies a report of `signer`, a name that the owner's trust store pins for receipts, and tells what it says: of each message
+ * whether it is in the record, for a program that shows it. The outbox takes the same report by `aseptic_outbox_settle`.
+ *
+ * Ownership: nothing is kept. Errors: NO_PURPOSE, UNKNOWN_SIGNER, SIGNATURE_INVALID (also for a report to another device),
+ * MESSAGE_MALFORMED, KEY_WRONG_USE for a birth identity; `found` is zeroed then. Threads: as for all calls on a device. Power loss:
+ * nothing is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_report_verify(aseptic_device *device,
+                                     aseptic_identity *identity,
+                                     aseptic_slice signer,
+                                     aseptic_slice report,
+                                     aseptic_report *found);
+
+/**
+ * Signs a report for `sender`, whose messages this device opens: `count` outcomes, at most 16, then which numbers of its streams
+ * are missing and which are asked for again after a restart. If the message that was opened last was refused for its number
+ * alone, and there is room, its receipt is given again; and the session is named whose message `sessions` has refused last because
+ * nobody here knows it. `sessions` may be NULL.
+ *
+ * A message counts as stored after its `aseptic_message_commit` alone: the sender forgets it then. The recipient needs the key of
+ * this device in its trust store, for receipts.
+ *
+ * Ownership: nothing is kept; tickets may serve again. Errors: MISUSE for the outcome of a message of another sender or of a
+ * session, for one as stored that was not committed, for an outcome that is no status; TOO_LARGE for more of them; KEY_WRONG_USE for
+ * a birth identity, KEY_BUSY (call again), BUFFER_TOO_SMALL. Threads: as for all calls on a device. Power loss: nothing is stored;
+ * what has no receipt comes again.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_opener_report(aseptic_device *device,
+                                     aseptic_identity *identity,
+                                     aseptic_opener *opener,
+                                     aseptic_sessions *sessions,
+                                     aseptic_slice sender,
+                                     const aseptic_outcome *outcomes,
+                                     size_t count,
+                                     aseptic_buf *out);
+
+/**
+ * Makes `link` ready, for answers of the central station `station`; once at every start. The device begins by alarming.
+ *
+ * Ownership: `link` must not move until `aseptic_link_wipe`. Errors: MISUSE, ENTROPY_FAILED; `link` is zeroed then: alarm. Threads:
+ * as for all calls on a device. Power loss: nothing is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_link_init(aseptic_device *device,
+                                 aseptic_slice station,
+                                 aseptic_link *link);
+
+/**
+ * Writes the next heartbeat, 8 bytes: send it to the station as the body of a message of a session, every three seconds. The
+ * station answers with the same bytes, while somebody there can hear an alarm.
+ *
+ * Ownership: nothing is kept. Errors: MISUSE, BUFFER_TOO_SMALL; no heartbeat is open then. Threads: as for all calls on a device.
+ * Power loss: nothing is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_link_beat(aseptic_device *device,
+                                 aseptic_link *link,
+                                 aseptic_buf *out);
+
+/**
+ * Takes the answer to a heartbeat: the message of `ticket`, which was opened. One to no open heartbeat changes nothing.
+ *
+ * Ownership: nothing is kept; commit the message as any other. Errors: MESSAGE_IDENTITY for a message of anybody but the station,
+ * MESSAGE_MALFORMED for one that is no heartbeat; nothing changes then. Threads: as for all calls on a device. Power loss: the
+ * device alarms.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_link_answered(aseptic_link *link,
+                                     aseptic_ticket *ticket);
+
+/**
+ * Until when the station has the alarms: `until` on the scale of the platform's uptime, in milliseconds. From then on, and always
+ * after an error, which leaves 0, the device sounds its alarms itself.
+ *
+ * Hand the time to the task that alarms, which compares it with the uptime: then the device alarms although the task that calls
+ * the library hangs. Write it so that it cannot be read half.
+ *
+ * Ownership: nothing is kept. Errors: MISUSE. Threads: as for all calls on a device. Power loss: the device alarms.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_link_silent_until(aseptic_link *link,
+                                         uint64_t *until);
+
+/**
+ * Ends `link` and wipes its memory: alarm from now on. Does nothing to NULL or to memory that holds none; may be called twice.
+ *
+ * Ownership: the memory stays the caller's. Errors: none. Threads: as for all calls on a device. Power loss: nothing is stored.
+ */
+void aseptic_link_wipe(aseptic_link *link);
+
+/**
+ * Proves that the relay `name` had `message`, which need not be opened for it: one of its countersignatures names the relay and was
+ * made with the key that the owner's trust store pins for it, for `ASEPTIC_PURPOSE_NETWORK`, or that the verdict `relay` about its
+ * certificate has, else NULL. `seconds` is when the relay says that was, in seconds since 1970; 0 if it says none.
+ *
+ * Nobody can make a hop up, anybody on the way may take one out: what is not proven may have been there all the same.
+ *
+ * Ownership: nothing is kept. Errors: UNKNOWN_SIGNER if no countersignature names the relay, SIGNATURE_INVALID if none that does
+ * verifies, MESSAGE_UNKNOWN_SENDER if the owner knows no such relay, COSE_MALFORMED; `seconds` is 0 then. Threads: as for all calls on
+ * a device. Power loss: nothing is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_message_carried(aseptic_device *device,
+                                       aseptic_peer *relay,
+                                       aseptic_slice name,
+                                       aseptic_slice message,
+                                       uint64_t *seconds);
+
+/**
+ * Writes `message`, of anybody for anybody, with a countersignature of this device more: for a device that carries the messages of
+ * others. It names the local identity, and the time if the device knows one. The message opens as before.
+ *
+ * Ownership: nothing is kept. Errors: COSE_MALFORMED, TOO_LARGE where there are eight already, KEY_WRONG_USE for a birth identity,
+ * KEY_BUSY (call again), BUFFER_TOO_SMALL: pass the message on as it was. Threads: as for all calls on a device. Power loss: nothing
+ * is stored.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_message_countersign(aseptic_device *device,
+                                           aseptic_identity *identity,
+                                           aseptic_slice message,
+                                           aseptic_buf *out);
 
 #if defined(ASEPTIC_HOSTED)
 /**

@@ -116,7 +116,7 @@ static int put(const char *what, const char *body)
     }
     /* ASEPTIC_OUTBOX_FULL: nobody will hear of it in time, so the device alarms by itself. It does so in any case until
      * somebody is known to listen. */
-    return aseptic_outbox_put(&device, &identity, &sender, &outbox, &message) == ASEPTIC_OK ? 0 : 1;
+    return aseptic_outbox_put(&device, &identity, &sender, &outbox, &message, NULL) == ASEPTIC_OK ? 0 : 1;
 }
 
 int main(int count, char **words)

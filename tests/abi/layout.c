@@ -231,6 +231,12 @@ AT(aseptic_message, body, 24, 40);
 
 SIZE(aseptic_outbox, 4224, 4224);
 
+SIZE(aseptic_message_id, 24, 24);
+AT(aseptic_message_id, epoch, 0, 0);
+AT(aseptic_message_id, sequence, 8, 8);
+AT(aseptic_message_id, stream, 16, 16);
+AT(aseptic_message_id, reserved, 17, 17);
+
 SIZE(aseptic_settled, 16, 16);
 AT(aseptic_settled, stored, 0, 0);
 AT(aseptic_settled, rejected, 4, 4);
@@ -259,7 +265,38 @@ AT(aseptic_opened, content_type, 56, 64);
 AT(aseptic_opened, body, 64, 80);
 AT(aseptic_opened, signed_message, 72, 96);
 
-SIZE(aseptic_ticket, 80, 80);
+SIZE(aseptic_ticket, 224, 224);
+
+SIZE(aseptic_sessions, 1152, 1152);
+
+SIZE(aseptic_receipt, 48, 48);
+AT(aseptic_receipt, message, 0, 0);
+AT(aseptic_receipt, digest, 24, 24);
+AT(aseptic_receipt, outcome, 40, 40);
+AT(aseptic_receipt, reserved, 44, 44);
+
+SIZE(aseptic_stream, 40, 40);
+AT(aseptic_stream, epoch, 0, 0);
+AT(aseptic_stream, high, 8, 8);
+AT(aseptic_stream, missing, 16, 16);
+AT(aseptic_stream, uncertain, 24, 24);
+AT(aseptic_stream, stream, 32, 32);
+AT(aseptic_stream, reserved, 33, 33);
+
+SIZE(aseptic_report, 944, 944);
+AT(aseptic_report, receipt_count, 0, 0);
+AT(aseptic_report, stream_count, 4, 4);
+AT(aseptic_report, lost_session, 8, 8);
+AT(aseptic_report, reserved, 12, 12);
+AT(aseptic_report, receipts, 16, 16);
+AT(aseptic_report, streams, 784, 784);
+
+SIZE(aseptic_outcome, 12, 16);
+AT(aseptic_outcome, ticket, 0, 0);
+AT(aseptic_outcome, outcome, 4, 8);
+AT(aseptic_outcome, reserved, 8, 12);
+
+SIZE(aseptic_link, 192, 192);
 
 SIZE(aseptic_selftest, 20, 32);
 AT(aseptic_selftest, size, 0, 0);

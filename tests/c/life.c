@@ -406,11 +406,13 @@ static void queue(void)
 {
     static aseptic_outbox outbox;
     static aseptic_session session;
+    static aseptic_report told;
     static const uint8_t noise[] = { 0x80 };
     uint32_t number;
     aseptic_buf out = { room, sizeof room, 0 };
     aseptic_slice report = { noise, sizeof noise };
     aseptic_settled settled;
+    aseptic_message_id id;
     aseptic_message message;
     (void)memset(&message, 0, sizeof message);
     message.message_class = ASEPTIC_ALARM;
@@ -420,13 +422,27 @@ static void queue(void)
 
     CHECK(aseptic_sender_init(&device, &sender) == ASEPTIC_OK);
     CHECK(aseptic_outbox_init(&device, 4, &outbox) == ASEPTIC_OK);
-    CHECK(aseptic_outbox_put(&device, &local, &sender, &outbox, &message) == ASEPTIC_OK);
+    CHECK(aseptic_outbox_put(&device, &local, &sender, &outbox, &message, &id) == ASEPTIC_OK);
+    CHECK(id.stream == 1 && id.epoch == 1 && id.sequence == 1);
     CHECK(aseptic_outbox_count(&outbox, ASEPTIC_ALARM, &number) == ASEPTIC_OK && number == 1);
     CHECK(aseptic_outbox_next(&device, &sender, &outbox, message.recipient, &out) == ASEPTIC_OK && out.len > 0);
+    tell(room, out.len);
     CHECK(aseptic_outbox_next(&device, &sender, &outbox, message.recipient, &out) == ASEPTIC_OK && out.len == 0);
+    CHECK(aseptic_report_verify(&device, &local, message.recipient, report, &told) != ASEPTIC_OK && told.receipt_count == 0);
     CHECK(aseptic_outbox_settle(&device, &local, &outbox, message.recipient, report, &settled) != ASEPTIC_OK);
     CHECK(aseptic_outbox_retry(&outbox) == ASEPTIC_OK);
     CHECK(aseptic_outbox_count(&outbox, ASEPTIC_ALARM, &number) == ASEPTIC_OK && number == 1);
+
+    report = hear(0);
+    CHECK(aseptic_report_verify(&device, &birth, message.recipient, report, &told) == ASEPTIC_KEY_WRONG_USE);
+    CHECK(aseptic_report_verify(&device, &local, message.recipient, report, &told) == ASEPTIC_OK);
+    CHECK(told.receipt_count == 1 && told.stream_count == 2 && told.lost_session == 0);
+    CHECK(told.receipts[0].outcome == ASEPTIC_OUTCOME_STORED && memcmp(&told.receipts[0].message, &id, sizeof id) == 0);
+    CHECK(told.streams[1].stream == 1 && told.streams[1].high == 1 && told.streams[1].missing == 0);
+    CHECK(aseptic_outbox_settle(&device, &local, &outbox, message.recipient, report, &settled) == ASEPTIC_OK);
+    CHECK(settled.stored == 1 && settled.rejected == 0 && settled.again == 0 && settled.lost_session == 0);
+    CHECK(aseptic_outbox_count(&outbox, ASEPTIC_ALARM, &number) == ASEPTIC_OK && number == 0);
+    CHECK(aseptic_outbox_put(&device, &local, &sender, &outbox, &message, NULL) == ASEPTIC_OK);
     CHECK(aseptic_outbox_erase(&device, &outbox) == ASEPTIC_OK);
     aseptic_outbox_wipe(&outbox);
 
@@ -437,6 +453,86 @@ static void queue(void)
     CHECK(aseptic_session_seal(&device, &session, text("flow 2.5 ml/h"), &out) == ASEPTIC_OK && out.len <= 13 + 37);
     aseptic_session_wipe(&session);
     aseptic_sender_wipe(&sender);
+}
+
+/* A session that somebody offers to this device over a relay, the station that has its alarms meanwhile, and what is said of
+ * what came. */
+static void listen(void)
+{
+    static aseptic_sessions sessions;
+    static aseptic_link link;
+    static aseptic_ticket other;
+    uint64_t time;
+    aseptic_opened opened;
+    aseptic_buf out = { room, sizeof room, 0 }, again = { room + ROOM, ROOM, 0 };
+    aseptic_outcome outcome = { &other, ASEPTIC_OUTCOME_STORED, 0 };
+
+    CHECK(aseptic_agreement_public(&device, &work, &out) == ASEPTIC_OK);
+    tell(room, out.len);
+    CHECK(aseptic_opener_init(&device, 1u << ASEPTIC_TELEMETRY, &opener) == ASEPTIC_OK);
+    CHECK(aseptic_sessions_init(&sessions) == ASEPTIC_OK);
+    CHECK(aseptic_link_init(&device, text("pharmacy-1"), &link) == ASEPTIC_OK);
+    CHECK(aseptic_link_silent_until(&link, &time) == ASEPTIC_OK && time == 0);
+    CHECK(aseptic_link_beat(&device, &link, &out) == ASEPTIC_OK && out.len == 8);
+    tell(room, out.len);
+
+    aseptic_slice offer = hear(0), first = hear(1), second = hear(2), sealed = hear(3);
+    CHECK(aseptic_message_carried(&device, NULL, text("relay-2"), offer, &time) == ASEPTIC_MESSAGE_UNKNOWN_SENDER);
+    CHECK(aseptic_message_carried(&device, NULL, text("relay-1"), sealed, &time) == ASEPTIC_UNKNOWN_SIGNER);
+    CHECK(aseptic_message_carried(&device, NULL, text("relay-1"), offer, &time) == ASEPTIC_OK && time == 1800000000u);
+
+    /* A message before its session is known, and the offer. */
+    CHECK(aseptic_sessions_open(&device, &sessions, NULL, first, &out, &opened, &ticket) == ASEPTIC_SESSION_UNKNOWN);
+    CHECK(aseptic_message_open(&device, &local, &opener, NULL, sealed, &again, &opened, &other) == ASEPTIC_OK);
+    CHECK(same(opened.body, "bed 8") && opened.stream == 0);
+    CHECK(aseptic_sessions_accept(&device, &local, &opener, &sessions, NULL, opened.signed_message, &other)
+          == ASEPTIC_MESSAGE_MALFORMED);
+    CHECK(aseptic_message_open(&device, &local, &opener, NULL, offer, &out, &opened, &ticket) == ASEPTIC_OK);
+    CHECK(opened.stream == 3 && opened.message_class == ASEPTIC_TELEMETRY);
+    CHECK(aseptic_sessions_accept(&device, &local, &opener, &sessions, NULL, opened.body, &ticket) == ASEPTIC_MISUSE);
+    CHECK(aseptic_sessions_accept(&device, &local, &opener, &sessions, NULL, opened.signed_message, &ticket) == ASEPTIC_OK);
+    CHECK(aseptic_sessions_accept(&device, &local, &opener, &sessions, NULL, opened.signed_message, &ticket)
+          == ASEPTIC_MISUSE);
+    CHECK(aseptic_link_answered(&link, &ticket) == ASEPTIC_MESSAGE_MALFORMED);
+
+    /* The station answers: the device may be silent until ten seconds after its heartbeat. */
+    CHECK(aseptic_sessions_open(&device, &sessions, NULL, first, &out, &opened, &ticket) == ASEPTIC_OK);
+    CHECK(opened.message_class == ASEPTIC_TELEMETRY && opened.order == ASEPTIC_ORDER_NEXT && opened.sequence == 1);
+    CHECK(opened.body.len == 8 && opened.signed_message.len == 0 && opened.time_trust == ASEPTIC_TIME_UNKNOWN);
+    CHECK(same(opened.sender, "pharmacy-1") && same(opened.content_type, "application/heartbeat"));
+    CHECK(aseptic_link_answered(&link, &other) == ASEPTIC_MESSAGE_MALFORMED);
+    CHECK(aseptic_link_answered(&link, &ticket) == ASEPTIC_OK);
+    CHECK(aseptic_link_silent_until(&link, &time) == ASEPTIC_OK && time >= 10000);
+    CHECK(aseptic_message_commit(&device, &opener, &ticket) == ASEPTIC_MISUSE);
+    CHECK(aseptic_sessions_commit(&sessions, &ticket) == ASEPTIC_OK);
+    CHECK(aseptic_sessions_commit(&sessions, &ticket) == ASEPTIC_MISUSE);
+    CHECK(aseptic_sessions_open(&device, &sessions, NULL, first, &out, &opened, &ticket) == ASEPTIC_MESSAGE_REPLAYED);
+    CHECK(opened.body.len == 0 && out.len == 0 && aseptic_sessions_commit(&sessions, &ticket) == ASEPTIC_MISUSE);
+    CHECK(aseptic_sessions_open(&device, &sessions, NULL, second, &out, &opened, &ticket) == ASEPTIC_OK);
+    CHECK(opened.order == ASEPTIC_ORDER_GAP && opened.missing == 1 && opened.sequence == 3 && same(opened.body, "bed 9"));
+    CHECK(aseptic_sessions_end(&sessions, text("pharmacy-1")) == ASEPTIC_OK);
+    CHECK(aseptic_sessions_commit(&sessions, &ticket) == ASEPTIC_SESSION_UNKNOWN);
+    CHECK(aseptic_sessions_open(&device, &sessions, NULL, second, &out, &opened, &ticket) == ASEPTIC_SESSION_UNKNOWN);
+    aseptic_link_wipe(&link);
+
+    /* Stored is what was committed. The report names the lost session as well. */
+    CHECK(aseptic_opener_report(&device, &local, &opener, &sessions, text("pharmacy-1"), &outcome, 1, &out) == ASEPTIC_MISUSE);
+    CHECK(aseptic_message_commit(&device, &opener, &other) == ASEPTIC_OK);
+    CHECK(aseptic_opener_report(&device, &local, &opener, &sessions, text("nobody"), &outcome, 1, &out) == ASEPTIC_MISUSE);
+    CHECK(aseptic_opener_report(&device, &local, &opener, &sessions, text("pharmacy-1"), &outcome, 1, &out) == ASEPTIC_OK);
+    tell(room, out.len);
+    outcome.outcome = ASEPTIC_MESSAGE_CLASS;
+    CHECK(aseptic_opener_report(&device, &local, &opener, NULL, text("pharmacy-1"), &outcome, 1, &out) == ASEPTIC_OK);
+    tell(room, out.len);
+
+    /* The device as a relay. */
+    CHECK(aseptic_message_countersign(&device, &birth, sealed, &out) == ASEPTIC_KEY_WRONG_USE);
+    CHECK(aseptic_message_countersign(&device, &local, sealed, &out) == ASEPTIC_OK && out.len > sealed.len);
+    tell(room, out.len);
+    aseptic_sessions_wipe(&sessions);
+    aseptic_ticket_wipe(&ticket);
+    aseptic_ticket_wipe(&other);
+    aseptic_opener_wipe(&opener);
 }
 
 static void steps(void)
@@ -580,6 +676,7 @@ int main(int count, char **words)
     upkeep();
     messages();
     queue();
+    listen();
     trust();
     software();
     end();

@@ -15,6 +15,8 @@ static aseptic_enroller enroller;
 static aseptic_opener opener;
 static aseptic_outbox outbox;
 static aseptic_session session;
+static aseptic_sessions sessions;
+static aseptic_link station;
 static aseptic_ticket ticket;
 static aseptic_list list;
 
@@ -182,13 +184,16 @@ static void refuse_waiting(aseptic_device *d, aseptic_identity *i, aseptic_sende
     aseptic_buf out = { room, sizeof room, 7 };
     aseptic_message message;
     aseptic_settled settled;
+    aseptic_message_id id;
     (void)memset(&message, 0, sizeof message);
+    (void)memset(&id, 7, sizeof id);
     (void)memset(&settled, 7, sizeof settled);
     message.message_class = ASEPTIC_ALARM;
     message.recipient = message.content_type = message.body = one;
     CHECK(aseptic_outbox_init(d, 4, b) == ASEPTIC_MISUSE);
-    CHECK(aseptic_outbox_put(d, i, s, b, &message) == ASEPTIC_MISUSE);
-    CHECK(aseptic_outbox_put(d, i, s, b, NULL) == ASEPTIC_MISUSE);
+    CHECK(aseptic_outbox_put(d, i, s, b, &message, &id) == ASEPTIC_MISUSE);
+    CHECK(zeroed(&id, sizeof id));
+    CHECK(aseptic_outbox_put(d, i, s, b, NULL, NULL) == ASEPTIC_MISUSE);
     REFUSES(aseptic_outbox_next(d, s, b, one, &out));
     CHECK(aseptic_outbox_settle(d, i, b, one, one, &settled) == ASEPTIC_MISUSE && zeroed(&settled, sizeof settled));
     CHECK(aseptic_outbox_retry(b) == ASEPTIC_MISUSE);
@@ -203,8 +208,48 @@ static void refuse_waiting(aseptic_device *d, aseptic_identity *i, aseptic_sende
     aseptic_outbox_wipe(b);
 }
 
+/* And for what others say to this device. */
+static void refuse_listening(aseptic_device *d, aseptic_identity *i, aseptic_opener *o, aseptic_sessions *n, aseptic_link *k,
+                             aseptic_ticket *t)
+{
+    static aseptic_report report;
+    uint8_t room[64];
+    uint64_t number = 7;
+    aseptic_slice one = { (const uint8_t *)"x", 1 };
+    aseptic_buf out = { room, sizeof room, 7 };
+    aseptic_opened opened;
+    aseptic_outcome outcome = { t, ASEPTIC_OUTCOME_DELIVERED, 0 };
+    (void)memset(&opened, 7, sizeof opened);
+    (void)memset(&report, 7, sizeof report);
+    if (n == NULL || n == ODD(aseptic_sessions)) {
+        CHECK(aseptic_sessions_init(n) == ASEPTIC_MISUSE);
+    }
+    CHECK(aseptic_sessions_accept(d, i, o, n, NULL, one, t) == ASEPTIC_MISUSE);
+    REFUSES(aseptic_sessions_open(d, n, NULL, one, &out, &opened, t));
+    CHECK(zeroed(&opened, sizeof opened));
+    CHECK(aseptic_sessions_commit(n, t) == ASEPTIC_MISUSE);
+    CHECK(aseptic_sessions_end(n, one) == ASEPTIC_MISUSE);
+    CHECK(aseptic_report_verify(d, i, one, one, &report) == ASEPTIC_MISUSE && zeroed(&report, sizeof report));
+    REFUSES(aseptic_opener_report(d, i, o, NULL, one, &outcome, 1, &out));
+    REFUSES(aseptic_opener_report(d, i, o, n, one, NULL, 0, &out));
+    CHECK(aseptic_link_init(d, one, k) == ASEPTIC_MISUSE);
+    REFUSES(aseptic_link_beat(d, k, &out));
+    CHECK(aseptic_link_answered(k, t) == ASEPTIC_MISUSE);
+    CHECK(aseptic_link_silent_until(k, &number) == ASEPTIC_MISUSE && number == 0);
+    CHECK(aseptic_link_silent_until(k, NULL) == ASEPTIC_MISUSE);
+    number = 7;
+    CHECK(aseptic_message_carried(d, NULL, one, one, &number) == ASEPTIC_MISUSE && number == 0);
+    REFUSES(aseptic_message_countersign(d, i, one, &out));
+    aseptic_link_wipe(k);
+    aseptic_sessions_wipe(n);
+}
+
 static void refuse_all_seldom(void)
 {
+    refuse_listening(NULL, NULL, NULL, NULL, NULL, NULL);
+    refuse_listening(&device, &identity, &opener, &sessions, &station, &ticket);
+    refuse_listening(ODD(aseptic_device), ODD(aseptic_identity), ODD(aseptic_opener), ODD(aseptic_sessions),
+                     ODD(aseptic_link), ODD(aseptic_ticket));
     refuse_waiting(NULL, NULL, NULL, NULL, NULL);
     refuse_waiting(&device, &identity, &sender, &outbox, &session);
     refuse_waiting(ODD(aseptic_device), ODD(aseptic_identity), ODD(aseptic_sender), ODD(aseptic_outbox),
@@ -288,6 +333,41 @@ static void refuse_seldom_arguments(void)
     CHECK(aseptic_agreement_public(&device, &work, &out) == ASEPTIC_BUFFER_TOO_SMALL && out.len == 65);
     CHECK(zeroed(&identity, sizeof identity) && zeroed(&peer, sizeof peer) && zeroed(&enroller, sizeof enroller));
     CHECK(zeroed(&opener, sizeof opener) && zeroed(&ticket, sizeof ticket));
+}
+
+/* The same for what others say: with a device, sessions and a link, and nothing else. */
+static void refuse_listening_arguments(void)
+{
+    uint8_t room[64] = { 0 };
+    uint64_t number = 7;
+    aseptic_slice none = { NULL, 1 }, one = { room, 1 }, long_name = { room, 65 };
+    aseptic_buf out = { room, sizeof room, 7 };
+    aseptic_opened opened;
+    CHECK(aseptic_sessions_init(&sessions) == ASEPTIC_OK);
+    CHECK(aseptic_sessions_commit(&sessions, &ticket) == ASEPTIC_MISUSE);
+    CHECK(aseptic_sessions_end(&sessions, none) == ASEPTIC_MISUSE && aseptic_sessions_end(&sessions, one) == ASEPTIC_OK);
+    CHECK(aseptic_sessions_open(&device, &sessions, NULL, one, NULL, &opened, &ticket) == ASEPTIC_MISUSE);
+    CHECK(aseptic_sessions_open(&device, &sessions, NULL, one, &out, NULL, &ticket) == ASEPTIC_MISUSE);
+    CHECK(aseptic_sessions_open(&device, &sessions, NULL, one, &out, &opened, NULL) == ASEPTIC_MISUSE);
+    CHECK(aseptic_sessions_open(&device, &sessions, NULL, one, &out, &opened, (aseptic_ticket *)(void *)&sessions)
+          == ASEPTIC_MISUSE);
+    CHECK(aseptic_link_init(&device, none, &station) == ASEPTIC_MISUSE);
+    CHECK(aseptic_link_init(&device, long_name, &station) == ASEPTIC_MISUSE);
+    CHECK(aseptic_link_init(&device, one, NULL) == ASEPTIC_MISUSE);
+    CHECK(aseptic_link_beat(&device, &station, &out) == ASEPTIC_MISUSE);
+    CHECK(aseptic_link_init(&device, one, &station) == ASEPTIC_OK);
+    CHECK(aseptic_link_beat(&device, &station, NULL) == ASEPTIC_MISUSE);
+    out.cap = 7;
+    CHECK(aseptic_link_beat(&device, &station, &out) == ASEPTIC_BUFFER_TOO_SMALL && out.len == 8);
+    CHECK(aseptic_link_answered(&station, NULL) == ASEPTIC_MISUSE && aseptic_link_answered(&station, &ticket) == ASEPTIC_MISUSE);
+    CHECK(aseptic_link_silent_until(&station, &number) == ASEPTIC_OK && number == 0);
+    CHECK(aseptic_link_silent_until(&station, (uint64_t *)(void *)&station) == ASEPTIC_MISUSE);
+    aseptic_link_wipe(&station);
+    aseptic_sessions_wipe(&sessions);
+    CHECK(aseptic_message_carried(&device, NULL, none, one, &number) == ASEPTIC_MISUSE);
+    CHECK(aseptic_message_carried(&device, NULL, one, one, NULL) == ASEPTIC_MISUSE);
+    CHECK(aseptic_message_carried(&device, NULL, one, one, &number) == ASEPTIC_MESSAGE_UNKNOWN_SENDER);
+    CHECK(zeroed(&sessions, sizeof sessions) && zeroed(&station, sizeof station) && zeroed(&ticket, sizeof ticket));
 }
 
 /* A device that is ready, and everything else about the call missing. */
@@ -394,6 +474,7 @@ int main(void)
     CHECK(aseptic_device_init(&device, &platform, NULL) == ASEPTIC_OK);
     refuse_arguments();
     refuse_seldom_arguments();
+    refuse_listening_arguments();
     /* One context is not another: each sort carries its own mark. */
     CHECK(aseptic_update_abandon((aseptic_device *)(void *)&update) == ASEPTIC_MISUSE);
     CHECK(aseptic_update_finish(&device, (aseptic_update *)(void *)&device) == ASEPTIC_MISUSE);

@@ -24,6 +24,7 @@ pub fn calls(data: &[u8]) -> Vec<aseptic_status> {
     answers
 }
 
+mod listening;
 pub mod step;
 
 /// The model that the envelopes of the seeds are for.
@@ -42,6 +43,8 @@ struct Bench {
     enroller: Box<aseptic_enroller>,
     opener: Box<aseptic_opener>,
     ticket: Box<aseptic_ticket>,
+    sessions: Box<aseptic_sessions>,
+    link: Box<aseptic_link>,
     list: Box<aseptic_list>,
     info: Box<aseptic_list_info>,
     machine: *const RefCell<Machine>,
@@ -63,6 +66,8 @@ impl Bench {
                 enroller: zeroed(),
                 opener: zeroed(),
                 ticket: zeroed(),
+                sessions: zeroed(),
+                link: zeroed(),
                 list: zeroed(),
                 info: zeroed(),
                 machine,
@@ -82,6 +87,8 @@ impl Bench {
         // SAFETY: live memory, valid contexts or none.
         unsafe {
             aseptic_list_wipe(&raw mut *self.list);
+            aseptic_link_wipe(&raw mut *self.link);
+            aseptic_sessions_wipe(&raw mut *self.sessions);
             aseptic_ticket_wipe(&raw mut *self.ticket);
             aseptic_opener_wipe(&raw mut *self.opener);
             aseptic_enroller_wipe(&raw mut *self.enroller);
@@ -309,6 +316,7 @@ impl Bench {
                     output(script.room(), |out| aseptic_certificate_import(file, index, out))
                 }
                 step::INVENTORY => self.inventory(),
+                step::SESSIONS_INIT.. => self.listening(op, script),
                 listed => self.listed(listed, script),
             }
         }

@@ -78,6 +78,21 @@ mod agreement;
 #[cfg(feature = "device")]
 mod opener;
 
+#[cfg(feature = "device")]
+mod ticket;
+
+#[cfg(feature = "device")]
+mod sessions;
+
+#[cfg(feature = "device")]
+mod receipt;
+
+#[cfg(feature = "device")]
+mod link;
+
+#[cfg(feature = "device")]
+mod hop;
+
 // Tier Hosted.
 #[cfg(feature = "hosted")]
 mod files;
@@ -118,8 +133,8 @@ pub use trust::*;
 pub use update::*;
 #[cfg(feature = "device")]
 pub use {
-    agreement::*, birth::*, enrol::*, finding::*, identity::*, inventory::*, lists::*, message::*, opener::*,
-    outbox::*, peer::*, renewal::*, session::*, wipe::*, workspace::*,
+    agreement::*, birth::*, enrol::*, finding::*, hop::*, identity::*, inventory::*, link::*, lists::*, message::*,
+    opener::*, outbox::*, peer::*, receipt::*, renewal::*, session::*, sessions::*, ticket::*, wipe::*, workspace::*,
 };
 #[cfg(feature = "hosted")]
 pub use {channel::*, files::*};

@@ -1,34 +1,23 @@
 //! Messages to this device: opened once each, in a known order of checks.
 
-use crate::abi::{
-    Context, Place, apart, aseptic_buf, aseptic_slice, aseptic_status, call, fill, make, output, output_apart, result,
-    state, wipe,
-};
+use crate::abi::{Context, Place, apart, aseptic_buf, aseptic_slice, aseptic_status, call, fill, make, state, wipe};
 use crate::device::aseptic_device;
 use crate::identity::aseptic_identity;
 use crate::peer::aseptic_peer;
+use crate::ticket::{Claim, Handed, NOTHING, Name, aseptic_opened, aseptic_ticket, hand_over, order_of, type_of};
 use ::aseptic_identity::agreement;
-use aseptic_core::cose::{ContentType, KeyAgree};
-use aseptic_core::crypto::KeyAlg;
+use aseptic_core::cose::KeyAgree;
+use aseptic_core::crypto::{KeyAlg, Suite};
 use aseptic_core::platform::KeyId;
-use aseptic_core::trust::{Purpose, Purposes, VerifiedPeer};
+use aseptic_core::trust::{Purpose, Purposes, Trust, VerifiedPeer};
 use aseptic_core::{Reason, Result};
-use aseptic_messaging::{Direction, Opened, Opener, Order, Receiver, Ticket};
+use aseptic_messaging::{Direction, Heartbeat, Opened, Opener, Receiver, Verdict};
+use core::mem::replace;
 
 /// Class of commands that change therapy; only ever received.
 pub const ASEPTIC_COMMAND: u8 = 9;
 /// Class of configuration and drug libraries; only ever received.
 pub const ASEPTIC_CONFIGURATION: u8 = 10;
-
-/// The message follows the one that was opened before it.
-pub const ASEPTIC_ORDER_NEXT: u8 = 1;
-/// A message with a higher number was opened before this one.
-pub const ASEPTIC_ORDER_LATE: u8 = 2;
-/// `missing` numbers before this one have not been seen.
-pub const ASEPTIC_ORDER_GAP: u8 = 3;
-/// It may have been handed over before the last start of this device: look for `stream`, `epoch` and `sequence` among what is
-/// stored.
-pub const ASEPTIC_ORDER_UNCERTAIN: u8 = 4;
 
 /// The device's memory of the messages that it has handed over. Opaque.
 #[repr(C)]
@@ -43,59 +32,9 @@ impl Context for aseptic_opener {
 }
 
 pub(crate) struct Receiving {
-    opener: Opener,
-    key: KeyId,
-    classes: Purposes,
-}
-
-/// The claim to have handed over one message, to be given to `aseptic_message_commit`. Opaque.
-#[repr(C)]
-pub struct aseptic_ticket {
-    _opaque: [u64; 10],
-}
-
-impl Context for aseptic_ticket {
-    type State = Option<Ticket>;
-    type Room = ();
-    const MARK: u64 = 0x6473_6574_7069_6308;
-}
-
-/// A message that was accepted. The slices lie in the buffer that it was opened into.
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub struct aseptic_opened {
-    /// The class, one of `ASEPTIC_TELEMETRY`, `_ALARM`, `_AUDIT`, `_COMMAND`, `_CONFIGURATION`.
-    pub message_class: u8,
-    /// The stream, 0 to 2; 3 for the offer of a session.
-    pub stream: u8,
-    /// Where it stands among the others of its stream, one of `ASEPTIC_ORDER_...`.
-    pub order: u8,
-    /// 1 if the sender has started anew since its last message, so that a gap may hold numbers that it never used; else 0.
-    pub restarted: u8,
-    /// What the sender's clock was worth, one of `ASEPTIC_TIME_...`.
-    pub time_trust: u8,
-    /// 0.
-    pub reserved: [u8; 3],
-    /// How many numbers before this one have not been seen; 0 unless `order` is `ASEPTIC_ORDER_GAP`.
-    pub missing: u64,
-    /// The epoch of the sender's numbers.
-    pub epoch: u64,
-    /// The number within stream and epoch.
-    pub sequence: u64,
-    /// When the sender says it wrote this, in seconds since 1970.
-    pub seconds: u64,
-    /// Why the sender was accepted only with a flag, as `aseptic_peer_degraded` has it; else `ASEPTIC_OK`.
-    pub degraded: aseptic_status,
-    /// The content type as a number (CoAP Content-Format), where it is not text.
-    pub content_format: u32,
-    /// The name of the sender, proven.
-    pub sender: aseptic_slice,
-    /// What the body is, a media type; empty where it is a number.
-    pub content_type: aseptic_slice,
-    /// The body.
-    pub body: aseptic_slice,
-    /// The message as the sender signed it (COSE_Sign1), body included, to be kept as evidence.
-    pub signed_message: aseptic_slice,
+    pub(crate) opener: Opener,
+    pub(crate) key: KeyId,
+    pub(crate) classes: Purposes,
 }
 
 /// Makes `opener` ready; once at every start. `classes` are those that this device takes, all others are refused: the sum of
@@ -186,67 +125,40 @@ pub unsafe extern "C" fn aseptic_message_open(
     let contexts = [Place::of(device), Place::of(identity), Place::of(opener), Place::of(sender)];
     let [ours, who, memory, peer] = contexts;
     let inputs = [ours, who, memory, peer, sealed.place(), Place::of(opened), Place::of(ticket)];
-    // SAFETY: NULL, misaligned or writable, as the caller promises.
-    let told = unsafe { output_apart(opened, &contexts) }.map(|opened| *opened = NOTHING);
-    // SAFETY: as the caller promises. With an error this zeroes it.
-    let placed = unsafe { fill(out, &inputs, |_, _| told.and(apart(&inputs)).map(|()| 0)) };
-    if placed != crate::ASEPTIC_OK {
-        return placed;
-    }
-    // SAFETY: NULL, misaligned or writable memory of the type, as the caller promises. This zeroes it.
-    let _zeroed = unsafe { make(ticket, || Err(Reason::Misuse)) };
-    let mut found = NOTHING;
     // SAFETY: as the caller promises; all that is read is named.
-    let status = unsafe {
-        fill(out, &inputs, |room, needed| {
-            let mut length = 0;
-            result(make(ticket, || {
-                let (mut device, identity, mut opener) = (state(device)?, state(identity)?, state(opener)?);
-                let known = if sender.is_null() { None } else { Some(state(sender)?) };
-                let sealed = sealed.bytes()?;
-                identity.require_local()?;
-                *needed = sealed.len();
-                let room = room.get_mut(..*needed).ok_or(Reason::BufferTooSmall)?;
-                device.with(|parts| {
-                    let (platform, suite, trust) = parts.load_trust()?;
-                    let mut senders = |name: &str, class: Purpose| -> Result<VerifiedPeer> {
-                        match &known {
-                            Some(peer) if peer.purpose() == class && peer.name() == name.as_bytes() => {
-                                Ok(VerifiedPeer::clone(peer))
-                            }
-                            _ => trust.pinned(&suite, class, name.as_bytes()).map_err(|reason| match reason {
-                                Reason::NoPurpose => Reason::MessageUnknownSender,
-                                other => other,
-                            }),
-                        }
-                    };
-                    let Receiving { opener, key, classes } = &mut *opener;
-                    let key = KeyAgree::new(platform.keys, *key, KeyAlg::P256);
-                    let (name, direction) = (identity.name()?, Direction::ToDevice);
-                    let us = Receiver { name, key: &key, direction, allowed: *classes };
-                    let message = opener.open(&platform, &suite, &us, &mut senders, sealed, room)?;
-                    found = described(&message);
-                    length = message.signed.len();
-                    Ok(Some(message.ticket))
-                })
-            }))?;
-            Ok(length)
+    unsafe {
+        hand_over(&contexts, &inputs, out, opened, ticket, |room, needed| {
+            let (mut device, identity, mut opener) = (state(device)?, state(identity)?, state(opener)?);
+            let known = if sender.is_null() { None } else { Some(state(sender)?) };
+            let sealed = sealed.bytes()?;
+            identity.require_local()?;
+            *needed = sealed.len();
+            let room = room.get_mut(..*needed).ok_or(Reason::BufferTooSmall)?;
+            device.with(|parts| {
+                let (platform, suite, trust) = parts.load_trust()?;
+                let mut senders = |name: &str, class| verdict(known.as_deref(), &trust, &suite, name.as_bytes(), class);
+                let Receiving { opener, key, classes } = &mut *opener;
+                let key = KeyAgree::new(platform.keys, *key, KeyAlg::P256);
+                let (name, direction) = (identity.name()?, Direction::ToDevice);
+                let us = Receiver { name, key: &key, direction, allowed: *classes };
+                let message = opener.open(&platform, &suite, &us, &mut senders, sealed, room)?;
+                let (described, length) = (described(&message), message.signed.len());
+                // What became of it is for the program to say.
+                let sealed = Some((message.receipt(Verdict::Delivered), message.boot));
+                let (sender, class) = (Name::new(message.from.as_bytes())?, message.class);
+                let beat = Heartbeat::decode(message.body).ok();
+                Ok((Handed { claim: Claim::Sealed(message.ticket), sender, sealed, class, beat }, described, length))
+            })
         })
-    };
-    if status == crate::ASEPTIC_OK
-        // SAFETY: it was written to before, and overlaps nothing else.
-        && let Ok(opened) = unsafe { output(opened) }
-    {
-        *opened = found;
     }
-    status
 }
 
 /// Takes note that the message of `ticket` was handled: from now on it is refused when it comes again.
 ///
-/// Ownership: `ticket` is used up. Errors: MESSAGE_REPLAYED or MESSAGE_TOO_OLD if it was committed, or fell out of the window,
-/// since it was opened: then it has been handled twice. MISUSE for a ticket that is used up. After those of the platform the
-/// message may be handed over again. Threads: as for all calls on a device. Power loss: noted or not.
+/// Ownership: `ticket` is committed once, and serves for a receipt after it. Errors: MESSAGE_REPLAYED or MESSAGE_TOO_OLD if the
+/// message was committed, or fell out of the window, since it was opened: then it has been handled twice. MISUSE for a ticket that
+/// is committed or of a session. After those of the platform the message may be handed over again. Threads: as for all calls on a
+/// device. Power loss: noted or not.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn aseptic_message_commit(
@@ -257,19 +169,14 @@ pub unsafe extern "C" fn aseptic_message_commit(
     call(|| {
         // SAFETY: as the caller promises.
         let (mut device, mut opener, mut ticket) = unsafe { (state(device)?, state(opener)?, state(ticket)?) };
-        let claim = ticket.take().ok_or(Reason::Misuse)?;
-        device.with(|parts| opener.opener.commit(&parts.platform, claim))
+        match replace(&mut ticket.claim, Claim::Committed) {
+            Claim::Sealed(claim) => device.with(|parts| opener.opener.commit(&parts.platform, claim)),
+            other => {
+                ticket.claim = other;
+                Err(Reason::Misuse)
+            }
+        }
     })
-}
-
-/// Ends `ticket` and wipes its memory. Does nothing to NULL or to memory that holds none; may be called twice.
-///
-/// Ownership: the memory stays the caller's. Errors: none. Threads: as for all calls on a device. Power loss: a message that was
-/// not committed comes again.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn aseptic_ticket_wipe(ticket: *mut aseptic_ticket) {
-    // SAFETY: as the caller promises.
-    unsafe { wipe(ticket) }
 }
 
 /// Forgets what was opened of one sender. Its old messages would be accepted again, so forget only what can no longer sign.
@@ -300,24 +207,31 @@ pub unsafe extern "C" fn aseptic_opener_wipe(opener: *mut aseptic_opener) {
     unsafe { wipe(opener) }
 }
 
+/// The verdict about the sender of a message of `class`: the one that the program has, or that of a pinned key.
+pub(crate) fn verdict(
+    known: Option<&VerifiedPeer>,
+    trust: &Trust<'_>,
+    suite: &Suite<'_>,
+    name: &[u8],
+    class: Purpose,
+) -> Result<VerifiedPeer> {
+    match known {
+        Some(peer) if peer.purpose() == class && peer.name() == name => Ok(peer.clone()),
+        _ => trust.pinned(suite, class, name).map_err(|reason| match reason {
+            Reason::NoPurpose => Reason::MessageUnknownSender,
+            other => other,
+        }),
+    }
+}
+
 fn described(message: &Opened<'_>) -> aseptic_opened {
-    let (order, missing) = match message.order {
-        Order::InOrder => (ASEPTIC_ORDER_NEXT, 0),
-        Order::Late => (ASEPTIC_ORDER_LATE, 0),
-        Order::Gap(missing) => (ASEPTIC_ORDER_GAP, missing),
-        Order::Uncertain => (ASEPTIC_ORDER_UNCERTAIN, 0),
-    };
-    let (content_type, content_format) = match message.content_type {
-        ContentType::Text(text) => (aseptic_slice::of(text.as_bytes()), 0),
-        ContentType::Number(number) => (aseptic_slice::EMPTY, u32::try_from(number).unwrap_or(u32::MAX)),
-    };
+    let ((order, missing), (content_type, content_format)) = (order_of(message.order), type_of(message.content_type));
     aseptic_opened {
         message_class: message.class as u8,
         stream: message.stream,
         order,
         restarted: u8::from(message.restarted),
         time_trust: message.time.trust as u8,
-        reserved: [0; 3],
         missing,
         epoch: message.epoch,
         sequence: message.sequence,
@@ -328,30 +242,12 @@ fn described(message: &Opened<'_>) -> aseptic_opened {
         content_type,
         body: aseptic_slice::of(message.body),
         signed_message: aseptic_slice::of(message.signed),
+        ..NOTHING
     }
 }
 
 const CLASSES: Purposes =
     Purposes::of(&[Purpose::Telemetry, Purpose::Alarm, Purpose::Audit, Purpose::Command, Purpose::Configuration]);
-
-const NOTHING: aseptic_opened = aseptic_opened {
-    message_class: 0,
-    stream: 0,
-    order: 0,
-    restarted: 0,
-    time_trust: 0,
-    reserved: [0; 3],
-    missing: 0,
-    epoch: 0,
-    sequence: 0,
-    seconds: 0,
-    degraded: 0,
-    content_format: 0,
-    sender: aseptic_slice::EMPTY,
-    content_type: aseptic_slice::EMPTY,
-    body: aseptic_slice::EMPTY,
-    signed_message: aseptic_slice::EMPTY,
-};
 
 const _: () =
     assert!(ASEPTIC_COMMAND == Purpose::Command as u8 && ASEPTIC_CONFIGURATION == Purpose::Configuration as u8);

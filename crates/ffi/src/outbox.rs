@@ -7,11 +7,12 @@ use crate::abi::{
 use crate::device::{Parts, aseptic_device};
 use crate::identity::aseptic_identity;
 use crate::message::{Told, aseptic_message, aseptic_sender};
+use crate::receipt::{aseptic_message_id, id_of};
 use crate::time;
 use aseptic_core::Reason;
 use aseptic_core::cose::KeySigner;
 use aseptic_core::trust::{Purpose, Trust};
-use aseptic_messaging::{Direction, ENTRY, Origin, Outbox, Outgoing, Report, Sender};
+use aseptic_messaging::{Direction, ENTRY, MessageId, Origin, Outbox, Outgoing, Report, Sender};
 
 /// Messages that wait, in the store of the device. Opaque.
 #[repr(C)]
@@ -67,11 +68,11 @@ pub unsafe extern "C" fn aseptic_outbox_init(
 
 /// Signs `message` and puts it in: after this it survives power loss, until a report says that the record has it. Its stream
 /// follows from its class. Where the outbox is full the oldest telemetry gives way, then, to an alarm alone, the oldest audit
-/// record; an alarm never does.
+/// record; an alarm never does. `id` is the name by which reports speak of the message; it may be NULL.
 ///
 /// Ownership: nothing is kept. Errors: NO_PURPOSE if the owner's trust store has no such recipient, MESSAGE_CLASS, KEY_WRONG_USE for
-/// a birth identity, TOO_LARGE, KEY_BUSY (call again), OUTBOX_FULL: alarm locally; the message is not in then. Threads: as for all
-/// calls on a device. Power loss: the message is in, or this call did not succeed.
+/// a birth identity, TOO_LARGE, KEY_BUSY (call again), OUTBOX_FULL: alarm locally; the message is not in then, and `id` is zeroed.
+/// Threads: as for all calls on a device. Power loss: the message is in, or this call did not succeed.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn aseptic_outbox_put(
@@ -80,8 +81,17 @@ pub unsafe extern "C" fn aseptic_outbox_put(
     sender: *mut aseptic_sender,
     outbox: *mut aseptic_outbox,
     message: *const aseptic_message,
+    id: *mut aseptic_message_id,
 ) -> aseptic_status {
+    let contexts = [Place::of(device), Place::of(identity), Place::of(sender), Place::of(outbox), Place::of(message)];
     call(|| {
+        // SAFETY: NULL, misaligned or writable, as the caller promises.
+        let id = if id.is_null() { None } else { Some(unsafe { output_apart(id, &contexts)? }) };
+        let mut name = MessageId { stream: 0, epoch: 0, sequence: 0 };
+        let id = id.map(|id| {
+            *id = id_of(name);
+            id
+        });
         // SAFETY: as the caller promises.
         let (mut device, identity, mut sender, mut outbox) =
             unsafe { (state(device)?, state(identity)?, state(sender)?, state(outbox)?) };
@@ -95,8 +105,13 @@ pub unsafe extern "C" fn aseptic_outbox_put(
             let signer = KeySigner::new(platform.keys, identity.key_id, key.alg().signs().ok_or(Reason::KeyWrongUse)?);
             let from = Origin { name: identity.name()?, key, signer: &signer };
             let message = Outgoing { class, stream, to: &to, fresh: None, content_type, body, time };
-            outbox.put(&platform, &suite, &mut sender, &from, &message, memory.whole()).map(drop)
-        })
+            name = outbox.put(&platform, &suite, &mut sender, &from, &message, memory.whole())?;
+            Ok(())
+        })?;
+        if let Some(id) = id {
+            *id = id_of(name);
+        }
+        Ok(())
     })
 }
 

@@ -111,4 +111,10 @@ pub const SEALED: usize = limits::MESSAGE + SEALED_OVERHEAD;
 /// reserves blocks of numbers, and by their receiver, which stores marks. A command or configuration costs its receiver one
 /// record, a message of a session none.
 pub const RECORDS_PER_MILLION: u64 = 1_000_000_u64.div_ceil(limits::SEQUENCE_BLOCK);
+/// The same for a million messages of any other stream, by their sender, which reserves small blocks there. Their receiver
+/// writes [`RECORDS_PER_MILLION`].
+pub const RARE_RECORDS_PER_MILLION: u64 = 1_000_000_u64.div_ceil(limits::RARE_BLOCK);
+/// Slots written or erased for a million messages that go through an [`Outbox`], beside the records of their numbers: each is
+/// written when it is put in, and erased on its receipt.
+pub const OUTBOX_WRITES_PER_MILLION: u64 = 2_000_000;
 const _: () = assert!(limits::REPLAY_MARK == limits::SEQUENCE_BLOCK);

@@ -78,6 +78,12 @@ impl Link {
         }
     }
 
+    /// Until when the station has the alarms, on the scale of `now`; 0 after [`Link::new`].
+    #[must_use]
+    pub const fn silent_until(&self) -> u64 {
+        self.silent_until
+    }
+
     /// Whether the device must sound its alarms itself: always, unless the station has them.
     #[must_use]
     pub const fn alarms(&self, now: u64) -> bool {

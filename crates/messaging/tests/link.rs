@@ -79,6 +79,7 @@ fn hour(dice: &mut Dice, seen: &mut Seen) {
         let at_centre = local(now, centre_start, centre_rate);
         let alarms = (link.alarms(at_device), centre.alarms(at_centre));
         assert_ne!(alarms, (false, false), "both silent at {now}");
+        assert_eq!(alarms.0, at_device >= link.silent_until(), "what the task that alarms compares");
         match alarms {
             (true, true) => seen.both += 1,
             (true, false) => seen.device_alone += 1,

@@ -22,6 +22,7 @@ mod sizes;
 mod source;
 mod state;
 mod test;
+mod ward;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -122,6 +123,8 @@ enum Chore {
         #[arg(long)]
         accept: bool,
     },
+    /// Send 10^5 messages through a network that means harm, and count what came of them
+    Ward,
     /// Run every fuzz target for a short while
     Fuzz {
         /// Seconds a target
@@ -152,6 +155,7 @@ fn main() -> Result<()> {
         Chore::Fleet { svg } => fleet(svg.as_deref()),
         Chore::Interop => interop::run(),
         Chore::Prove { quick, accept } => prove::run(quick, accept),
+        Chore::Ward => ward::run(),
         Chore::Fuzz { seconds } => fuzz::run(seconds),
     }
 }

@@ -96,5 +96,29 @@ pub const PEER_FINDING: u8 = 45;
 pub const INVENTORY: u8 = 46;
 /// A blob, one byte of index, two bytes of room.
 pub const IMPORT: u8 = 47;
+/// No argument.
+pub const SESSIONS_INIT: u8 = 48;
+/// A blob: the signed message.
+pub const SESSIONS_ACCEPT: u8 = 49;
+/// As [`OPEN`].
+pub const SESSIONS_OPEN: u8 = 50;
+/// No argument.
+pub const SESSIONS_COMMIT: u8 = 51;
+/// A blob: the name.
+pub const SESSIONS_END: u8 = 52;
+/// Signer and report as blobs.
+pub const REPORT_VERIFY: u8 = 53;
+/// A blob: the sender; one byte: the outcome, two bytes of room.
+pub const OPENER_REPORT: u8 = 54;
+/// A blob: the station.
+pub const LINK_INIT: u8 = 55;
+/// One byte of room.
+pub const LINK_BEAT: u8 = 56;
+/// No argument.
+pub const LINK_ANSWERED: u8 = 57;
+/// Relay and message as blobs.
+pub const CARRIED: u8 = 58;
+/// A blob, two bytes of room.
+pub const COUNTERSIGN: u8 = 59;
 /// How many there are.
-pub const COUNT: u8 = 48;
+pub const COUNT: u8 = 60;

@@ -94,6 +94,25 @@ pub(super) fn c_calls_seeds() -> Vec<Vec<u8>> {
         step(step::IMPORT, &[&blob(chain)[..], &[0, 8, 0]].concat()),
     ]
     .concat();
+    // What others say, on a device that nobody has enrolled.
+    let (relay, sealed) = (blob(b"relay-1"), blob(&super::messaging::message_seeds()[0]));
+    let listening = [
+        step(step::AGREEMENT, &[65]),
+        step(step::OPENER_INIT, &[0x06, 0xC0]),
+        step(step::SESSIONS_INIT, &[]),
+        step(step::SESSIONS_ACCEPT, &sealed),
+        step(step::SESSIONS_OPEN, &[&[0][..], &sealed, &[4, 0]].concat()),
+        step(step::SESSIONS_COMMIT, &[]),
+        step(step::SESSIONS_END, &relay),
+        step(step::REPORT_VERIFY, &[&relay[..], &sealed].concat()),
+        step(step::OPENER_REPORT, &[&relay[..], &[1, 5, 0]].concat()),
+        step(step::LINK_INIT, &relay),
+        step(step::LINK_BEAT, &[8]),
+        step(step::LINK_ANSWERED, &[]),
+        step(step::CARRIED, &[&relay[..], &sealed].concat()),
+        step(step::COUNTERSIGN, &[&sealed[..], &[4, 0]].concat()),
+    ]
+    .concat();
     let poke = step(step::POKE, &[&[4][..], &blob(&first)].concat());
     vec![
         whole,
@@ -110,6 +129,7 @@ pub(super) fn c_calls_seeds() -> Vec<Vec<u8>> {
         [seal.clone(), step(step::RESTART, &[]), seal.clone()].concat(),
         [poke, begin, seal].concat(),
         seldom,
+        listening,
         listed.clone(),
         [1, 2].map(|lie| [step(step::LIE, &[lie]), listed.clone()].concat()).concat(),
         [1, 2, 4].map(|lie| [step(step::LIE, &[lie]), start.clone(), seal_nothing.clone()].concat()).concat(),
@@ -220,5 +240,10 @@ mod tests {
         let first = [true, true, true, true, true, false, false, true, true, true, true, false, true, false, true];
         assert_eq!(done[..15], first, "{seldom:?}");
         assert!(!done[15..].contains(&true), "{seldom:?}");
+        let listening = told(&seeds[6]);
+        let done = listening.iter().map(Option::is_none).collect::<Vec<_>>();
+        let first = [true, true, true, false, false, false, true, false, false, true, true, false, false, false];
+        assert_eq!(done, first, "{listening:?}");
+        assert_eq!(listening[12], Some(Reason::MessageUnknownSender));
     }
 }

@@ -1,18 +1,25 @@
 //! Everybody else around the C program `tests/c/life.c`, which lives the whole life of a device.
 
 use crate::registrar::bundle;
-use crate::scene::{CLASS, HARDWARE, HARDWARE_SERIAL, PHARMACY, SERIAL, Scene, now, pharmacy_key};
+use crate::scene::{ADAPTER, CLASS, HARDWARE, HARDWARE_SERIAL, PHARMACY, RELAY, SERIAL, Scene};
+use crate::scene::{now, pharmacy_key, receipt_key, relay_key};
 use aseptic_certs::{Certificate, base64, der};
-use aseptic_core::cose::ContentType;
+use aseptic_core::Reason;
+use aseptic_core::cbor::Writer;
+use aseptic_core::cose::{ContentType, Headers};
 use aseptic_core::crypto::soft::{self, PrivateKey};
 use aseptic_core::crypto::{HashAlg, KeyAlg, Parts, PublicKey};
+use aseptic_core::limits::REPLAY_MARK;
 use aseptic_core::time::Time;
-use aseptic_core::trust::{Authority, Entry, Material, Purpose, Purposes, danger};
+use aseptic_core::trust::{Authority, Entry, Material, Purpose, Purposes, VerifiedPeer, danger};
 use aseptic_identity::wipe::Tombstone;
 use aseptic_infra::AuthorityKey;
 use aseptic_infra::ca::{Expected, Local, Server, Validity};
 use aseptic_infra::revocation::{RevocationList, Revoked};
-use aseptic_messaging::{Direction, Fresh, Origin, Outgoing, Sender};
+use aseptic_messaging::{
+    Centre, Countersigned, Direction, Fresh, Heartbeat, Origin, Outgoing, Receipt, Report, SESSION_OVERHEAD, Sender,
+    Session, Verdict, countersign,
+};
 use aseptic_testbed::bench::Bench;
 use aseptic_update::Digest;
 use std::io::{Read, Write};
@@ -120,6 +127,38 @@ pub(crate) fn accompany(line: &mut Line, scene: &Scene, restart: impl FnOnce()) 
     let challenge = line.hear().try_into().expect("a challenge of 16 bytes");
     line.tell(&pharmacy.seal(Purpose::Configuration, Some(Fresh::Challenge(challenge)), b"limits 4"));
 
+    // An alarm from the outbox, and its receipt.
+    let alarm = line.hear();
+    line.tell(&kept(scene, &local, &alarm));
+
+    // A session that comes over a relay, heartbeats in it, and what the device says of what came.
+    pharmacy.device = line.hear();
+    let beat = Heartbeat::decode(&line.hear()).unwrap();
+    let (offer, mut session) = pharmacy.offer("application/heartbeat");
+    line.tell(&carried(&offer));
+    line.tell(&pharmacy.say(&mut session, &Centre::new(0).answer(0, beat).encode()));
+    pharmacy.say(&mut session, b"lost");
+    line.tell(&pharmacy.say(&mut session, b"bed 9"));
+    let message = pharmacy.seal(Purpose::Telemetry, None, b"bed 8");
+    line.tell(&message);
+    let device = Certificate::parse(&local[0]).unwrap().public_key().unwrap();
+    let [stored, refused] = [line.hear(), line.hear()].map(|report| read_report(device, &report));
+    let receipt = stored.receipts[0].unwrap();
+    assert_eq!((receipt.verdict, receipt.id.stream, receipt.id.epoch), (Verdict::Stored, 0, 1));
+    assert_eq!((stored.receipts[1], stored.lost_session), (None, Some(session.kid())));
+    let known = stored.streams.iter().flatten().find(|known| known.stream == 0).unwrap();
+    // The device was started since the first message: it may have it, and asks for it again.
+    assert_eq!((receipt.id.sequence, known.high, known.missing, known.uncertain), (2, 2, 1, REPLAY_MARK));
+    let refusal = Some(Receipt { verdict: Verdict::Rejected(Reason::MessageClass), ..receipt });
+    assert_eq!((refused.receipts[0], refused.lost_session), (refusal, None));
+    let (passed_on, suite) = (line.hear(), soft::suite());
+    assert_eq!(Countersigned::parse(&message).unwrap().countersignatures().count(), 0);
+    let read = Countersigned::parse(&passed_on).unwrap();
+    let hop = read.countersignatures().next().unwrap();
+    assert_eq!(hop.header.kid, Some(SERIAL.as_bytes()));
+    assert!(hop.header.claims.is_some(), "the device knows a time");
+    hop.verify(&suite, device, &[]).unwrap();
+
     // What the owner trusts from now on, and new software.
     line.tell(&scene.next_owner_store());
     let image: Vec<u8> = (0..20_001_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
@@ -135,6 +174,41 @@ pub(crate) fn accompany(line: &mut Line, scene: &Scene, restart: impl FnOnce()) 
     assert_eq!(Tombstone::verify(&soft::suite(), signer, &stone).unwrap().serial, SERIAL);
     assert_eq!(line.hear(), stone);
     assert_eq!(line.hear(), b"lived");
+}
+
+/// The record adapter takes the alarm, and reports.
+fn kept(scene: &Scene, chain: &[Vec<u8>], alarm: &[u8]) -> Vec<u8> {
+    let (key, mut public, mut report) = (receipt_key(), [0; 65], Vec::new());
+    key.public(&mut public).unwrap();
+    let signer = Origin { name: ADAPTER.as_bytes(), key: PublicKey::new(KeyAlg::P256, &public).unwrap(), signer: &key };
+    scene.with_adapter(chain, |adapter| {
+        assert_eq!(adapter.receive(alarm, Scene::time(), &mut Vec::new()).unwrap().body, b"air in line");
+        report = adapter.report(SERIAL, &signer).unwrap();
+    });
+    report
+}
+
+/// What the pharmacy reads of a report by the device with this key.
+fn read_report(device: PublicKey<'_>, report: &[u8]) -> Report {
+    let suite = soft::suite();
+    let (purposes, name) = (Purposes::of(&[Purpose::Receipt]), SERIAL.as_bytes());
+    let entries = [Entry { purposes, name, material: Material::Key(device) }];
+    let trust = danger::unsigned(Authority::Owner, &entries).unwrap();
+    let peer = trust.pinned(&suite, Purpose::Receipt, name).unwrap();
+    Report::verify(&suite, &peer, PHARMACY.as_bytes(), Direction::ToDevice, report).unwrap()
+}
+
+/// A message that went through the hands of the relay, which says when.
+fn carried(message: &[u8]) -> Vec<u8> {
+    let mut claims = [0; 16];
+    let mut writer = Writer::new(&mut claims);
+    writer.map(1).int(6).uint(1_800_000_000);
+    let claims = writer.finish().unwrap();
+    let headers = Headers { kid: Some(RELAY.as_bytes()), claims: Some(claims), ..Headers::default() };
+    let mut out = vec![0; message.len() + 256];
+    let length = countersign(&relay_key(), &headers, message, &[], &mut out).unwrap();
+    out.truncate(length);
+    out
 }
 
 /// What the device shows in a handshake: its chain, whose leaf made the signature.
@@ -176,23 +250,54 @@ impl Pharmacy {
         Self { bench, key: pharmacy_key(), device: device.to_vec(), sender }
     }
 
-    fn seal(&mut self, class: Purpose, fresh: Option<Fresh>, body: &[u8]) -> Vec<u8> {
-        let suite = soft::suite();
+    /// The verdict that the device may receive, and who sends.
+    fn to(&self) -> VerifiedPeer {
         let material = Material::Key(PublicKey::new(KeyAlg::P256, &self.device).unwrap());
         let entry = Entry { purposes: Purposes::of(&[Purpose::Receive]), name: SERIAL.as_bytes(), material };
         let entries = [entry];
         let trust = danger::unsigned(Authority::Owner, &entries).unwrap();
-        let to = [trust.pinned(&suite, Purpose::Receive, SERIAL.as_bytes()).unwrap()];
-        let mut public = [0; 65];
-        self.key.public(&mut public).unwrap();
-        let key = PublicKey::new(KeyAlg::P256, &public).unwrap();
-        let from = Origin { name: PHARMACY.as_bytes(), key, signer: &self.key };
+        trust.pinned(&soft::suite(), Purpose::Receive, SERIAL.as_bytes()).unwrap()
+    }
+
+    fn seal(&mut self, class: Purpose, fresh: Option<Fresh>, body: &[u8]) -> Vec<u8> {
+        let (to, public) = ([self.to()], public(&self.key));
+        let from = origin(&self.key, &public);
         let content_type = ContentType::Text("text/plain");
         let stream = u8::from(class == Purpose::Configuration);
         let message = Outgoing { class, stream, to: &to, fresh, content_type, body, time: Time::trusted(now()) };
         let mut out = vec![0; Sender::room(body.len())];
-        let length = self.sender.seal(&self.bench.platform(), &suite, &from, &message, &mut out).unwrap();
+        let length = self.sender.seal(&self.bench.platform(), &soft::suite(), &from, &message, &mut out).unwrap();
         out.truncate(length);
         out
     }
+
+    /// Offers a session of telemetry.
+    fn offer(&mut self, content_type: &str) -> (Vec<u8>, Session) {
+        let (to, public, class) = (self.to(), public(&self.key), Purpose::Telemetry);
+        let (from, content_type) = (origin(&self.key, &public), ContentType::Text(content_type));
+        let (platform, mut out) = (self.bench.platform(), vec![0; Sender::room(128)]);
+        let (suite, time) = (soft::suite(), Time::trusted(now()));
+        let sender = &mut self.sender;
+        let (session, length) =
+            Session::offer(&platform, &suite, sender, &from, &to, class, content_type, time, &mut out).unwrap();
+        out.truncate(length);
+        (out, session)
+    }
+
+    fn say(&self, session: &mut Session, body: &[u8]) -> Vec<u8> {
+        let mut out = vec![0; body.len() + SESSION_OVERHEAD];
+        let length = session.seal(&self.bench.platform(), &soft::suite(), &self.to(), body, &mut out).unwrap();
+        out.truncate(length);
+        out
+    }
+}
+
+fn public(key: &PrivateKey) -> [u8; 65] {
+    let mut public = [0; 65];
+    key.public(&mut public).unwrap();
+    public
+}
+
+fn origin<'a>(key: &'a PrivateKey, public: &'a [u8; 65]) -> Origin<'a> {
+    Origin { name: PHARMACY.as_bytes(), key: PublicKey::new(KeyAlg::P256, public).unwrap(), signer: key }
 }

@@ -24,6 +24,7 @@ pub(crate) const ADAPTER: &str = "record-adapter-1";
 pub(crate) const VENDOR: &str = "pumps.example";
 pub(crate) const CLASS: &str = "infusion-pump";
 pub(crate) const PHARMACY: &str = "pharmacy-1";
+pub(crate) const RELAY: &str = "relay-1";
 pub(crate) const HARDWARE: &[u8] = &[0x2B, 0x06, 0x01, 0x04, 0x01, 0x83, 0xBD, 0x1F, 0x01];
 pub(crate) const HARDWARE_SERIAL: &[u8] = b"board 1";
 
@@ -226,6 +227,8 @@ fn owner_store(hospital: &Ca, signer: &AuthorityKey, adapter: &PrivateKey, insta
     pharmacy_key().public(&mut pharmacy).unwrap();
     let mut receipts = [0; 65];
     receipt_key().public(&mut receipts).unwrap();
+    let mut relay = [0; 65];
+    relay_key().public(&mut relay).unwrap();
     let devices = [Purpose::Enrolment, Purpose::Network, Purpose::Telemetry, Purpose::Alarm, Purpose::Audit];
     let mut store = Store::new(Authority::Owner, now());
     if let Some(installed) = installed {
@@ -236,6 +239,7 @@ fn owner_store(hospital: &Ca, signer: &AuthorityKey, adapter: &PrivateKey, insta
         .anchor("hospital", &devices, hospital.anchor())
         .pin(ADAPTER, &[Purpose::Receive], PublicKey::new(KeyAlg::P256, &public).unwrap())
         .pin(ADAPTER, &[Purpose::Receipt], PublicKey::new(KeyAlg::P256, &receipts).unwrap())
+        .pin(RELAY, &[Purpose::Network], PublicKey::new(KeyAlg::P256, &relay).unwrap())
         .pin(PHARMACY, &[Purpose::Telemetry, Purpose::Configuration], PublicKey::new(KeyAlg::P256, &pharmacy).unwrap())
         .sign(&soft::suite(), &[(signer.public().unwrap(), signer)])
         .unwrap()
@@ -244,6 +248,11 @@ fn owner_store(hospital: &Ca, signer: &AuthorityKey, adapter: &PrivateKey, insta
 /// With it the record adapter signs its reports.
 pub(crate) fn receipt_key() -> PrivateKey {
     PrivateKey::from_bytes(KeyAlg::P256, &[5; 32]).unwrap()
+}
+
+/// With it the relay marks what it carries.
+pub(crate) fn relay_key() -> PrivateKey {
+    PrivateKey::from_bytes(KeyAlg::P256, &[6; 32]).unwrap()
 }
 
 /// With it the pharmacy signs what it sends to devices.
