@@ -10,6 +10,9 @@
 //! Beyond the soft suite it verifies the certificates of hospital PKIs: see [`certificates`].
 
 mod certificates;
+mod ml_dsa;
+
+pub use ml_dsa::MlDsaKey;
 
 use aseptic_core::crypto::{
     Aead, AeadAlg, Agreement, HashAlg, Kdf, KeyAlg, Mac, Message, NONCE, SigAlg, Suite, TAG, Verifier, random, soft,

@@ -89,7 +89,7 @@ impl<'a> Envelope<'a> {
         if !self.manifest.matches(suite, &digest)? {
             return Err(Reason::ManifestDigest);
         }
-        let tally = Tally::of(trust, suite, &ROLES, self.blocks(), &[], self.digest)?;
+        let tally = self.tally(trust, suite)?;
         let (role, signer) = tally.author(trust, &[Role::Release, Role::SecurityPatch])?;
         let (signer, identity) = (signer.clone(), suite.sha256(&[self.manifest.item])?);
         match waiver {
@@ -97,6 +97,12 @@ impl<'a> Envelope<'a> {
             None => tally.approved(trust, role.purpose())?,
         }
         Ok(Authentic { envelope: self, signer, role, identity })
+    }
+
+    /// Which known keys have signed what the envelope says is the digest of its manifest: for people who look for what is
+    /// missing. [`Reason::SignatureInvalid`] and the like if a block by a known key does not verify.
+    pub fn tally(&self, trust: &Trust<'_>, suite: &Suite<'_>) -> Result<Tally> {
+        Tally::of(trust, suite, &ROLES, self.blocks(), &[], self.digest)
     }
 
     /// The authentication blocks as received.
