@@ -2,6 +2,8 @@
 
     hss.py write                 makes keys of one to three levels and signs; prints [{"key", "message", "signature"}] in hex
     hss.py read KEY MESSAGE SIG  (hex) prints whether the signature verifies
+    hss.py make FILE             makes a key of two levels and keeps it in a file; prints the public key in hex
+    hss.py sign FILE MESSAGE     (hex) signs with it, prints the signature in hex and keeps what is left of the key
 """
 
 import json
@@ -38,7 +40,17 @@ def read(key, message, signature):
     print("true" if public.verify(bytes.fromhex(message), bytes.fromhex(signature)) else "false")
 
 
-if sys.argv[1] == "write":
-    write()
-else:
-    read(*sys.argv[2:])
+def make(path):
+    key = pyhsslms.HssPrivateKey()
+    open(path, "wb").write(key.serialize())
+    print(key.publicKey().serialize().hex())
+
+
+def sign(path, message):
+    key = pyhsslms.HssPrivateKey.deserialize(open(path, "rb").read())
+    signature = key.sign(bytes.fromhex(message))
+    open(path, "wb").write(key.serialize())
+    print(signature.hex())
+
+
+{"write": write, "read": read, "make": make, "sign": sign}[sys.argv[1]](*sys.argv[2:])

@@ -5,6 +5,9 @@ suit.py author ENVELOPE IMAGE      signs an envelope for the image with a fresh 
 suit.py set ENVELOPE SPKI_HEX      the same for a set of components, as a list; digests of severed members are checked
 suit.py open INFO PAYLOAD KEK_HEX  decrypts a payload with pycose, or pyca/cryptography in counter mode; prints it in hex
 suit.py block ENVELOPE BLOCK       signs the envelope with pycose and a fresh key, as an HSM would; prints the public key in hex
+suit.py key ALGORITHM PEM          makes a private key of ML-DSA-44, -65 or -87; prints its SubjectPublicKeyInfo in hex
+suit.py quantum ENVELOPE SPKI_HEX  verifies the one signature of an envelope, which is one of ML-DSA with its key beside it
+suit.py raw MESSAGE PEM            the bare signature of a message by such a private key, in hex
 """
 
 import hashlib
@@ -14,7 +17,7 @@ import uuid
 
 import cbor2
 from cryptography.hazmat.primitives import hashes, keywrap, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, utils
+from cryptography.hazmat.primitives.asymmetric import ec, mldsa, utils
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 ESP256 = -9
@@ -206,6 +209,39 @@ def block(path, block_path):
     print(spki.hex())
 
 
+def quantum_key(algorithm, path):
+    kinds = {"ML-DSA-44": mldsa.MLDSA44PrivateKey, "ML-DSA-65": mldsa.MLDSA65PrivateKey, "ML-DSA-87": mldsa.MLDSA87PrivateKey}
+    key = kinds[algorithm].generate()
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    open(path, "wb").write(pem)
+    spki = key.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    print(spki.hex())
+
+
+def quantum(path, spki):
+    spki = bytes.fromhex(spki)
+    key = serialization.load_der_public_key(spki)
+    digest, block = cbor2.loads(cbor2.loads(open(path, "rb").read()).value[2])
+    message = cbor2.loads(block)
+    protected, unprotected, payload, signature = message.value
+    header = cbor2.loads(protected)
+    algorithm = {1312: -48, 1952: -49, 2592: -50}[len(key.public_bytes_raw())]
+    assert message.tag == 18 and payload is None
+    assert header == {1: algorithm, 4: hashlib.sha256(spki).digest()}
+    assert dict(unprotected) == {-65537: key.public_bytes_raw()}
+    key.verify(signature, tbs(protected, digest))
+    print("verified")
+
+
+def raw(path, pem):
+    key = serialization.load_pem_private_key(open(pem, "rb").read(), None)
+    print(key.sign(open(path, "rb").read()).hex())
+
+
 def detach(message):
     """The same COSE_Sign1 with its payload apart."""
     decoded = cbor2.loads(message)
@@ -214,4 +250,5 @@ def detach(message):
 
 
 if __name__ == "__main__":
-    {"verify": verify, "author": author, "set": read_set, "open": open_payload, "block": block}[sys.argv[1]](*sys.argv[2:])
+    {"verify": verify, "author": author, "set": read_set, "open": open_payload, "block": block,
+     "key": quantum_key, "quantum": quantum, "raw": raw}[sys.argv[1]](*sys.argv[2:])

@@ -20,7 +20,7 @@ impl Desk {
 
     /// Makes a key pair, and a secret file of mode 0600.
     fn author(&self, name: &str) {
-        let public = self.done(&["update", "key", "--ed25519", "--out", &format!("{name}.key")]);
+        let public = self.done(&["update", "key", "--algorithm", "ed25519", "--out", &format!("{name}.key")]);
         self.put(&format!("{name}.pub"), public.as_bytes());
     }
 
@@ -128,7 +128,31 @@ fn signatures_are_collected_by_passing_files() {
         let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
         maker.refuses(&arguments, 1, file, reason)
     };
-    refuses("7.alice", 305);
+    let told = refuses("7.alice", 305);
+    assert!(told.contains("author of releases: 1 of 2 keys, by alice (Ed25519, "), "{told}");
+    assert!(told.contains("; not by bob (Ed25519, ") && told.contains(", carol (Ed25519, "), "{told}");
+    // The same where only the last line is read, and for programs.
+    let arguments = policy("7.alice");
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).chain(["--json"]).collect();
+    let output = maker.run(&arguments);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("quorum: ") && error.contains(" author of releases: 1 of 2 keys, by alice ("), "{error}");
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let step = json["steps"].as_array().unwrap().last().unwrap();
+    assert_eq!((&step["step"], &step["outcome"], &step["reason"]), (&"quorum".into(), &"refused".into(), &305.into()));
+    let names = |keys: &Value| -> Vec<String> {
+        keys.as_array().unwrap().iter().map(|key| key["name"].as_str().unwrap().into()).collect()
+    };
+    let role = &step["roles"][0];
+    assert_eq!((&role["role"], &role["needed"]), (&"author of releases".into(), &2.into()));
+    assert_eq!((&role["purpose"], &role["both_families"]), (&"UpdateInstall".into(), &false.into()));
+    assert_eq!(
+        (names(&role["signed"]), names(&role["others"])),
+        (vec!["alice".into()], vec!["bob".into(), "carol".into()])
+    );
+    assert_eq!(role["signed"][0]["algorithm"], "Ed25519");
+    assert_eq!(role["signed"][0]["thumbprint"].as_str().unwrap().len(), 64);
+    assert_eq!((&step["roles"][1]["role"], &step["roles"][1]["needed"]), (&"approver".into(), &1.into()));
     let add = |from: &str, block: &str, key: &str, out: &str| {
         let key = [key, ".pub"].concat();
         maker.done(&["update", "add-signature", from, "--block", block, "--key", &key, "--out", out])
@@ -137,10 +161,13 @@ fn signatures_are_collected_by_passing_files() {
     let told = refuses("7.two", 721);
     assert!(told.contains("0: verifies, by alice (UpdateInstall)"), "{told}");
     assert!(told.contains("1: verifies, by bob (UpdateInstall)"), "{told}");
+    assert!(told.contains("author of releases: 2 of 2 keys, by alice ("), "{told}");
+    assert!(told.contains("approver: 0 of 1 keys, by nobody; not by device safety (Ed25519, "), "{told}");
     add("7.two", "hospital.cose", "hospital", "7.three");
     let accepted = policy("7.three");
     let accepted = maker.done(&accepted.iter().map(String::as_str).collect::<Vec<_>>());
     assert!(accepted.contains("Release: as many authors and approvals as the stores ask for"), "{accepted}");
+    assert!(accepted.contains("approver: 1 of 1 keys, by device safety ("), "{accepted}");
 
     // A copy that a colleague signed is as good as the block, and what is there already is not added again.
     maker.done(&["update", "sign", "7.suit", "--key", "bob.key", "--out", "7.bob"]);

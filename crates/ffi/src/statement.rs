@@ -6,9 +6,7 @@ use crate::time;
 use crate::trust::ASEPTIC_PRESENCE_CONFIRMED;
 use crate::update::{Update, aseptic_component, aseptic_model};
 use ::aseptic_update::freshness::{Policy, Source};
-use ::aseptic_update::{
-    Authentic, Component, Device, Downgrade, Envelope, Permission, Target, Waiver, boot, hold,
-};
+use ::aseptic_update::{Authentic, Component, Device, Downgrade, Envelope, Permission, Target, Waiver, boot, hold};
 use aseptic_core::clinical::Use;
 use aseptic_core::crypto::Suite;
 use aseptic_core::platform::Platform;

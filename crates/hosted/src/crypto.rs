@@ -11,6 +11,9 @@
 
 mod certificates;
 pub mod hybrid;
+mod ml_dsa;
+
+pub use ml_dsa::MlDsaKey;
 
 use aseptic_core::crypto::{
     Aead, AeadAlg, Agreement, HashAlg, Kdf, KeyAlg, Mac, Message, NONCE, SigAlg, Suite, TAG, Verifier, random, soft,

@@ -153,7 +153,7 @@ impl Ca {
         let key = AuthorityKey::generate(KeyAlg::P256)?;
         // An issuing authority, and one day the next root above it.
         let params = authority(name, validity, BasicConstraints::Constrained(2))?;
-        let certificate = params.self_signed(key.pair()).map_err(engine)?.der().to_vec();
+        let certificate = params.self_signed(key.pair()?).map_err(engine)?.der().to_vec();
         Ok(Self { key, certificate, above: Vec::new() })
     }
 
@@ -166,7 +166,7 @@ impl Ca {
         let key = AuthorityKey::generate(KeyAlg::P256)?;
         let mut params = authority(name, validity, BasicConstraints::Constrained(0))?;
         params.use_authority_key_identifier_extension = true;
-        let certificate = params.signed_by(key.pair(), &self.issuer()?).map_err(engine)?.der().to_vec();
+        let certificate = params.signed_by(key.pair()?, &self.issuer()?).map_err(engine)?.der().to_vec();
         Ok(Self { key, certificate, above: vec![self.certificate.clone()] })
     }
 
@@ -309,7 +309,7 @@ impl Ca {
     }
 
     pub(crate) fn issuer(&self) -> Result<Issuer<'_, &rcgen::KeyPair>> {
-        Issuer::from_ca_cert_der(&self.certificate.as_slice().into(), self.key.pair()).map_err(engine)
+        Issuer::from_ca_cert_der(&self.certificate.as_slice().into(), self.key.pair()?).map_err(engine)
     }
 
     /// A certificate must not outlive its issuer, birth certificates apart.

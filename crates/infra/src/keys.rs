@@ -8,6 +8,8 @@ use aseptic_core::Reason;
 use aseptic_core::cose::Signer;
 use aseptic_core::crypto::soft::PrivateKey;
 use aseptic_core::crypto::{KeyAlg, Message, PublicKey, SigAlg};
+use aseptic_hosted::crypto::MlDsaKey;
+use pem::{EncodeConfig, LineEnding, Pem};
 use rcgen::{KeyPair, PublicKeyData};
 use std::fmt;
 use std::path::Path;
@@ -15,28 +17,48 @@ use zeroize::{Zeroize, Zeroizing};
 
 /// A private key that signs certificates, trust stores or updates. Its PKCS#8 copy is wiped on drop, and it is never printed.
 ///
-/// What it signs in COSE is deterministic (RFC 6979, RFC 8032): the same key and the same bytes give the same signature, so that
-/// a release can be made again and compared. It may be used from several threads at once.
+/// What a classical key signs in COSE is deterministic (RFC 6979, RFC 8032): the same key and the same bytes give the same
+/// signature. ML-DSA is hedged, as FIPS 204 recommends, and gives another one each time. It may be used from several threads
+/// at once.
 pub struct AuthorityKey {
-    pair: KeyPair,
+    kind: Kind,
     alg: KeyAlg,
 }
 
+enum Kind {
+    /// P-256 or Ed25519.
+    Classical(KeyPair),
+    /// ML-DSA, and PKCS#8 as it was read.
+    MlDsa(MlDsaKey, Zeroizing<Vec<u8>>),
+}
+
 impl AuthorityKey {
-    /// A fresh key: P-256 or Ed25519. Certificates need P-256.
+    /// A fresh key: P-256, Ed25519 or ML-DSA. Certificates need P-256; ML-DSA signs software alone.
     pub fn generate(alg: KeyAlg) -> Result<Self> {
         let engine = match alg {
             KeyAlg::P256 => &rcgen::PKCS_ECDSA_P256_SHA256,
             KeyAlg::Ed25519 => &rcgen::PKCS_ED25519,
-            _ => return Err(Error::new(Reason::KeyWrongUse, "making a signing key")),
+            _ => {
+                let made = MlDsaKey::generate(alg).and_then(|key| Ok((key.expose_pkcs8()?, key)));
+                let (pkcs8, key) = made.during("making a signing key")?;
+                return Ok(Self { kind: Kind::MlDsa(key, pkcs8), alg });
+            }
         };
         let pair = KeyPair::generate_for(engine)
             .map_err(|error| Error::new(Reason::EntropyFailed, format!("making a signing key: {error}")))?;
-        Ok(Self { pair, alg })
+        Ok(Self { kind: Kind::Classical(pair), alg })
     }
 
-    /// Reads PKCS#8 in PEM. [`Reason::AlgorithmUnsupported`] for keys that are neither P-256 nor Ed25519.
+    /// Reads PKCS#8 in PEM, also as OpenSSL writes it. [`Reason::AlgorithmUnsupported`] for keys that are neither P-256,
+    /// Ed25519 nor ML-DSA.
     pub fn from_pem(pem: &str) -> Result<Self> {
+        if let Ok(block) = pem::parse(pem) {
+            let pkcs8 = Zeroizing::new(block.into_contents());
+            if let Ok(key) = MlDsaKey::from_pkcs8(&pkcs8) {
+                let alg = key.public().during("reading a private key")?.alg();
+                return Ok(Self { kind: Kind::MlDsa(key, pkcs8), alg });
+            }
+        }
         let pair = KeyPair::from_pem(pem)
             .map_err(|error| Error::new(Reason::KeyInvalid, format!("reading a private key: {error}")))?;
         let alg = if pair.is_compatible(&rcgen::PKCS_ECDSA_P256_SHA256) {
@@ -46,21 +68,31 @@ impl AuthorityKey {
         } else {
             return Err(Error::new(Reason::AlgorithmUnsupported, "reading a private key"));
         };
-        let key = Self { pair, alg };
-        key.private().during("reading a private key")?;
-        Ok(key)
+        private(alg, &pair).during("reading a private key")?;
+        Ok(Self { kind: Kind::Classical(pair), alg })
     }
 
     /// The key as PKCS#8 in PEM, wiped when the value goes.
     #[must_use]
     pub fn expose_pem(&self) -> Zeroizing<String> {
-        Zeroizing::new(self.pair.serialize_pem())
+        match &self.kind {
+            Kind::Classical(pair) => Zeroizing::new(pair.serialize_pem()),
+            Kind::MlDsa(_, pkcs8) => {
+                let block = Pem::new("PRIVATE KEY", &pkcs8[..]);
+                let text = pem::encode_config(&block, EncodeConfig::new().set_line_ending(LineEnding::LF));
+                drop(Zeroizing::new(block.into_contents()));
+                Zeroizing::new(text)
+            }
+        }
     }
 
     /// The key as PKCS#8 in DER, wiped when the value goes; what a TLS server is configured with.
     #[must_use]
     pub fn expose_pkcs8(&self) -> Zeroizing<Vec<u8>> {
-        Zeroizing::new(self.pair.serialize_der())
+        match &self.kind {
+            Kind::Classical(pair) => Zeroizing::new(pair.serialize_der()),
+            Kind::MlDsa(_, pkcs8) => pkcs8.clone(),
+        }
     }
 
     /// Reads a PEM file, whose mode must keep others out.
@@ -78,18 +110,19 @@ impl AuthorityKey {
 
     /// The public key.
     pub fn public(&self) -> Result<PublicKey<'_>> {
-        PublicKey::new(self.alg, self.pair.der_bytes()).during("reading a public key")
+        match &self.kind {
+            Kind::Classical(pair) => PublicKey::new(self.alg, pair.der_bytes()),
+            Kind::MlDsa(key, _) => key.public(),
+        }
+        .during("reading a public key")
     }
 
-    /// The same key for signatures that need no randomness.
-    fn private(&self) -> aseptic_core::Result<PrivateKey> {
-        let pkcs8 = self.expose_pkcs8();
-        let secret = secret(self.alg, &pkcs8).map_err(|_| Reason::KeyInvalid)?;
-        PrivateKey::from_bytes(self.alg, secret)
-    }
-
-    pub(crate) const fn pair(&self) -> &KeyPair {
-        &self.pair
+    /// What certificates are signed with. [`Reason::KeyWrongUse`] of ML-DSA.
+    pub(crate) fn pair(&self) -> Result<&KeyPair> {
+        match &self.kind {
+            Kind::Classical(pair) => Ok(pair),
+            Kind::MlDsa(..) => Err(Error::new(Reason::KeyWrongUse, "signing a certificate")),
+        }
     }
 }
 
@@ -104,19 +137,41 @@ pub fn agreement_key(path: &Path) -> Result<PrivateKey> {
     secret(alg, &contents).and_then(|secret| PrivateKey::from_bytes(alg, secret)).map_err(invalid)
 }
 
+/// What people call the algorithm of a key.
+#[must_use]
+pub const fn algorithm_name(alg: KeyAlg) -> &'static str {
+    match alg {
+        KeyAlg::P256 => "P-256",
+        KeyAlg::Ed25519 => "Ed25519",
+        KeyAlg::X25519 => "X25519",
+        KeyAlg::HssLms256 => "HSS/LMS with SHA-256",
+        KeyAlg::HssLms192 => "HSS/LMS with SHA-256/192",
+        KeyAlg::MlDsa44 => "ML-DSA-44",
+        KeyAlg::MlDsa65 => "ML-DSA-65",
+        KeyAlg::MlDsa87 => "ML-DSA-87",
+        KeyAlg::XWing => "X-Wing",
+        _ => "of another algorithm",
+    }
+}
+
 impl Signer for AuthorityKey {
     fn alg(&self) -> SigAlg {
         self.alg.signs().unwrap_or(SigAlg::Es256)
     }
 
     fn sign(&self, message: &mut dyn Message, out: &mut [u8]) -> aseptic_core::Result<usize> {
-        self.private()?.sign(message, out)
+        match &self.kind {
+            Kind::Classical(pair) => private(self.alg, pair)?.sign(message, out),
+            Kind::MlDsa(key, _) => key.sign(message, out),
+        }
     }
 }
 
 impl Drop for AuthorityKey {
     fn drop(&mut self) {
-        self.pair.zeroize();
+        if let Kind::Classical(pair) = &mut self.kind {
+            pair.zeroize();
+        }
     }
 }
 
@@ -124,6 +179,13 @@ impl fmt::Debug for AuthorityKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "AuthorityKey({:?}, redacted)", self.alg)
     }
+}
+
+/// The same key for signatures that need no randomness.
+fn private(alg: KeyAlg, pair: &KeyPair) -> aseptic_core::Result<PrivateKey> {
+    let pkcs8 = Zeroizing::new(pair.serialize_der());
+    let secret = secret(alg, &pkcs8).map_err(|_| Reason::KeyInvalid)?;
+    PrivateKey::from_bytes(alg, secret)
 }
 
 /// What a OneAsymmetricKey (RFC 5958) is for: X25519 (RFC 8410), or P-256 (RFC 5480).

@@ -21,6 +21,6 @@ mod trust;
 
 pub use ca::{Ca, Validity};
 pub use error::{Error, Result};
-pub use keys::{AuthorityKey, agreement_key};
+pub use keys::{AuthorityKey, agreement_key, algorithm_name};
 pub use registrar::Registrar;
 pub use trust::ServerTrust;

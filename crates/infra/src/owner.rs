@@ -219,6 +219,13 @@ impl<'a> Store<'a> {
         version: u64,
         epoch: u64,
     ) -> Result<Vec<u8>> {
+        // A store must be believed without anything that travels beside it.
+        if keys.iter().map(|(key, _)| key).chain(&self.signers).any(|key| !key.alg().by_value()) {
+            return Err(Error::new(
+                Reason::KeyWrongUse,
+                "signing a trust store, for which no key of ML-DSA can be in charge",
+            ));
+        }
         let content = StoreContent {
             authority: self.authority,
             version,

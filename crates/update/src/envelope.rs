@@ -105,11 +105,7 @@ impl<'a> Envelope<'a> {
         if !self.manifest.matches(suite, &digest)? {
             return Err(Reason::ManifestDigest);
         }
-        let mut tally = Tally::new();
-        let question = Question { trust, suite, roles: &ROLES, aad: &[], payload: self.digest };
-        for block in self.blocks() {
-            tally.take(&question, block)?;
-        }
+        let tally = self.tally(trust, suite)?;
         let role = tally.author(trust, &[Role::Release, Role::SecurityPatch])?;
         let identity = suite.sha256(&[self.manifest.item])?;
         match waiver {
@@ -117,6 +113,17 @@ impl<'a> Envelope<'a> {
             None => tally.approved(trust, role.purpose())?,
         }
         Ok(Proof { signer: tally.signer()?, role, identity })
+    }
+
+    /// Which known keys have signed what the envelope says is the digest of its manifest: for people who look for what is
+    /// missing. [`Reason::SignatureInvalid`] and the like if a block by a known key does not verify.
+    pub fn tally(&self, trust: &Trust<'_>, suite: &Suite<'_>) -> Result<Tally> {
+        let mut tally = Tally::new();
+        let question = Question { trust, suite, roles: &ROLES, aad: &[], payload: self.digest };
+        for block in self.blocks() {
+            tally.take(&question, block)?;
+        }
+        Ok(tally)
     }
 
     /// The authentication blocks as received.

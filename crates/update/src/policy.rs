@@ -40,8 +40,11 @@ impl Role {
     }
 }
 
-/// Whose keys have signed, each counted once and in one role.
-pub(crate) struct Tally {
+/// Whose keys have signed, each counted once and in one role. It decides nothing: [`Envelope::authenticate`] does.
+///
+/// [`Envelope::authenticate`]: crate::Envelope::authenticate
+#[derive(Debug)]
+pub struct Tally {
     keys: [Option<(Purpose, KeyAlg, [u8; 32])>; limits::AUTH_BLOCKS],
     /// The first author, for whom the update is named.
     signer: Option<VerifiedPeer>,
@@ -83,9 +86,15 @@ impl Tally {
         Ok(())
     }
 
+    /// The distinct keys that have signed in the role, with their thumbprints.
+    pub fn keys(&self, purpose: Purpose) -> impl Iterator<Item = (KeyAlg, &[u8; 32])> + Clone {
+        let signed = self.keys.iter().flatten().filter(move |(role, ..)| *role == purpose);
+        signed.map(|(_, alg, thumbprint)| (*alg, thumbprint))
+    }
+
     /// How many distinct keys have signed in the role.
     pub(crate) fn count(&self, purpose: Purpose) -> usize {
-        self.keys.iter().flatten().filter(|(role, ..)| *role == purpose).count()
+        self.keys(purpose).count()
     }
 
     /// The first of the manufacturer's keys that have signed.
@@ -131,7 +140,7 @@ impl Tally {
     }
 
     fn algs(&self, purpose: Purpose) -> impl Iterator<Item = KeyAlg> + Clone {
-        self.keys.iter().flatten().filter(move |(role, ..)| *role == purpose).map(|(_, alg, _)| *alg)
+        self.keys(purpose).map(|(alg, _)| alg)
     }
 
     fn count_in(&mut self, suite: &Suite<'_>, peer: &VerifiedPeer) -> Result<()> {

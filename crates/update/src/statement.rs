@@ -14,7 +14,7 @@
 //!
 //! The signatures have [`CONTEXT`] as external data, so that none of them is one under a manifest, and the reverse.
 
-use crate::policy::{Role, Question, Tally};
+use crate::policy::{Question, Role, Tally};
 use aseptic_core::cbor::{Reader, Rules, Writer};
 use aseptic_core::crypto::Suite;
 use aseptic_core::time::{Relation, Time};

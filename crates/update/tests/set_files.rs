@@ -160,7 +160,11 @@ fn run(change: &Change, at: usize, cut: Cut, lost: bool) -> usize {
     drop(files);
 
     let failing = Failing::open(folder.path(), at, cut);
-    let result = change.drive(&failing.platform(), || if !failing.dark.get() { reboot(&failing.files) });
+    let result = change.drive(&failing.platform(), || {
+        if !failing.dark.get() {
+            reboot(&failing.files)
+        }
+    });
     assert_eq!(result.is_err(), failing.dark.get(), "{at} {cut:?} {lost}: {result:?}");
     let Failing { files, changes, lasting, .. } = failing;
     drop(files);

@@ -5,8 +5,9 @@ use crate::error::Result;
 use crate::tree::{Node, hex};
 use aseptic_certs::Certificate;
 use aseptic_certs::constraints::Controls;
-use aseptic_core::crypto::{KeyAlg, PublicKey, soft};
+use aseptic_core::crypto::{PublicKey, soft};
 use aseptic_core::trust::{Anchor, Entry, Material, TrustStore};
+use aseptic_infra::algorithm_name;
 use clap::Args;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -49,6 +50,15 @@ fn tree(store: &TrustStore<'_>) -> Node {
         let meaning = "revocation lists of these issuers below are not believed";
         children.push(Node::new("lowest lists", minimums.len().to_string(), minimums).meaning(meaning));
     }
+    for quorum in store.quorums() {
+        let both = if quorum.both_families { "with one classical and one post-quantum key" } else { "" };
+        let name = format!("quorum for {:?}", quorum.purpose);
+        children.push(Node::leaf(name, quorum.keys.to_string()).meaning(both));
+    }
+    for retirement in store.retirements() {
+        children
+            .push(Node::leaf("retires", algorithm_name(retirement.alg)).meaning(format!("on {}", day(retirement.at))));
+    }
     Node::new(
         format!("trust store of the {}", name_of(store.authority)),
         format!("version {}", store.version),
@@ -60,7 +70,7 @@ fn entry(entry: Entry<'_>) -> Node {
     let name = String::from_utf8_lossy(entry.name).into_owned();
     let children = match entry.material {
         Material::Key(pinned) => vec![key("key", pinned)],
-        Material::Thumbprint(alg, thumbprint) => vec![Node::leaf("key", hex(thumbprint)).meaning(kind(alg))],
+        Material::Thumbprint(alg, thumbprint) => vec![Node::leaf("key", hex(thumbprint)).meaning(algorithm_name(alg))],
         Material::Certificate(anchor) => certificate(&anchor),
     };
     Node::new(name, words(entry.purposes), children)
@@ -68,22 +78,7 @@ fn entry(entry: Entry<'_>) -> Node {
 
 fn key(label: &str, key: PublicKey<'_>) -> Node {
     Node::leaf(label, key.thumbprint(&soft::suite()).map(|name| hex(&name)).unwrap_or_default())
-        .meaning(kind(key.alg()))
-}
-
-const fn kind(alg: KeyAlg) -> &'static str {
-    match alg {
-        KeyAlg::P256 => "P-256",
-        KeyAlg::Ed25519 => "Ed25519",
-        KeyAlg::X25519 => "X25519",
-        KeyAlg::HssLms256 => "HSS/LMS with SHA-256",
-        KeyAlg::HssLms192 => "HSS/LMS with SHA-256/192",
-        KeyAlg::MlDsa44 => "ML-DSA-44",
-        KeyAlg::MlDsa65 => "ML-DSA-65",
-        KeyAlg::MlDsa87 => "ML-DSA-87",
-        KeyAlg::XWing => "X-Wing",
-        _ => "of another algorithm",
-    }
+        .meaning(algorithm_name(key.alg()))
 }
 
 fn certificate(anchor: &Anchor<'_>) -> Vec<Node> {

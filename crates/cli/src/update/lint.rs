@@ -5,7 +5,7 @@ use crate::error::{Error, Report, Result};
 use crate::file;
 use crate::tree::Node;
 use aseptic_core::Reason;
-use aseptic_core::crypto::soft;
+use aseptic_hosted::crypto::suite;
 use aseptic_infra::author::{Weight, lint};
 use clap::Args;
 use std::path::PathBuf;
@@ -32,7 +32,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Report> {
     let bytes = file::read(&arguments.file)?;
     let spki = keys::public(&arguments.key)?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let findings = lint(&soft::suite(), &bytes, &keys::borrowed(&spki), now);
+    let findings = lint(&suite(), &bytes, &keys::borrowed(&spki), now);
     let refused = findings.iter().any(|finding| finding.weight == Weight::Refused);
     let nodes = findings.iter().map(|finding| {
         let weight = match finding.weight {

@@ -15,7 +15,7 @@ mod verify;
 use crate::error::{Error, Report, Result};
 use crate::file;
 use crate::tree::{Node, hex};
-use aseptic_core::crypto::soft;
+use aseptic_hosted::crypto::suite;
 use aseptic_infra::author::{Envelope, Outline};
 use clap::{Args, Subcommand};
 use std::path::{Path, PathBuf};
@@ -88,7 +88,7 @@ fn write(out: &Path, force: bool, envelope: &Envelope, done: Vec<Node>) -> Resul
 /// What whoever signs should see, once it is clear that the signed digest is that of the manifest shown.
 fn summary(envelope: &Envelope, path: &Path) -> Result<Node> {
     let fail = |error| Error::infra(path, &error);
-    envelope.whole(&soft::suite()).map_err(fail)?;
+    envelope.whole(&suite()).map_err(fail)?;
     let outline = Outline::of(envelope).map_err(fail)?;
     let mut children =
         vec![Node::leaf("sequence number", outline.sequence.map(|number| number.to_string()).unwrap_or_default())];
@@ -98,8 +98,7 @@ fn summary(envelope: &Envelope, path: &Path) -> Result<Node> {
     }
     children.extend(outline.uris.iter().map(|uri| Node::leaf("URI", uri)));
     children.push(Node::leaf("signatures", envelope.blocks().count().to_string()));
-    let digest =
-        hex(&soft::suite().sha256(&[envelope.signed_bytes()]).map_err(|reason| Error::refused(path, reason))?);
+    let digest = hex(&suite().sha256(&[envelope.signed_bytes()]).map_err(|reason| Error::refused(path, reason))?);
     Ok(Node::new("manifest", format!("{} bytes", envelope.manifest().len()), children)
         .meaning(format!("compare before signing: {}", digest.get(..16).unwrap_or_default())))
 }

@@ -3,15 +3,16 @@
 use super::{keys, progress};
 use crate::error::{Error, Report, Result};
 use crate::file;
-use crate::tree::Node;
+use crate::tree::{Node, hex};
 use aseptic_core::Reason;
 use aseptic_core::cose::RecipientKey;
 use aseptic_core::crypto::soft;
 use aseptic_core::time::Time;
 use aseptic_core::trust::Authority;
-use aseptic_infra::ServerTrust;
-use aseptic_infra::author::{self, Answer, Believed, Identity, Question, Step, examine};
+use aseptic_hosted::crypto;
+use aseptic_infra::author::{self, Answer, Believed, Identity, Pinned, Question, Standing, Step, examine};
 use aseptic_infra::owner::Description;
+use aseptic_infra::{ServerTrust, algorithm_name};
 use aseptic_update::{Source, payload_key};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -79,9 +80,18 @@ pub(crate) struct Arguments {
     /// Key-encryption key of the device by its name, raw bytes, mode 0600; may be repeated
     #[arg(long, value_name = "NAME=FILE", value_parser = payload)]
     kek: Vec<(String, PathBuf)>,
+    /// With which algorithms the device verifies: firmware has no ML-DSA
+    #[arg(long, value_enum, default_value = "host")]
+    suite: Algorithms,
     /// As JSON
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Algorithms {
+    Host,
+    Firmware,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -108,6 +118,28 @@ struct Told {
     #[serde(skip_serializing_if = "Option::is_none")]
     remedy: Option<&'static str>,
     details: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    roles: Vec<Role>,
+}
+
+/// How far one role has come.
+#[derive(Serialize)]
+struct Role {
+    role: &'static str,
+    purpose: String,
+    needed: usize,
+    both_families: bool,
+    signed: Vec<Key>,
+    others: Vec<Key>,
+}
+
+#[derive(Serialize)]
+struct Key {
+    name: String,
+    algorithm: &'static str,
+    thumbprint: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retires: Option<u64>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Report> {
@@ -150,15 +182,21 @@ pub(super) fn run(arguments: &Arguments) -> Result<Report> {
         keys: &unlock,
         payload: &open,
     };
-    let steps = examine(&soft::suite(), &envelope, &question);
+    let suite = match arguments.suite {
+        Algorithms::Host => crypto::suite(),
+        Algorithms::Firmware => soft::suite(),
+    };
+    let steps = examine(&suite, &envelope, &question);
     let refusal = steps.iter().find_map(|step| match step.outcome {
         Answer::Refused(reason) => Some((step, reason)),
         Answer::Passed | Answer::Open => None,
     });
     let verdict = Verdict { accepted: refusal.is_none(), steps: steps.iter().map(Told::of).collect() };
     let text = if arguments.json { serde_json::to_string_pretty(&verdict).unwrap_or_default() } else { verdict.text() };
-    let refused = refusal
-        .map(|(step, reason)| Error::because(&arguments.file, reason, &format!("{}: {}", step.name, reason.cause())));
+    let refused = refusal.map(|(step, reason)| {
+        let short: String = step.short().map(|standing| format!(" {}.", standing.line())).collect();
+        Error::because(&arguments.file, reason, &format!("{}: {}{short}", step.name, reason.cause()))
+    });
     Ok(Report { text, refused })
 }
 
@@ -196,13 +234,36 @@ impl Told {
             cause: reason.map(Reason::cause),
             remedy: reason.map(Reason::remedy),
             details: step.details.clone(),
+            roles: step.standings.iter().map(Role::of).collect(),
+        }
+    }
+}
+
+impl Role {
+    fn of(standing: &Standing) -> Self {
+        let keys = |keys: &[Pinned]| {
+            let key = |key: &Pinned| Key {
+                name: key.name.clone(),
+                algorithm: algorithm_name(key.algorithm),
+                thumbprint: hex(&key.thumbprint),
+                retires: key.retires,
+            };
+            keys.iter().map(key).collect()
+        };
+        Self {
+            role: standing.role,
+            purpose: format!("{:?}", standing.purpose),
+            needed: standing.needed,
+            both_families: standing.both_families,
+            signed: keys(&standing.signed),
+            others: keys(&standing.others),
         }
     }
 }
 
 /// The trust of a device with these stores. A description stands for the store that would be made of it.
 fn stores(paths: &[PathBuf]) -> Result<ServerTrust> {
-    let suite = soft::suite();
+    let suite = crypto::suite();
     let mut objects: Vec<(Option<Authority>, Vec<u8>)> = Vec::new();
     for path in paths {
         let bytes = file::read(path)?;

@@ -370,12 +370,12 @@ impl<'a> TrustStore<'a> {
     }
 
     /// How many keys software takes.
-    pub(super) fn quorums(&self) -> impl Iterator<Item = Quorum> + use<'a> {
+    pub fn quorums(&self) -> impl Iterator<Item = Quorum> + use<'a> {
         self.quorums.items(Quorum::read)
     }
 
     /// Algorithms whose signatures under software will no longer count.
-    pub(super) fn retirements(&self) -> impl Iterator<Item = Retirement> + use<'a> {
+    pub fn retirements(&self) -> impl Iterator<Item = Retirement> + use<'a> {
         self.retirements.items(Retirement::read)
     }
 

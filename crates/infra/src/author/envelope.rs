@@ -1,13 +1,13 @@
 //! An envelope on the author's desk: what is passed from hand to hand until it is released.
 
-use super::cbor;
 use super::manifest::{Manifest, Member};
 use super::outline::Outline;
+use super::{block, cbor};
 use crate::error::While;
 use crate::{Error, Result};
 use aseptic_core::cbor::{Key, Reader, Rules};
-use aseptic_core::cose::{self, Headers, Sign1, Signer};
-use aseptic_core::crypto::{HashAlg, PublicKey, Suite};
+use aseptic_core::cose::{Sign1, Signer};
+use aseptic_core::crypto::{HashAlg, Parts, PublicKey, Suite};
 use aseptic_core::{Reason, limits};
 use aseptic_update::{Digest, Envelope as Received};
 use std::collections::BTreeMap;
@@ -113,24 +113,39 @@ impl Envelope {
 
     /// Signs, and gives the signature as a block that may travel apart; [`Envelope::add`] puts it in.
     pub fn sign(&self, suite: &Suite<'_>, signature: &Signature<'_>) -> Result<Vec<u8>> {
-        self.whole(suite)?;
-        let thumbprint = signature.key.thumbprint(suite).during("naming the author's key")?;
-        let headers = Headers { kid: Some(&thumbprint), ..Headers::default() };
-        let mut out = vec![0; limits::COSE_HEADER];
-        let length = cose::sign1(signature.signer, &headers, &self.digest, true, &[], &mut out)
-            .during("signing the manifest")?;
+        let message = self.message(suite, signature.key)?;
+        let mut out = vec![0; SIGNATURE];
+        let length = signature.signer.sign(&mut Parts(&[&message]), &mut out).during("signing the manifest")?;
         out.truncate(length);
-        Ok(out)
+        self.block(suite, signature.key, &out)
+    }
+
+    /// What the holder of `key` signs, where the key is in an HSM that knows nothing of COSE: the bytes themselves, not their
+    /// hash. [`Envelope::block`] takes the answer.
+    pub fn message(&self, suite: &Suite<'_>, key: PublicKey<'_>) -> Result<Vec<u8>> {
+        self.whole(suite)?;
+        block::message(suite, key, &self.digest).during("preparing a signature")
+    }
+
+    /// The block of a bare signature that `key` made of [`Envelope::message`]: of ECDSA r and s with 32 bytes each, of the
+    /// others as their standards write them. It is not verified here, but by [`Envelope::add`].
+    pub fn block(&self, suite: &Suite<'_>, key: PublicKey<'_>, signature: &[u8]) -> Result<Vec<u8>> {
+        block::assemble(suite, key, signature).during("putting a signature together")
     }
 
     /// Puts in a signature that was made anywhere, once it has been found to be one of this envelope by one of `keys`. A
     /// second one by the same key would count for nothing and is left out.
     ///
-    /// A key of any algorithm that `suite` verifies will do. [`Reason::UnknownSigner`] or [`Reason::SignatureInvalid`] if
-    /// none of `keys` made it, [`Reason::TooLarge`] beyond [`limits::AUTH_BLOCKS`].
+    /// A key of any algorithm that `suite` verifies will do; one that devices know by its thumbprint alone must stand in the
+    /// header of the block. [`Reason::UnknownSigner`] or [`Reason::SignatureInvalid`] if none of `keys` made it,
+    /// [`Reason::CoseHeader`] without such a key, [`Reason::TooLarge`] beyond [`limits::AUTH_BLOCKS`].
     pub fn add(&mut self, suite: &Suite<'_>, block: &[u8], keys: &[PublicKey<'_>]) -> Result<Added> {
         self.whole(suite)?;
         let key = self.made_by(suite, block, keys)?;
+        let travels = Sign1::parse(block).is_ok_and(|message| message.header.key == Some(key.bytes()));
+        if !key.alg().by_value() && !travels {
+            return Err(Error::new(Reason::CoseHeader, "looking for the public key in header -65537 of a signature"));
+        }
         let signer = key.thumbprint(suite).during("naming the signer")?;
         if self.blocks().any(|other| self.made_by(suite, other, &[key]).is_ok()) {
             return Ok(Added { signer, new: false });
@@ -220,3 +235,6 @@ pub(super) fn digest_of(suite: &Suite<'_>, alg: HashAlg, content: &[u8]) -> asep
     });
     Digest::of(suite, alg, &[&head, content])
 }
+
+/// Bytes of room for a signature: ML-DSA-87 takes 4,627, HSS/LMS of several levels ten times that.
+const SIGNATURE: usize = 64 * 1024;

@@ -1,16 +1,17 @@
 //! Every step that a device takes with an envelope, on a device made of memory.
 
 use super::envelope::Envelope;
+use super::standing::{Standing, signatures};
 use super::verify::{Identity, endless, with_authors};
 use crate::trust::Memory;
 use crate::{Result, ServerTrust};
 use aseptic_core::Reason;
 use aseptic_core::clinical::Use;
-use aseptic_core::cose::{RecipientKey, Sign1};
+use aseptic_core::cose::RecipientKey;
 use aseptic_core::crypto::{PublicKey, Suite};
 use aseptic_core::platform::{BootMode, Fault, Geometry, ImageSlot, Images, Outcome, Platform};
 use aseptic_core::time::Time;
-use aseptic_core::trust::{Authority, Entry, Purpose, Trust};
+use aseptic_core::trust::{Purpose, Trust};
 use aseptic_update::freshness::Policy;
 use aseptic_update::{Authentic, Component, Device, Envelope as Received, Plan, Session, Source, Target};
 use std::cell::RefCell;
@@ -56,6 +57,20 @@ pub struct Step {
     pub outcome: Answer,
     /// What was seen, for people.
     pub details: Vec<String>,
+    /// Of the step "quorum": how far each role has come.
+    pub standings: Vec<Standing>,
+}
+
+impl Step {
+    /// The roles for which it was refused: the approver, or in which the manufacturer's keys have signed.
+    pub fn short(&self) -> impl Iterator<Item = &Standing> {
+        let approval = self.outcome == Answer::Refused(Reason::ApprovalMissing);
+        let refused = matches!(self.outcome, Answer::Refused(_));
+        self.standings.iter().filter(move |standing| {
+            let approver = standing.purpose == Purpose::UpdateApprove;
+            refused && approver == approval && (approver || !standing.signed.is_empty())
+        })
+    }
 }
 
 /// What came of a step.
@@ -78,7 +93,7 @@ pub fn examine(suite: &Suite<'_>, bytes: &[u8], question: &Question<'_>) -> Vec<
     // The refusal is a step of its own; there is nothing behind it.
     let _ended = match question.believed {
         Believed::Keys(keys) => {
-            let walked = with_authors(keys, |trust| Ok(steps.walk(suite, bytes, question, trust)));
+            let walked = with_authors(suite, keys, |trust| Ok(steps.walk(suite, bytes, question, trust)));
             walked.unwrap_or_else(|error| steps.refused("trust", error.reason(), vec![error.context().to_owned()]))
         }
         Believed::Stores(stores) => {
@@ -100,12 +115,27 @@ impl Steps {
     fn walk(&mut self, suite: &Suite<'_>, bytes: &[u8], question: &Question<'_>, trust: &Trust<'_>) -> Walk<()> {
         let received = self.step("envelope", Received::parse(bytes), |_| vec![format!("{} bytes", bytes.len())])?;
         let blocks = signatures(suite, bytes, trust);
+        let standings =
+            received.tally(trust, suite).map(|tally| Standing::all(suite, trust, &tally)).unwrap_or_default();
+        let lines = standings.iter().map(Standing::line);
         let authentic = match received.authenticate(trust, suite) {
             Ok(authentic) => authentic,
-            Err(reason) => return self.refused("signatures", reason, blocks),
+            Err(reason) if TOO_FEW.contains(&reason) => {
+                self.passed("signatures", blocks);
+                let lines = lines.collect();
+                self.0.push(Step {
+                    name: "quorum".to_owned(),
+                    outcome: Answer::Refused(reason),
+                    details: lines,
+                    standings,
+                });
+                return Err(Ended);
+            }
+            Err(reason) => return self.refused("signatures", reason, blocks.into_iter().chain(lines).collect()),
         };
         self.passed("signatures", blocks);
-        self.passed("quorum", quorum(&authentic));
+        let lines = quorum(&authentic).into_iter().chain(lines).collect();
+        self.0.push(Step { name: "quorum".to_owned(), outcome: Answer::Passed, details: lines, standings });
 
         let own = match question.identity {
             Some(identity) => Ok(identity.clone()),
@@ -212,34 +242,8 @@ impl Steps {
     }
 
     fn push(&mut self, name: &str, outcome: Answer, details: Vec<String>) {
-        self.0.push(Step { name: name.to_owned(), outcome, details });
+        self.0.push(Step { name: name.to_owned(), outcome, details, standings: Vec::new() });
     }
-}
-
-/// A line for each signature: whose it is, as far as the device knows.
-fn signatures(suite: &Suite<'_>, bytes: &[u8], trust: &Trust<'_>) -> Vec<String> {
-    let Ok(envelope) = Envelope::parse(bytes) else { return Vec::new() };
-    let stores = [Authority::Manufacturer, Authority::Owner].into_iter().filter_map(|who| trust.store(who).ok());
-    let entries: Vec<_> = stores.flat_map(aseptic_core::trust::TrustStore::entries).collect();
-    let known = |block: &[u8]| {
-        let message = Sign1::parse(block).ok()?;
-        let by = |entry: &&Entry<'_>| {
-            let purpose = Purpose::ALL.into_iter().find(|purpose| entry.purposes.contains(*purpose));
-            let verified =
-                purpose.map(|purpose| trust.verify_sign1(suite, purpose, &message, &[], Some(envelope.signed_bytes())));
-            verified.is_some_and(|peer| peer.is_ok_and(|peer| peer.name() == entry.name))
-        };
-        entries.iter().find(by)
-    };
-    let line = |(index, block): (usize, &[u8])| match known(block) {
-        Some(entry) => {
-            let purposes = Purpose::ALL.into_iter().filter(|purpose| entry.purposes.contains(*purpose));
-            let purposes: Vec<_> = purposes.map(|purpose| format!("{purpose:?}")).collect();
-            format!("{index}: verifies, by {} ({})", String::from_utf8_lossy(entry.name), purposes.join(", "))
-        }
-        None => format!("{index}: by nobody whom the device knows"),
-    };
-    envelope.blocks().enumerate().map(line).collect()
 }
 
 fn quorum(authentic: &Authentic<'_>) -> Vec<String> {
@@ -364,6 +368,9 @@ impl Images for Slots {
     }
 }
 
+/// What is refused because signatures are missing, and not because one is wrong.
+const TOO_FEW: [Reason; 4] =
+    [Reason::TrustThreshold, Reason::AlgorithmRetired, Reason::FamilyMissing, Reason::ApprovalMissing];
 /// The erase unit of the slots of memory.
 const ERASE: u32 = 4096;
 /// Bytes that are fed at a time.

@@ -206,7 +206,7 @@ impl Findings {
             Err(_) => return,
         };
         let key = **signer;
-        if let Err(error) = with_authors(&[key], |_| verify(suite, bytes, &[key], Some(&identity)))
+        if let Err(error) = with_authors(suite, &[key], |_| verify(suite, bytes, &[key], Some(&identity)))
             && !self.0.iter().any(|finding| finding.weight == Weight::Refused)
         {
             self.refused("refused", error.to_string(), error.reason().remedy());

@@ -17,6 +17,7 @@
 //! # }
 //! ```
 
+mod block;
 mod description;
 pub mod encrypt;
 mod envelope;
@@ -24,6 +25,7 @@ mod examine;
 mod lint;
 mod manifest;
 mod outline;
+mod standing;
 mod texts;
 mod verify;
 
@@ -33,6 +35,7 @@ pub use examine::{Answer, Believed, Payloads, Question, Step, examine};
 pub use lint::{Finding, Weight, lint};
 pub use manifest::{Component, Image, Manifest, Member, Payload, Severed, Source};
 pub use outline::Outline;
+pub use standing::{Pinned, Standing};
 pub use texts::{SBOM, Texts};
 pub use verify::{Found, Identity, verify};
 

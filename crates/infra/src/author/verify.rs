@@ -77,12 +77,12 @@ pub fn verify(
     keys: &[PublicKey<'_>],
     identity: Option<&Identity>,
 ) -> Result<Found> {
-    with_authors(keys, |trust| {
+    with_authors(suite, keys, |trust| {
         let authentic = Received::parse(envelope)
             .during("reading the envelope")?
             .authenticate(trust, suite)
             .during("verifying the envelope")?;
-        let signer = authentic.signer().key().and_then(|key| key.thumbprint(suite)).during("naming the signer")?;
+        let signer = authentic.signer().thumbprint(suite).during("naming the signer")?;
         let Some(identity) = identity else {
             return Ok(Found { signer, sequence: 0, size: 0, digest: None, uri: String::new(), payload: None });
         };
@@ -108,10 +108,19 @@ pub fn verify(
 }
 
 /// Trust in bare keys, each of which may author releases by itself.
-pub(super) fn with_authors<T>(keys: &[PublicKey<'_>], use_it: impl FnOnce(&Trust<'_>) -> Result<T>) -> Result<T> {
+pub(super) fn with_authors<T>(
+    suite: &Suite<'_>,
+    keys: &[PublicKey<'_>],
+    use_it: impl FnOnce(&Trust<'_>) -> Result<T>,
+) -> Result<T> {
     let purposes = Purposes::of(&[Purpose::UpdateInstall]);
-    let entries: Vec<_> =
-        keys.iter().map(|key| Entry { purposes, name: b"author", material: Material::Key(*key) }).collect();
+    let thumbprints: aseptic_core::Result<Vec<_>> = keys.iter().map(|key| key.thumbprint(suite)).collect();
+    let thumbprints = thumbprints.during("naming the authors")?;
+    let pinned = keys.iter().zip(&thumbprints).map(|(key, thumbprint)| match key.alg() {
+        alg if alg.by_value() => Material::Key(*key),
+        alg => Material::Thumbprint(alg, thumbprint),
+    });
+    let entries: Vec<_> = pinned.map(|material| Entry { purposes, name: b"author", material }).collect();
     use_it(&danger::unsigned(Authority::Manufacturer, &entries).during("taking the keys")?)
 }
 

@@ -7,7 +7,7 @@ use super::{Error, Outcome, Report, Source, files, json};
 use aseptic_core::cose::Sign1;
 use aseptic_core::crypto::{KeyAlg, Parts, PublicKey};
 use aseptic_core::{Reason, Result as Told};
-use aseptic_hosted::crypto::suite;
+use aseptic_hosted::crypto::{MlDsaKey, suite};
 use serde_json::Value;
 
 const ALGS: [(&str, KeyAlg); 3] =
@@ -67,6 +67,12 @@ fn cose(name: &str, file: &Value, report: &mut Report) -> Option<()> {
         Sign1::parse(message)?.verify(&suite(), PublicKey::new(*alg, key)?, &[], None)
     };
     report.case(name, &[], Outcome::gives(verify(&message, &key).as_ref(), &()));
+    // The seed in PKCS#8 (RFC 9881 section 6) is the author's key to the same public one.
+    let oid: u8 = [0x11, 0x12, 0x13].get(ALGS.iter().position(|(_, other)| other == alg)?).copied()?;
+    let head = [0x30, 0x34, 2, 1, 0, 0x30, 0x0B, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 3, oid, 4, 0x22, 0x80, 0x20];
+    let author = MlDsaKey::from_pkcs8(&[&head, &bytes(&file["priv"])?[..]].concat());
+    let public = author.and_then(|author| author.public().map(|public| public.bytes().to_vec()));
+    report.case(&format!("{name}, from its seed"), &[], Outcome::gives(public.as_ref(), &key));
     let flipped = |bytes: &[u8], at: usize| {
         let mut bytes = bytes.to_vec();
         bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 1);

@@ -2,6 +2,7 @@
 
 use crate::{folder, python};
 use aseptic_core::crypto::{HashAlg, KeyAlg, PublicKey, soft};
+use aseptic_hosted::crypto;
 use aseptic_hosted::os::OsEntropy;
 use aseptic_infra::AuthorityKey;
 use aseptic_infra::author::encrypt::{Cipher, Recipient, encrypt};
@@ -144,5 +145,56 @@ fn we_add_the_signatures_that_they_make() {
     let key = PublicKey::from_spki(&spki).unwrap();
     assert!(envelope.add(&suite, &fs::read(&block).unwrap(), &[key]).unwrap().new);
     fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(verify(&suite, &envelope.encode(), &[key], Some(&manifest.identity())).unwrap().sequence, 9);
+}
+
+/// ML-DSA with pyca/cryptography: its keys sign for us, it verifies what we sign with ours, and its bare signatures go in.
+#[test]
+fn ml_dsa_goes_both_ways() {
+    let folder = folder("suit-quantum");
+    let (path, pem, message) = (folder.join("ours.suit"), folder.join("key.pem"), folder.join("message"));
+    let [path, pem, message] = [path, pem, message].map(|path| path.display().to_string());
+    let suite = crypto::suite();
+    let manifest = Manifest::new("pumps.example", "infusion pump 2", 9, "#image").image(b"image").unwrap();
+    for (name, alg) in [("ML-DSA-44", KeyAlg::MlDsa44), ("ML-DSA-65", KeyAlg::MlDsa65), ("ML-DSA-87", KeyAlg::MlDsa87)]
+    {
+        let Some(spki) = python("suit.py", &["key", name, &pem]) else { return };
+        let theirs = AuthorityKey::from_pem(&fs::read_to_string(&pem).unwrap()).unwrap();
+        assert_eq!(hex::encode(theirs.public().unwrap().spki().concat()), spki);
+        let ours = AuthorityKey::generate(alg).unwrap();
+        for key in [&theirs, &ours] {
+            let public = key.public().unwrap();
+            fs::write(&path, manifest.sign(&suite, &[Signature { key: public, signer: key }]).unwrap()).unwrap();
+            let spki = hex::encode(public.spki().concat());
+            assert_eq!(python("suit.py", &["quantum", &path, &spki]).unwrap(), "verified");
+        }
+        // As an HSM signs: bare, what it was handed; and with our private key in their hands.
+        fs::write(&pem, ours.expose_pem().as_bytes()).unwrap();
+        let (mut envelope, key) = (Envelope::unsigned(&suite, &manifest).unwrap(), ours.public().unwrap());
+        fs::write(&message, envelope.message(&suite, key).unwrap()).unwrap();
+        let signature = hex::decode(python("suit.py", &["raw", &message, &pem]).unwrap()).unwrap();
+        let block = envelope.block(&suite, key, &signature).unwrap();
+        assert!(envelope.add(&suite, &block, &[key]).unwrap().new);
+        assert_eq!(verify(&suite, &envelope.encode(), &[key], Some(&manifest.identity())).unwrap().sequence, 9);
+    }
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+/// HSS/LMS with pyhsslms, which holds the key as an HSM would.
+#[test]
+fn a_bare_hash_based_signature_of_theirs_goes_in() {
+    let suite = soft::suite();
+    let manifest = Manifest::new("pumps.example", "infusion pump 2", 9, "#image").image(b"image").unwrap();
+    let mut envelope = Envelope::unsigned(&suite, &manifest).unwrap();
+    let folder = folder("suit-hss");
+    let state = folder.join("hsm").display().to_string();
+    let Some(public) = python("hss.py", &["make", &state]) else { return };
+    let public = hex::decode(public).unwrap();
+    let key = PublicKey::new(KeyAlg::HssLms256, &public).unwrap();
+    let message = hex::encode(envelope.message(&suite, key).unwrap());
+    let signature = hex::decode(python("hss.py", &["sign", &state, &message]).unwrap()).unwrap();
+    fs::remove_dir_all(&folder).unwrap();
+    let block = envelope.block(&suite, key, &signature).unwrap();
+    assert!(envelope.add(&suite, &block, &[key]).unwrap().new);
     assert_eq!(verify(&suite, &envelope.encode(), &[key], Some(&manifest.identity())).unwrap().sequence, 9);
 }

@@ -89,14 +89,8 @@ const PARAMETERS: [i64; 12] = [
 ];
 
 /// Those that say what is written.
-const DECIDING: [i64; 6] = [
-    PARAMETER_DIGEST,
-    PARAMETER_SIZE,
-    PARAMETER_CONTENT,
-    PARAMETER_ENCRYPTION,
-    PARAMETER_URI,
-    PARAMETER_SOURCE,
-];
+const DECIDING: [i64; 6] =
+    [PARAMETER_DIGEST, PARAMETER_SIZE, PARAMETER_CONTENT, PARAMETER_ENCRYPTION, PARAMETER_URI, PARAMETER_SOURCE];
 
 /// Where the value of a parameter lies in the envelope, which begins with another thing: 0 where none is given. A machine holds
 /// places instead of values because eight components have a hundred of them, twice, and firmware has a small stack.
@@ -265,7 +259,9 @@ impl<'a, 'd> Machine<'a, 'd> {
         let encryption = self.value(encryption).and_then(|mut value| value.bytes().ok());
         let mut from = self.value(from)?;
         Some(match directive {
-            Directive::Fetch => Written::Fetched(from.text().ok()?, self.value(size).and_then(|mut value| value.uint().ok())),
+            Directive::Fetch => {
+                Written::Fetched(from.text().ok()?, self.value(size).and_then(|mut value| value.uint().ok()))
+            }
             Directive::Write => Written::Content(from.bytes().ok()?, encryption),
             Directive::Copy => Written::Copied(usize::try_from(from.uint().ok()?).ok()?, encryption),
         })
