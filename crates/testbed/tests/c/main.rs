@@ -13,6 +13,7 @@ mod pump;
 #[path = "../common/registrar.rs"]
 mod registrar;
 mod scene;
+mod set;
 
 use aseptic_core::platform::{ImageSlot, Images};
 
