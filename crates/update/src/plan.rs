@@ -303,7 +303,7 @@ pub(crate) fn make<'a>(
         _ if manifest.sequence < floor => return Err(Reason::SequenceTooOld),
         _ => None,
     };
-    let world = World { envelope: authentic.envelope(), device, suite, slot: target.slot };
+    let world = World { authentic, device, suite, slot: target.slot };
     let mut machine = Machine::new(&world);
     for id in manifest.components() {
         machine.add(place(device, id)?)?;
@@ -413,9 +413,10 @@ fn fill<'a>(
     if left != 0 {
         return Err(Reason::Misuse);
     }
-    // A payload that nothing names is refused: the signature does not cover it.
+    // A payload that nothing names is refused: the signature does not cover it. One that a branch names which did not run, such as
+    // that for the other slot, is passed over.
     let named = |name: &str| parts.iter().flatten().any(|part| part.uri == Some(name));
-    if authentic.payloads().any(|(name, _)| !named(name)) {
+    if authentic.payloads().enumerate().any(|(at, (name, _))| !named(name) && !machine.elsewhere(at)) {
         return Err(Reason::EnvelopeMalformed);
     }
     Ok(())

@@ -7,8 +7,9 @@ mod common;
 use aseptic_core::Reason;
 use aseptic_core::cbor::Writer;
 use aseptic_core::crypto::soft;
+use aseptic_core::platform::{Geometry, ImageSlot};
 use aseptic_update::text::{About, AboutComponent};
-use aseptic_update::{Component, Device, Envelope};
+use aseptic_update::{Component, Device, Envelope, Target};
 use common::*;
 
 const IMAGE: &[u8] = b"an image of a few bytes";
@@ -430,6 +431,43 @@ fn try_each_chooses_by_slot_and_forgets_what_failed() {
     let out = sequence(15, &[branch(0, b"x"), branch(2, b"y"), None]);
     let spec = base().shared(&[parts, out, vendor(), class()]);
     assert_eq!(refusal(&spec), Some(Reason::ManifestUnsupported), "no digest is left over from a failed branch");
+}
+
+/// One digest and one payload a slot, all in one envelope: the plan takes what is for the slot that is written.
+#[test]
+fn an_image_linked_for_its_slot_may_travel_inside() {
+    let author = Author::new(1);
+    let images: [&[u8]; 2] = [b"for slot A", b"for slot B, longer"];
+    let carried = [payload("#a", images[0]), payload("#b", images[1])];
+    let shared = |apart: bool| {
+        let branch = |slot: u64, bytes: &[u8], name: &str| {
+            let (slot, image) = ((5, uint(slot)), image(bytes));
+            let together = vec![image[0].clone(), slot.clone(), image[1].clone(), (21, text(name))];
+            Some(commands(&if apart {
+                vec![parameters(&[slot]), (5, policy()), parameters(&image), uri(name)]
+            } else {
+                vec![parameters(&together), (5, policy())]
+            }))
+        };
+        let choice = sequence(15, &[branch(0, images[0], "#a"), branch(1, images[1], "#b")]);
+        [parameters(&identity(VENDOR, CLASS)), choice, vendor(), class()]
+    };
+    for apart in [true, false] {
+        let spec = base().shared(&shared(apart)).install(&[fetch(), matches()]);
+        let bytes = author.envelope(&spec.encode(), &carried);
+        for (slot, bytes_of_slot) in [(ImageSlot::A, images[0]), (ImageSlot::B, images[1])] {
+            let authentic = Envelope::parse(&bytes).unwrap().authenticate(&author.trust(), &soft::suite()).unwrap();
+            let geometry = Geometry { size: 4096, erase_size: 512, write_size: 8 };
+            let plan = authentic.plan(&soft::suite(), &DEVICE, 0, Target { slot, geometry }).unwrap();
+            assert_eq!((plan.payload(), *plan.digest()), (Some(bytes_of_slot), digest(bytes_of_slot)), "{apart}");
+        }
+        // A payload that no branch names, and the one that this slot wants under another name, or not at all.
+        let more = [&carried[..], &[payload("#c", b"x")]].concat();
+        assert_eq!(refusal_with(&spec, &more), Some(Reason::EnvelopeMalformed));
+        assert_eq!(refusal_with(&spec, &carried[..1]), Some(Reason::EnvelopeMalformed));
+        let swapped = [payload("#a", images[1]), payload("#b", images[0])];
+        assert_eq!(refusal_with(&spec, &swapped), Some(Reason::ImageMismatch));
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::{Component, Device};
 use crate::digest::Digest;
+use crate::envelope::Authentic;
 use crate::medium;
 use aseptic_core::cbor::{Key, Reader, Rules, Type};
 use aseptic_core::crypto::Suite;
@@ -136,8 +137,8 @@ struct State {
 
 /// What a plan is made in view of.
 pub(super) struct World<'a, 'd> {
-    /// All that was signed lies in it.
-    pub(super) envelope: &'a [u8],
+    /// All that was signed lies in its envelope.
+    pub(super) authentic: &'d Authentic<'a>,
     pub(super) device: &'d Device<'d>,
     pub(super) suite: &'d Suite<'d>,
     /// Where the image would go.
@@ -154,6 +155,8 @@ pub(super) struct Machine<'a, 'd> {
     /// Commands that may still be taken.
     pub(super) budget: u32,
     readings: u32,
+    /// One bit for each payload of the envelope that is named in a branch of try-each, whichever runs here.
+    elsewhere: u8,
     walked: Walked,
 }
 
@@ -171,7 +174,7 @@ struct Walked {
     arguments: At,
 }
 
-const _: () = assert!(limits::COMPONENTS <= 8, "one bit each");
+const _: () = assert!(limits::COMPONENTS <= 8 && limits::PAYLOADS <= 8, "one bit each");
 
 /// How a sequence is walked.
 #[derive(Clone, Copy)]
@@ -195,6 +198,7 @@ impl<'a, 'd> Machine<'a, 'd> {
             count: 0,
             budget: limits::COMMANDS,
             readings: limits::COMPONENT_READINGS,
+            elsewhere: 0,
             walked: Walked {
                 components: [STATE; limits::COMPONENTS],
                 selected: 1,
@@ -231,6 +235,11 @@ impl<'a, 'd> Machine<'a, 'd> {
             }
         }
         Ok(())
+    }
+
+    /// Whether the payload of this number is named in a branch of try-each: another one than this may run elsewhere.
+    pub(super) fn elsewhere(&self, payload: usize) -> bool {
+        u32::try_from(payload).is_ok_and(|at| self.elsewhere.checked_shr(at).is_some_and(|bits| bits & 1 == 1))
     }
 
     /// Whether both the vendor and the class were checked.
@@ -284,12 +293,12 @@ impl<'a, 'd> Machine<'a, 'd> {
     /// The value that lies there.
     fn value(&self, at: At) -> Option<Reader<'a>> {
         let at = usize::try_from(at).ok().filter(|at| *at != 0)?;
-        Some(Reader::new(self.world.envelope.get(at..)?, Rules::Deterministic))
+        Some(Reader::new(self.world.authentic.envelope().get(at..)?, Rules::Deterministic))
     }
 
     /// Where the rest of what a reader reads lies.
     fn at(&self, rest: &[u8]) -> Result<At> {
-        let at = rest.as_ptr().addr().checked_sub(self.world.envelope.as_ptr().addr());
+        let at = rest.as_ptr().addr().checked_sub(self.world.authentic.envelope().as_ptr().addr());
         at.and_then(|at| At::try_from(at).ok()).ok_or(Reason::TooLarge)
     }
 
@@ -572,7 +581,12 @@ impl<'a, 'd> Machine<'a, 'd> {
                 PARAMETER_CONTENT | PARAMETER_ENCRYPTION => {
                     reader.bytes()?;
                 }
-                PARAMETER_URI => bounded(reader.text()?.as_bytes(), limits::URI)?,
+                PARAMETER_URI => {
+                    let uri = reader.text()?;
+                    bounded(uri.as_bytes(), limits::URI)?;
+                    let at = self.world.authentic.payloads().position(|(name, _)| name == uri && walk.trying);
+                    self.elsewhere |= at.map_or(0, |at| 1 << at);
+                }
                 PARAMETER_ARGUMENTS => bounded(reader.bytes()?, limits::INVOKE_ARGUMENTS)?,
                 _ => {
                     let number = reader.uint()?;
