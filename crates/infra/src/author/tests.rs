@@ -192,6 +192,15 @@ fn a_description_with_a_field_too_many_or_too_few_is_refused() {
 }
 
 #[test]
+fn images_linked_for_their_slots_may_travel_inside_one_envelope() {
+    let slots = "slot.a = { file = \"a.bin\", uri = \"#a\" }\nslot.b = { file = \"b.bin\", uri = \"#b\" }";
+    let text = DESCRIPTION.replace("file = \"pump-7.bin\"", slots).replace("uri = \"#image\"", "");
+    let manifest = described(&text, &[("a.bin", b"for A"), ("b.bin", b"for B")]).unwrap();
+    let carried: Vec<_> = manifest.payloads().collect();
+    assert_eq!(carried, [("#a", &b"for A"[..]), ("#b", b"for B")]);
+}
+
+#[test]
 fn lint_finds_what_it_says() {
     let suite = soft::suite();
     let author = key(KeyAlg::P256);
