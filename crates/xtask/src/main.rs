@@ -20,6 +20,7 @@ mod setup;
 mod shell;
 mod sizes;
 mod source;
+mod stack;
 mod state;
 mod test;
 mod ward;

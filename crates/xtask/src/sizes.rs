@@ -7,6 +7,7 @@ use crate::calls;
 use crate::firmware::{Shape, TARGET, compile, emulate, ready, said};
 use crate::panics::{PILLARS, kept, link, of, of_shape, symbols};
 use crate::shell;
+use crate::stack;
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
 use std::fs;
@@ -57,19 +58,46 @@ pub(crate) fn run(accept: bool) -> Result<()> {
             figures.insert("manifest without cryptography".to_owned(), measured);
         }
     }
+    figures.insert("HSS/LMS without its hash".to_owned(), lms()?);
     print(&figures);
     compare(&figures, accept)?;
     calls::run(&kept(Shape::Device.features(), Shape::Device.name())?, accept)
 }
 
+/// What signatures for decades add to an image that verifies manifests, and the stack of the verifier itself: what is below it of
+/// SHA-256 depends on whose that is.
+fn lms() -> Result<BTreeMap<String, u64>> {
+    let image = |features, name| {
+        let library = kept(features, name)?;
+        Ok::<_, anyhow::Error>(link(name, &[MANIFEST], &library, true)?.map_err(anyhow::Error::msg)?)
+    };
+    let without = flash(&image("panic-handler", "manifest without LMS")?)?;
+    let with = image("panic-handler,lms", "manifest with LMS")?;
+    let verify = |name: &str| name.contains("HssLms") && name.contains("Verifier>::verify");
+    let stack = stack::deepest(&with, verify)?;
+    Ok([("flash", flash(&with)?.saturating_sub(without)), ("verify_stack", stack)]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into())
+}
+
 /// Bytes of flash (code, constants, initial values) and of static RAM that the functions bring into an image.
 fn occupied(name: &str, functions: &[&str], library: &Path) -> Result<BTreeMap<String, u64>> {
     let image = link(name, functions, library, true)?.map_err(anyhow::Error::msg)?;
-    let text = shell::output(shell::program("arm-none-eabi-size").arg(&image))?;
+    let [code, data, bss] = sections(&image)?;
+    Ok([("flash", code + data), ("static_ram", data + bss)].map(|(name, value)| (name.to_owned(), value)).into())
+}
+
+fn flash(image: &Path) -> Result<u64> {
+    sections(image).map(|[code, data, _]| code + data)
+}
+
+/// Bytes of code and constants, of initial values, and of memory that begins as zeros.
+fn sections(image: &Path) -> Result<[u64; 3]> {
+    let text = shell::output(shell::program("arm-none-eabi-size").arg(image))?;
     let line = text.lines().nth(1).context("arm-none-eabi-size prints no figures")?;
     let numbers: Vec<u64> = line.split_whitespace().map_while(|word| word.parse().ok()).collect();
     let [code, data, bss, ..] = numbers.as_slice() else { bail!("arm-none-eabi-size prints {line}") };
-    Ok([("flash", code + data), ("static_ram", data + bss)].map(|(name, value)| (name.to_owned(), value)).into())
+    Ok([*code, *data, *bss])
 }
 
 /// Instructions and stack of the installation of a trust store, its signature with ES256 verified in software.

@@ -132,12 +132,8 @@ impl Public {
         let node = &mut node;
         // Q with its checksum: which step of each chain the signature shows.
         let mut steps = [0; 34];
-        let mut running = hash.start()?;
-        for part in [&self.id[..], &leaf.to_be_bytes(), &D_MESG, from.digest(node, n)?] {
-            hash.update(&mut running, part)?;
-        }
-        message.read(&mut |part| hash.update(&mut running, part))?;
-        hash.finish(running, &mut steps)?;
+        let parts = [&self.id[..], &leaf.to_be_bytes(), &D_MESG, from.digest(node, n)?, &[]];
+        digest(hash, parts, Some(message), &mut steps)?;
         let (wanted, mask) = (steps.get(..n).ok_or(Reason::Internal)?, u8::MAX.wrapping_shr(8_u32.wrapping_sub(w)));
         let sum = digits(wanted, w).fold(0_u16, |sum, digit| sum.wrapping_add(u16::from(digit ^ mask)));
         let tail = steps.get_mut(n..).ok_or(Reason::Internal)?;
@@ -174,13 +170,18 @@ impl Public {
     }
 
     fn hash(&self, hash: &dyn Hash, number: u32, domain: &[u8; 2], content: [&[u8]; 2]) -> Result<[u8; 32]> {
-        let [first, second] = content;
-        let (mut running, mut out) = (hash.start()?, [0; 32]);
-        for part in [&self.id[..], &number.to_be_bytes(), domain, first, second] {
-            hash.update(&mut running, part)?;
-        }
-        hash.finish(running, &mut out).map(|()| out)
+        let ([first, second], mut out) = (content, [0; 32]);
+        digest(hash, [&self.id[..], &number.to_be_bytes(), domain, first, second], None, &mut out).map(|()| out)
     }
+}
+
+/// The digest of the parts and of the message behind them. Apart from its callers: a running hash takes much of a small stack.
+#[inline(never)]
+fn digest(hash: &dyn Hash, parts: [&[u8]; 5], message: Option<&mut dyn Message>, out: &mut [u8]) -> Result<()> {
+    let mut running = hash.start()?;
+    parts.iter().try_for_each(|part| hash.update(&mut running, part))?;
+    message.map_or(Ok(()), |message| message.read(&mut |part| hash.update(&mut running, part)))?;
+    hash.finish(running, out)
 }
 
 /// What is hashed at each step of a chain, in one piece: `I || u32(q) || u16(i) || u8(j) || value`.
@@ -208,10 +209,11 @@ impl Block {
     fn step(&mut self, hash: &dyn Hash, step: u8, n: usize) -> Result<()> {
         let [.., last] = &mut self.head;
         *last = step;
-        let mut running = hash.start()?;
-        hash.update(&mut running, &self.head)?;
-        hash.update(&mut running, self.value.get(..n).ok_or(Reason::Internal)?)?;
-        hash.finish(running, &mut self.value)
+        let mut next = [0; 32];
+        let value = self.value.get(..n).ok_or(Reason::Internal)?;
+        digest(hash, [&self.head, value, &[], &[], &[]], None, &mut next)?;
+        self.value = next;
+        Ok(())
     }
 }
 
