@@ -7,7 +7,7 @@ use crate::downgrade::Downgrade;
 use crate::plan::{self, Device, Plan, Target};
 use crate::policy::{Question, Role, Tally};
 use crate::statement::Waiver;
-use aseptic_core::cbor::{Key, Reader, Rules, Type};
+use aseptic_core::cbor::{Key, Map, Reader, Rules, Type};
 use aseptic_core::crypto::Suite;
 use aseptic_core::trust::{Purpose, Trust, VerifiedPeer};
 use aseptic_core::{Reason, Result, limits};
@@ -136,13 +136,10 @@ impl<'a> Envelope<'a> {
     }
 
     /// The keys of the map, each with what it stands for.
-    fn entries(&self) -> impl Iterator<Item = (Key<'a>, Wrapped<'a>)> + use<'a> {
+    fn entries(&self) -> Entries<'a> {
         let mut reader = Reader::new(self.bytes, Rules::Received);
-        let mut map = reader.tag().and_then(|_| reader.map()).ok();
-        core::iter::from_fn(move || {
-            let key = map.as_mut()?.next(&mut reader).ok()??;
-            Some((key, Wrapped::read(&mut reader).ok()?))
-        })
+        let map = reader.tag().and_then(|_| reader.map()).ok();
+        Entries { reader, map }
     }
 
     /// The encoded SUIT_Digest as received: the detached payload of every authentication block.
@@ -243,6 +240,22 @@ impl<'a> Authentic<'a> {
             Key::Text(uri) => Some((uri, payload.content)),
             Key::Int(_) => None,
         })
+    }
+}
+
+/// The map of an envelope that was read before.
+struct Entries<'a> {
+    reader: Reader<'a>,
+    map: Option<Map>,
+}
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = (Key<'a>, Wrapped<'a>);
+
+    #[inline(never)]
+    fn next(&mut self) -> Option<Self::Item> {
+        let key = self.map.as_mut()?.next(&mut self.reader).ok()??;
+        Some((key, Wrapped::read(&mut self.reader).ok()?))
     }
 }
 
