@@ -82,4 +82,8 @@ pub mod decisions {
     pub mod hybrid_offers {}
     #[doc = include_str!("../manual/decisions/2026-11-30-heads-of-cbor.md")]
     pub mod heads_of_cbor {}
+    #[doc = include_str!("../manual/decisions/2026-11-30-sets-are-slots.md")]
+    pub mod sets_are_slots {}
+    #[doc = include_str!("../manual/decisions/2026-12-01-transfers-in-place.md")]
+    pub mod transfers_in_place {}
 }

@@ -215,7 +215,7 @@ pub(crate) fn unsettled(platform: &Platform<'_>, identity: &[u8; 32]) -> Result<
         Err(reason) => return Err(reason),
     };
     let mut reader = Reader::new(payload, Rules::Deterministic);
-    let mut read = || {
+    let mut read = || -> Result<bool> {
         reader.array_exact(4)?;
         // The report, its number, and the reverts.
         for _ in 0..3 {
@@ -229,7 +229,7 @@ pub(crate) fn unsettled(platform: &Platform<'_>, identity: &[u8; 32]) -> Result<
         }
         reader.bool().map(|reverted| !reverted)
     };
-    Ok(read().unwrap_or_else(|_: Reason| false))
+    Ok(read().unwrap_or(false))
 }
 
 impl<'a> Report<'a> {

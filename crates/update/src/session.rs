@@ -123,7 +123,7 @@ impl Session {
     /// the journal says that the image is staged, or how far it came. Takes as long as erasing and reading the slot;
     /// [`ReadBack`] does the same in steps.
     pub fn finish(self, platform: &Platform<'_>, suite: &Suite<'_>, clinical: Use) -> Result<Staged> {
-        ReadBack::new(self, platform, suite, clinical)?.to_the_end(platform, suite, clinical)
+        ReadBack::new(self, platform, suite, clinical)?.ended(platform, suite, clinical)
     }
 }
 
@@ -171,7 +171,7 @@ impl ReadBack {
         Ok(if more { Next::More(self) } else { Next::Done(Staged { journal: *self.0.journal() }) })
     }
 
-    fn to_the_end(mut self, platform: &Platform<'_>, suite: &Suite<'_>, clinical: Use) -> Result<Staged> {
+    fn ended(mut self, platform: &Platform<'_>, suite: &Suite<'_>, clinical: Use) -> Result<Staged> {
         while self.0.step(platform, suite, clinical)? {}
         Ok(Staged { journal: *self.0.journal() })
     }
@@ -190,7 +190,7 @@ impl Staged {
     /// [`Reason::SlotMismatch`](aseptic_core::Reason::SlotMismatch) if the medium does not hold it any more. An image
     /// whose trial ended without confirmation counts as staged: to try it again is the application's decision.
     pub fn load(platform: &Platform<'_>, suite: &Suite<'_>) -> Result<Self> {
-        ReadBack::staged(platform, suite)?.to_the_end(platform, suite, Use::InUse)
+        ReadBack::staged(platform, suite)?.ended(platform, suite, Use::InUse)
     }
 
     /// The image.

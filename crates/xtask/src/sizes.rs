@@ -69,7 +69,7 @@ pub(crate) fn run(accept: bool) -> Result<()> {
 fn lms() -> Result<BTreeMap<String, u64>> {
     let image = |features, name| {
         let library = kept(features, name)?;
-        Ok::<_, anyhow::Error>(link(name, &[MANIFEST], &library, true)?.map_err(anyhow::Error::msg)?)
+        link(name, &[MANIFEST], &library, true)?.map_err(anyhow::Error::msg)
     };
     let without = flash(&image("panic-handler", "manifest without LMS")?)?;
     let with = image("panic-handler,lms", "manifest with LMS")?;
