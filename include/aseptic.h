@@ -2660,7 +2660,8 @@ aseptic_status aseptic_boot_confirm(aseptic_device *device,
  * MANIFEST_UNSIGNED, MANIFEST_DIGEST, SIGNATURE_INVALID, UNKNOWN_SIGNER, TRUST_THRESHOLD, APPROVAL_MISSING, UPDATE_HELD,
  * UPDATE_STALE, WRONG_VENDOR, WRONG_CLASS, WRONG_COMPONENT, SEQUENCE_TOO_OLD, MIGRATION_FLOOR, IMAGE_TOO_LARGE, PAYLOAD_LOCKED
  * and DECRYPT_FAILED where no key opens an encrypted payload, MISUSE for components that overlap, CLINICAL_USE
- * unless the device is idle, PERMISSION_WITHHELD, UPDATE_OVERDUE in place of these two, UPDATE_BUSY; nothing that is stored
+ * unless the device is idle, PERMISSION_WITHHELD, UPDATE_OVERDUE in place of these two, UPDATE_BUSY while another one is under way, or
+ * was reverted and `aseptic_update_report` has yet to tell; nothing that is stored
  * changes then, and `update` is zeroed. Threads: as for all calls on a device. Power loss: the journal names this update or it does not; the running image is untouched.
  */
 ASEPTIC_MUST_USE
