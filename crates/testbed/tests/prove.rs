@@ -48,7 +48,8 @@ fn a_slot_that_is_not_read_back_is_noticed() {
 
 #[test]
 fn a_selection_that_knows_no_trial_is_noticed() {
-    // Tries are not bounded (I8), and neither the old nor the new image is confirmed in the end (I6).
-    red_by(model::check(Bounds::releases(0, 8), Some(Planted::NoTrial)), &["I8 ", "I6 "]);
+    // Tries are not bounded (I8), neither the old nor the new image is confirmed in the end (I6), which is another end than that
+    // without cuts (I7).
+    red_by(model::check(Bounds::releases(0, 8), Some(Planted::NoTrial)), &["I8 ", "I6 ", "I7 "]);
     red(sweep("install", Some(Planted::NoTrial)), "selected for good and was never confirmed");
 }

