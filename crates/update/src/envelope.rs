@@ -105,7 +105,8 @@ impl<'a> Envelope<'a> {
         if !self.manifest.matches(suite, &digest)? {
             return Err(Reason::ManifestDigest);
         }
-        let tally = self.tally(trust, suite)?;
+        let mut tally = Tally::new();
+        self.count(trust, suite, &mut tally)?;
         let role = tally.author(trust, &[Role::Release, Role::SecurityPatch])?;
         let identity = suite.sha256(&[self.manifest.item])?;
         match waiver {
@@ -119,11 +120,13 @@ impl<'a> Envelope<'a> {
     /// missing. [`Reason::SignatureInvalid`] and the like if a block by a known key does not verify.
     pub fn tally(&self, trust: &Trust<'_>, suite: &Suite<'_>) -> Result<Tally> {
         let mut tally = Tally::new();
-        let question = Question { trust, suite, roles: &ROLES, aad: &[], payload: self.digest };
-        for block in self.blocks() {
-            tally.take(&question, block)?;
-        }
+        self.count(trust, suite, &mut tally)?;
         Ok(tally)
+    }
+
+    fn count(&self, trust: &Trust<'_>, suite: &Suite<'_>, tally: &mut Tally) -> Result<()> {
+        let question = Question { trust, suite, roles: &ROLES, aad: &[], payload: self.digest };
+        self.blocks().try_for_each(|block| tally.take(&question, block))
     }
 
     /// The authentication blocks as received.

@@ -24,7 +24,10 @@ const PLANTED: &str = "device,nor,panic-handler,planted-panic";
 pub(crate) const PILLARS: [(&str, &[&str]); 5] = [
     ("core", &["abi_", "version", "status_", "device_", "platform_", "time_", "trust_"]),
     ("update", &["update_", "boot_"]),
-    ("messaging", &["message_", "sender_", "opener_", "outbox_", "session_", "agreement_"]),
+    (
+        "messaging",
+        &["message_", "sender_", "opener_", "outbox_", "session_", "sessions_", "report_", "link_", "agreement_"],
+    ),
     ("certs", &["certificate_", "list_", "peer_"]),
     ("identity", &["identity_", "inventory_", "birth_", "enroller_", "renewal_", "ticket_", "udi_", "workspace_"]),
 ];
