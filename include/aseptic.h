@@ -120,9 +120,9 @@
  *   aseptic_peer_finding          47,000,000      882 ms       470 ms   24100
  *   aseptic_peer_verify_listed    47,000,000      882 ms       470 ms   23300
  *   aseptic_identity_load         46,000,000      863 ms       460 ms    6200
- *   aseptic_update_begin          44,000,000      825 ms       440 ms   12100
+ *   aseptic_update_begin          44,000,000      825 ms       440 ms   11200
  *   aseptic_outbox_erase          43,000,000      807 ms       430 ms    4500
- *   aseptic_update_begin_with     43,000,000      807 ms       430 ms   12100
+ *   aseptic_update_begin_with     43,000,000      807 ms       430 ms   11200
  *   aseptic_update_report         42,000,000      788 ms       420 ms    8800
  *   aseptic_enroller_begin_with   41,000,000      769 ms       410 ms    7100
  *   aseptic_outbox_put            39,000,000      732 ms       390 ms    9000
@@ -143,10 +143,10 @@
  *   aseptic_identity_sign         26,000,000      488 ms       260 ms    5400
  *   aseptic_opener_report         26,000,000      488 ms       260 ms   12600
  *   aseptic_boot_confirm          23,000,000      432 ms       230 ms    5100
+ *   aseptic_message_carried       20,000,000      375 ms       200 ms    8700
  *   aseptic_outbox_settle         20,000,000      375 ms       200 ms   11900
  *   aseptic_report_verify         20,000,000      375 ms       200 ms   11800
  *   aseptic_trust_install         20,000,000      375 ms       200 ms   10400
- *   aseptic_message_carried       19,000,000      357 ms       190 ms    8700
  *   aseptic_peer_verify           19,000,000      357 ms       190 ms   16400
  *   aseptic_list_accept           17,000,000      319 ms       170 ms   12700
  *   aseptic_boot_verify           14,000,000      263 ms       140 ms    5700
