@@ -14,6 +14,8 @@ static aseptic_enroller enroller;
 static aseptic_opener opener;
 static aseptic_peer peer;
 static aseptic_list list;
+static const aseptic_model model = { .component = { (const uint8_t *)"main", 4 } };
+static const aseptic_slice nothing = { (const uint8_t *)"x", 1 };
 static unsigned entered;
 
 /* What firmware must not do: call the library from a platform function, here with everything that is in use. */
@@ -29,6 +31,9 @@ static void call_back(void)
     CHECK(aseptic_enroller_begin(&device, &work, &enroller) == ASEPTIC_MISUSE);
     CHECK(aseptic_list_step(&device, &list, &boot) == ASEPTIC_MISUSE && boot == 0);
     aseptic_list_wipe(&list);
+    /* Also where it lies in the middle of being made. */
+    CHECK(aseptic_update_begin(&device, nothing, &model, &update) == ASEPTIC_MISUSE);
+    aseptic_update_wipe(&update);
     aseptic_device_wipe(&device);
     memory.before = call_back;
 }
@@ -153,8 +158,9 @@ int main(void)
     memory.before = call_back;
     CHECK(aseptic_identity_load(&device, ASEPTIC_IDENTITY_LOCAL, &identity) == ASEPTIC_NOT_PROVISIONED);
     CHECK(aseptic_sender_init(&device, &sender) == ASEPTIC_OK);
+    CHECK(aseptic_update_begin(&device, nothing, &model, &update) == ASEPTIC_ENVELOPE_MALFORMED);
     memory.before = NULL;
-    CHECK(entered > 2);
+    CHECK(entered > 4);
     CHECK(aseptic_device_set_use(&device, ASEPTIC_USE_IDLE) == ASEPTIC_OK);
 
     /* Initialising again is a fresh start, also in the middle of a life. */

@@ -207,7 +207,7 @@ pub(super) fn shape(platform: &Platform<'_>, slot: ImageSlot, size: u64) -> Resu
 
 /// Bytes between two entries of the journal: a multiple of the erase block, as all are powers of two.
 fn checkpoint(geometry: Geometry, size: u64) -> u64 {
-    let part = size.checked_div(CHECKPOINTS).and_then(u64::checked_next_power_of_two).unwrap_or(0);
+    let part = size.div_ceil(CHECKPOINTS).checked_next_power_of_two().unwrap_or(0);
     CHECKPOINT.max(u64::from(geometry.erase_size)).max(part)
 }
 
@@ -215,4 +215,21 @@ fn checkpoint(geometry: Geometry, size: u64) -> u64 {
 pub(super) const fn round_up(value: u64, unit: u64) -> u64 {
     let mask = unit.wrapping_sub(1);
     value.saturating_add(mask) & !mask
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_journal_is_written_at_borders_of_blocks_and_not_too_often() {
+        for erase_size in [256_u32, 4096, 0x1_0000, 0x2_0000] {
+            let geometry = Geometry { size: 1 << 40, erase_size, write_size: 8 };
+            for size in [1_u64, 0x1_0000, 0x1_0001, 64 << 20, (64 << 20) + 1, 3 << 30, 1 << 40] {
+                let step = checkpoint(geometry, size);
+                assert!(step >= CHECKPOINT && step % u64::from(erase_size) == 0, "{erase_size} {size}");
+                assert!(size.div_ceil(step) <= CHECKPOINTS, "{erase_size} {size}");
+            }
+        }
+    }
 }
