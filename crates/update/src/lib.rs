@@ -56,7 +56,7 @@
 //! }
 //! ```
 //!
-//! The manifest profile is closed: one component, SHA-2, fetch and image match; what is outside of it is refused by name.
+//! The manifest profile is closed: what is outside of it is refused by name.
 //! See [`plan`] for the profile, [`journal`] for what is stored, [`boot`] for what happens at the next start.
 #![no_std]
 

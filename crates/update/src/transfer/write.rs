@@ -227,7 +227,7 @@ mod tests {
             let geometry = Geometry { size: 1 << 40, erase_size, write_size: 8 };
             for size in [1_u64, 0x1_0000, 0x1_0001, 64 << 20, (64 << 20) + 1, 3 << 30, 1 << 40] {
                 let step = checkpoint(geometry, size);
-                assert!(step >= CHECKPOINT && step % u64::from(erase_size) == 0, "{erase_size} {size}");
+                assert!(step >= CHECKPOINT && step.is_multiple_of(u64::from(erase_size)), "{erase_size} {size}");
                 assert!(size.div_ceil(step) <= CHECKPOINTS, "{erase_size} {size}");
             }
         }
