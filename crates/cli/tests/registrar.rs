@@ -114,6 +114,9 @@ fn a_hospital_without_pki_staff_runs_a_registrar() {
     assert_eq!(aseptic(folder, &["registrar", "approve", "registrar", "0000"]).status.code(), Some(1));
     assert_eq!(done(folder, &["registrar", "approve", "registrar", id]), "approved\n");
     let certificate = server.client.post("simpleenroll", &asked).unwrap().certificate();
+    let backup = ["registrar", "backup", "registrar", "copy.redb"];
+    assert!(done(folder, &backup).contains("copy.redb is written"));
+    assert_eq!(aseptic(folder, &backup).status.code(), Some(2), "a copy is never written over");
     let log = server.stop();
     assert!(log.last().unwrap().contains("has ended") && log.iter().any(|line| line.contains("status=200")), "{log:?}");
 
@@ -131,6 +134,16 @@ fn a_hospital_without_pki_staff_runs_a_registrar() {
     let server = Running::start(folder, &root, (&birth, &device));
     assert_eq!(server.client.get("cacerts").unwrap().certificates().len(), 5);
     server.stop();
+
+    // The machine is lost, and the folder is put together again as the runbook says.
+    fs::create_dir(folder.join("restored")).unwrap();
+    let kept = Command::new("cp").args(["-a", "registrar/.", "restored"]).current_dir(folder).status().unwrap();
+    assert!(kept.success());
+    fs::rename(folder.join("copy.redb"), folder.join("restored/registrar.redb")).unwrap();
+    let restored = done(folder, &["registrar", "list", "restored", "--issued"]);
+    assert_eq!(restored.lines().count(), 1, "{restored}");
+    let audit = done(folder, &["registrar", "export-audit", "restored"]);
+    assert!(audit.lines().last().unwrap().ends_with("op=backup"), "{audit}");
 
     // With the server down the same commands work on the file.
     let issued = done(folder, &["registrar", "list", "registrar", "--issued"]);

@@ -20,6 +20,7 @@ pub(crate) enum Command {
     Approve(operate::Decide),
     Reject(operate::Decide),
     ExportAudit(operate::Export),
+    Backup(operate::Backup),
     RenewCa(authority::RenewCa),
     RollOver(authority::RollOver),
 }
@@ -32,6 +33,7 @@ pub(crate) fn run(command: &Command) -> Result<String> {
         Command::Approve(arguments) => operate::decide(arguments, true),
         Command::Reject(arguments) => operate::decide(arguments, false),
         Command::ExportAudit(arguments) => operate::export(arguments),
+        Command::Backup(arguments) => operate::backup(arguments),
         Command::RenewCa(arguments) => authority::renew(arguments),
         Command::RollOver(arguments) => authority::roll_over(arguments),
     }

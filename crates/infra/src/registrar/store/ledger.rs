@@ -5,7 +5,7 @@ use crate::error::While;
 use crate::registrar::audit::{self, GENESIS};
 use crate::{Error, Result};
 use aseptic_core::Reason;
-use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata, TableDefinition, WriteTransaction};
+use redb::{Key, ReadTransaction, ReadableTable, ReadableTableMetadata, TableDefinition, Value, WriteTransaction};
 use std::cell::RefCell;
 
 /// Device, issuer of its birth certificate, SHA-256 of the request, time of issue, certificate.
@@ -207,6 +207,29 @@ impl<'t> Ledger<'t> {
             error
         })
     }
+}
+
+/// Copies what one transaction sees into an empty store.
+pub(super) fn copy(from: &ReadTransaction, to: &WriteTransaction) -> std::result::Result<(), redb::Error> {
+    copy_table(from, to, ISSUED)?;
+    copy_table(from, to, ANSWERS)?;
+    copy_table(from, to, CURRENT)?;
+    copy_table(from, to, QUEUE)?;
+    copy_table(from, to, AUDIT)?;
+    copy_table(from, to, META)
+}
+
+fn copy_table<K: Key + 'static, V: Value + 'static>(
+    from: &ReadTransaction,
+    to: &WriteTransaction,
+    table: TableDefinition<'_, K, V>,
+) -> std::result::Result<(), redb::Error> {
+    let (source, mut copied) = (from.open_table(table)?, to.open_table(table)?);
+    for row in source.iter()? {
+        let (key, value) = row?;
+        copied.insert(key.value(), value.value())?;
+    }
+    Ok(())
 }
 
 pub(super) fn issued(serial: &[u8], row: IssuedRow<'_>) -> Issued {
