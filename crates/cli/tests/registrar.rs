@@ -103,6 +103,17 @@ fn a_hospital_without_pki_staff_runs_a_registrar() {
     fs::rename(folder.join("registrar/root"), folder.join("safe")).unwrap();
     let root = pem::parse(fs::read(folder.join("safe/ca.pem")).unwrap()).unwrap().into_contents();
 
+    // Rules name the maker by its key; another with its name is nobody.
+    let rules = folder.join("registrar/rules.toml");
+    let before = fs::read_to_string(&rules).unwrap();
+    let issuers = done(folder, &["registrar", "issuers", "registrar"]);
+    assert!(issuers.starts_with("[issuer.\"Maker\"]\nkeys = [") && before.contains(issuers.trim_end()), "{before}");
+    let other = Ca::new("Maker", Validity::years(1_790_000_000, 20).unwrap()).unwrap();
+    fs::write(folder.join("other.pem"), pem::encode(&pem::Pem::new("CERTIFICATE", other.certificate()))).unwrap();
+    let others = done(folder, &["registrar", "issuers", "registrar", "other.pem"]);
+    assert!(others.starts_with("[issuer.\"Maker\"]") && others != issuers, "{others}");
+    fs::write(&rules, before.replace("decision = \"approve\"", "decision = \"approve\"\nissuer = \"Maker\"")).unwrap();
+
     let server = Running::start(folder, &root, (&birth, &device));
     let asked = request(&key(), "PUMP-0001");
     let waits = server.client.post("simpleenroll", &asked).unwrap();

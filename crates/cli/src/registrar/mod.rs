@@ -2,6 +2,7 @@
 
 mod authority;
 mod init;
+mod issuers;
 mod operate;
 mod serve;
 mod settings;
@@ -15,6 +16,7 @@ use clap::Subcommand;
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Init(init::Arguments),
+    Issuers(issuers::Arguments),
     Serve(serve::Arguments),
     List(operate::List),
     Approve(operate::Decide),
@@ -28,6 +30,7 @@ pub(crate) enum Command {
 pub(crate) fn run(command: &Command) -> Result<String> {
     match command {
         Command::Init(arguments) => init::run(arguments),
+        Command::Issuers(arguments) => issuers::run(arguments),
         Command::Serve(arguments) => serve::run(arguments),
         Command::List(arguments) => operate::list(arguments),
         Command::Approve(arguments) => operate::decide(arguments, true),

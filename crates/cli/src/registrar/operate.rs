@@ -6,7 +6,7 @@ use aseptic_infra::registrar::{Control, control};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
-/// List the requests that wait: id, state, since when, key, device, issuer of its birth certificate.
+/// List the requests that wait: id, state, since when, key, device, name and key of the issuer of its birth certificate.
 #[derive(Args)]
 #[command(after_help = "Example:\n  aseptic registrar list /var/lib/registrar")]
 pub(crate) struct List {

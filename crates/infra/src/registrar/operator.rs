@@ -4,7 +4,7 @@
 //! alone may use: one line with the words of the command, and the answer as text, `ok` or `error` first.
 
 use super::audit::hex;
-use super::store::{State, Store};
+use super::store::{Issuer, State, Store};
 use crate::error::While;
 use crate::{Error, Result};
 use aseptic_certs::Certificate;
@@ -32,8 +32,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// What an operator wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Control {
-    /// The requests that wait: id, what was said, since when, key, serial number of the device, issuer of its birth
-    /// certificate.
+    /// The requests that wait: id, what was said, since when, key, serial number of the device, name and key of
+    /// whoever issued its birth certificate.
     List,
     /// The certificates that were issued: when, until when, serial number, whether it is the newest of its device, device.
     Issued,
@@ -147,7 +147,9 @@ fn run(store: &Store, command: &Control, by: &str) -> Result<String> {
                     State::Rejected => "rejected",
                 };
                 let key: String = hex(&one.thumbprint).chars().take(16).collect();
-                let _ = writeln!(out, "{} {state} {} {key} {} {}", one.id, date(one.since), one.device, one.issuer);
+                let (device, Issuer { name, key: authority }) = (one.device, one.issuer);
+                let _ =
+                    writeln!(out, "{} {state} {} {key} {device} {name} {}", one.id, date(one.since), hex(&authority));
             }
         }
         Control::Issued => {

@@ -37,6 +37,15 @@ pub enum State {
     Rejected,
 }
 
+/// Who issued a birth certificate.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Issuer {
+    /// Its commonName, for people: anybody may call himself so. Empty if it has none.
+    pub name: String,
+    /// SHA-256 of the SubjectPublicKeyInfo of the key that signed the certificate.
+    pub key: [u8; 32],
+}
+
 /// A request that waits, or waited until its device asks again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
@@ -44,8 +53,8 @@ pub struct Waiting {
     pub id: String,
     /// The serial number of the device.
     pub device: String,
-    /// The commonName of whoever issued its birth certificate.
-    pub issuer: String,
+    /// Who issued its birth certificate.
+    pub issuer: Issuer,
     /// SHA-256 of the key that the certificate would be for.
     pub thumbprint: [u8; 32],
     /// Since when, in seconds since 1970.
@@ -61,8 +70,8 @@ pub struct Issued {
     pub serial: Vec<u8>,
     /// The serial number of the device.
     pub device: String,
-    /// The commonName of whoever issued the device's birth certificate.
-    pub issuer: String,
+    /// Who issued the device's birth certificate.
+    pub issuer: Issuer,
     /// When, in seconds since 1970.
     pub at: u64,
     /// Whether it is the newest of its device.
