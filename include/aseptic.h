@@ -70,7 +70,7 @@
  *                         aseptic_files_free
  *     at each connection  aseptic_channel_connect, aseptic_channel_judge, aseptic_channel_read, aseptic_channel_write,
  *                         aseptic_channel_free
- *     with an owner       aseptic_est_enrol
+ *     with an owner       aseptic_est_enrol, aseptic_est_enrol_with to renew
  *   Porting, feature `selftest`
  *     on the bench        aseptic_selftest_run; aseptic_selftest_problem, aseptic_selftest_remedy
  *
@@ -3945,6 +3945,26 @@ aseptic_status aseptic_est_enrol(aseptic_device *device,
                                  aseptic_slice name,
                                  uint32_t limit_ms,
                                  uint32_t *wait_seconds);
+#endif
+
+#if defined(ASEPTIC_HOSTED)
+/**
+ * Enrols or renews on these terms; otherwise like `aseptic_est_enrol`. The library's own TLS proves possession by itself where
+ * `terms` ask for it. `ASEPTIC_IDENTITY_SUCCESSOR` of `aseptic_identity_stage` shows how far a renewal has come: the identity
+ * in use stays in use until its successor has been confirmed.
+ *
+ * Ownership: `terms` is read during the call; the rest as there. Errors: as there, MISUSE for other numbers than `terms` may hold
+ * and to renew where no local identity is in use, IDENTITY_KEY_LOST where its key is gone. Threads: as there. Power loss: as
+ * there.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_est_enrol_with(aseptic_device *device,
+                                      aseptic_workspace *workspace,
+                                      const aseptic_est_terms *terms,
+                                      aseptic_slice address,
+                                      aseptic_slice name,
+                                      uint32_t limit_ms,
+                                      uint32_t *wait_seconds);
 #endif
 
 /**

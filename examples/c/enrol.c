@@ -1,6 +1,8 @@
 /* Enrols a device with its owner over the TLS of the firmware, here the C API of OpenSSL: the library says what to send and
- * judges who answers; sockets, TLS and HTTP are the program's own.   enrol FOLDER HOST:PORT NAME
- * The exit status is 0 for done, 1 for a refusal (the reason is printed), 2 for misuse, 3 where the registrar wants time. */
+ * judges who answers; sockets, TLS and HTTP are the program's own.   enrol FOLDER HOST:PORT NAME [renew|prove]
+ * `renew` does the same with the identity in use; aseptic_renewal_next says when. `prove` shows the new identity for the first
+ * time, and ends its probation. The stages of the local identity and of its successor are printed. The exit status is 0 for
+ * done, 1 for a refusal (the reason is printed), 2 for misuse, 3 where the registrar wants time. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "platform.h"
 
@@ -59,10 +61,10 @@ static int sign(int type, const unsigned char *digest, int length, unsigned char
     return status == ASEPTIC_OK;
 }
 
-/* Shows the birth identity. */
-static aseptic_status show(SSL_CTX *tls)
+/* Shows this identity of the device. */
+static aseptic_status show(SSL_CTX *tls, uint8_t which)
 {
-    aseptic_status status = aseptic_identity_load(&device, ASEPTIC_IDENTITY_BIRTH, &identity);
+    aseptic_status status = aseptic_identity_load(&device, which, &identity);
     for (uint32_t at = 0; status == ASEPTIC_OK; at++) {
         uint8_t der[CERTIFICATE_SIZE];
         aseptic_buf out = { der, sizeof der, 0 };
@@ -123,13 +125,53 @@ static int exchange(SSL_CTX *tls, const char *place, const aseptic_enrol_action 
     return 1;
 }
 
-int main(int count, char **words)
+/* Gets a certificate for a new key by the identity that is shown: the birth identity, or the one in use to renew itself. */
+static aseptic_status enrol(SSL_CTX *tls, const char *place, uint8_t which, int *done)
 {
-    aseptic_platform platform;
     aseptic_enroller enroller = { { 0 } };
     aseptic_enrol_action action = { 0 };
     aseptic_est_answer answer;
-    if (count != 4 || platform_open(&platform, words[1]) != ASEPTIC_OK) {
+    aseptic_est_terms terms = { which, which == ASEPTIC_IDENTITY_BIRTH, 0, { 0 } };
+    aseptic_status status = aseptic_enroller_begin_with(&device, &work, &terms, &enroller);
+    status = status == ASEPTIC_OK ? aseptic_enroller_step(&device, &work, &enroller, NULL, NULL, &action) : status;
+    while (status == ASEPTIC_OK && action.kind == ASEPTIC_ENROL_REQUEST && action.authority.len == 0) {
+        status = exchange(tls, place, &action, &answer) ? ASEPTIC_OK : ASEPTIC_PLATFORM_UNAVAILABLE;
+        status = status == ASEPTIC_OK ? aseptic_enroller_step(&device, &work, &enroller, &answer, &registrar, &action) : status;
+    }
+    *done = action.kind == ASEPTIC_ENROL_DONE;
+    return status;
+}
+
+/* A server of the owner that answers has taken the identity. Here it is the registrar, asked for what it gives everybody. */
+static aseptic_status prove(SSL_CTX *tls, const char *place)
+{
+    static const char get[] = "GET", path[] = "/.well-known/est/cacerts";
+    aseptic_enrol_action action = { 0 };
+    aseptic_est_answer answer;
+    action.method.ptr = (const uint8_t *)get, action.method.len = sizeof get - 1;
+    action.path.ptr = (const uint8_t *)path, action.path.len = sizeof path - 1;
+    if (!exchange(tls, place, &action, &answer) || answer.status != 200) {
+        return ASEPTIC_PLATFORM_UNAVAILABLE;
+    }
+    return aseptic_identity_confirm(&device, &work, &identity, &registrar);
+}
+
+static aseptic_status tell_stages(void)
+{
+    uint8_t local = 0, successor = 0;
+    aseptic_status status = aseptic_identity_stage(&device, ASEPTIC_IDENTITY_LOCAL, &local);
+    status = status == ASEPTIC_OK ? aseptic_identity_stage(&device, ASEPTIC_IDENTITY_SUCCESSOR, &successor) : status;
+    (void)printf("local %u successor %u\n", local, successor);
+    return status;
+}
+
+int main(int count, char **words)
+{
+    aseptic_platform platform;
+    const char *what = count == 5 ? words[4] : "enrol";
+    int proving = strcmp(what, "prove") == 0, renewing = strcmp(what, "renew") == 0, done = 1;
+    uint8_t which = proving ? ASEPTIC_IDENTITY_LOCAL : renewing ? ASEPTIC_IDENTITY_FALLBACK : ASEPTIC_IDENTITY_BIRTH;
+    if (count < 4 || count > 5 || platform_open(&platform, words[1]) != ASEPTIC_OK) {
         return 2;
     }
     name = words[3];
@@ -137,14 +179,12 @@ int main(int count, char **words)
     SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_cert_verify_callback(tls, judge, NULL);
     aseptic_status status = aseptic_device_init(&device, &platform, NULL);
-    status = status == ASEPTIC_OK ? show(tls) : status;
-    status = status == ASEPTIC_OK ? aseptic_enroller_begin(&device, &work, &enroller) : status;
-    status = status == ASEPTIC_OK ? aseptic_enroller_step(&device, &work, &enroller, NULL, NULL, &action) : status;
-    while (status == ASEPTIC_OK && action.kind == ASEPTIC_ENROL_REQUEST && action.authority.len == 0) {
-        status = exchange(tls, words[2], &action, &answer) ? ASEPTIC_OK : ASEPTIC_PLATFORM_UNAVAILABLE;
-        status = status == ASEPTIC_OK ? aseptic_enroller_step(&device, &work, &enroller, &answer, &registrar, &action) : status;
+    status = status == ASEPTIC_OK ? show(tls, which) : status;
+    if (status == ASEPTIC_OK) {
+        status = proving ? prove(tls, words[2]) : enrol(tls, words[2], which, &done);
     }
+    status = status == ASEPTIC_OK ? tell_stages() : status;
     SSL_CTX_free(tls);
     aseptic_device_wipe(&device);
-    return status != ASEPTIC_OK ? refused("enrol", status) : action.kind == ASEPTIC_ENROL_DONE ? 0 : 3;
+    return status != ASEPTIC_OK ? refused(what, status) : done ? 0 : 3;
 }

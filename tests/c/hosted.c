@@ -36,11 +36,46 @@ static aseptic_files *start(const char *folder)
     return files;
 }
 
-static uint8_t stage(void)
+static uint8_t stage_of(uint8_t which)
 {
     uint8_t found = 7;
-    CHECK(aseptic_identity_stage(&device, ASEPTIC_IDENTITY_LOCAL, &found) == ASEPTIC_OK);
+    CHECK(aseptic_identity_stage(&device, which, &found) == ASEPTIC_OK);
     return found;
+}
+
+static uint8_t stage(void)
+{
+    return stage_of(ASEPTIC_IDENTITY_LOCAL);
+}
+
+/* The identity in use asks for its successor, which a person approves and a server of the owner takes. */
+static void renew(aseptic_slice registrar, aseptic_slice server)
+{
+    static const char name[] = "est.hospital.example";
+    aseptic_est_terms terms = { ASEPTIC_IDENTITY_FALLBACK, 0, 0, { 0 } };
+    aseptic_est_terms wrong = { ASEPTIC_IDENTITY_LOCAL, 0, 0, { 0 } };
+    aseptic_buf out = { room, sizeof room, 0 };
+    aseptic_channel *channel = NULL;
+    uint32_t wait = 7;
+    CHECK(aseptic_est_enrol_with(&device, &work, &wrong, registrar, text(name), PATIENCE_MS, &wait) == ASEPTIC_MISUSE);
+    CHECK(aseptic_est_enrol_with(&device, &work, NULL, registrar, text(name), PATIENCE_MS, &wait) == ASEPTIC_MISUSE);
+    CHECK(stage_of(ASEPTIC_IDENTITY_SUCCESSOR) == ASEPTIC_STAGE_BLANK);
+    CHECK(aseptic_est_enrol_with(&device, &work, &terms, registrar, text(name), PATIENCE_MS, &wait) == ASEPTIC_OK);
+    CHECK(wait == 60 && stage() == ASEPTIC_STAGE_ACTIVE);
+    CHECK(stage_of(ASEPTIC_IDENTITY_SUCCESSOR) == ASEPTIC_STAGE_PENDING);
+    tell(NULL, 0);
+    CHECK(hear(2).len == 0);
+    CHECK(aseptic_est_enrol_with(&device, &work, &terms, registrar, text(name), PATIENCE_MS, &wait) == ASEPTIC_OK);
+    CHECK(wait == 0 && stage() == ASEPTIC_STAGE_ACTIVE);
+    CHECK(stage_of(ASEPTIC_IDENTITY_SUCCESSOR) == ASEPTIC_STAGE_PROBATION);
+    CHECK(aseptic_identity_load(&device, ASEPTIC_IDENTITY_LOCAL, &identity) == ASEPTIC_OK);
+    CHECK(aseptic_channel_connect(&device, &identity, server, text("net.hospital.example"), PATIENCE_MS, &channel, &peer)
+          == ASEPTIC_OK);
+    CHECK(aseptic_channel_write(channel, text("hello")) == ASEPTIC_OK);
+    CHECK(aseptic_channel_read(channel, &out) == ASEPTIC_OK && out.len == 7 && memcmp(room, "welcome", 7) == 0);
+    CHECK(aseptic_identity_confirm(&device, &work, &identity, &peer) == ASEPTIC_OK && stage() == ASEPTIC_STAGE_ACTIVE);
+    CHECK(stage_of(ASEPTIC_IDENTITY_SUCCESSOR) == ASEPTIC_STAGE_BLANK);
+    aseptic_channel_free(channel);
 }
 
 int main(int count, char **words)
@@ -63,15 +98,15 @@ int main(int count, char **words)
     CHECK(aseptic_birth_install(&device, &work, chain, links) == ASEPTIC_OK);
     CHECK(aseptic_trust_install(&device, ASEPTIC_OWNER, hear(0), ASEPTIC_PRESENCE_CONFIRMED) == ASEPTIC_OK);
 
-    aseptic_slice address = hear(0);
+    aseptic_slice registrar = hear(3), address;
     CHECK(aseptic_est_enrol(&device, &work, text("127.0.0.1:1"), text("est.hospital.example"), PATIENCE_MS, &wait)
           == ASEPTIC_NETWORK_FAILED);
     CHECK(wait == 0 && stage() == ASEPTIC_STAGE_KEYED);
-    CHECK(aseptic_est_enrol(&device, &work, address, text("est.hospital.example"), PATIENCE_MS, &wait) == ASEPTIC_OK);
+    CHECK(aseptic_est_enrol(&device, &work, registrar, text("est.hospital.example"), PATIENCE_MS, &wait) == ASEPTIC_OK);
     CHECK(wait == 60);
     tell(NULL, 0);
     CHECK(hear(1).len == 0);
-    CHECK(aseptic_est_enrol(&device, &work, address, text("est.hospital.example"), PATIENCE_MS, &wait) == ASEPTIC_OK);
+    CHECK(aseptic_est_enrol(&device, &work, registrar, text("est.hospital.example"), PATIENCE_MS, &wait) == ASEPTIC_OK);
     CHECK(wait == 0 && stage() == ASEPTIC_STAGE_PROBATION);
 
     CHECK(aseptic_identity_load(&device, ASEPTIC_IDENTITY_BIRTH, &identity) == ASEPTIC_OK);
@@ -92,6 +127,9 @@ int main(int count, char **words)
     CHECK(aseptic_channel_read(NULL, &out) == ASEPTIC_MISUSE);
     aseptic_channel_free(channel);
     aseptic_channel_free(NULL);
+    tell(NULL, 0);
+    CHECK(hear(1).len == 0);
+    renew(registrar, address);
 
     aseptic_device_wipe(&device);
     aseptic_files_free(files);

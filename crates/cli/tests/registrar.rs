@@ -103,6 +103,17 @@ fn a_hospital_without_pki_staff_runs_a_registrar() {
     fs::rename(folder.join("registrar/root"), folder.join("safe")).unwrap();
     let root = pem::parse(fs::read(folder.join("safe/ca.pem")).unwrap()).unwrap().into_contents();
 
+    // Rules name the maker by its key; another with its name is nobody.
+    let rules = folder.join("registrar/rules.toml");
+    let before = fs::read_to_string(&rules).unwrap();
+    let issuers = done(folder, &["registrar", "issuers", "registrar"]);
+    assert!(issuers.starts_with("[issuer.\"Maker\"]\nkeys = [") && before.contains(issuers.trim_end()), "{before}");
+    let other = Ca::new("Maker", Validity::years(1_790_000_000, 20).unwrap()).unwrap();
+    fs::write(folder.join("other.pem"), pem::encode(&pem::Pem::new("CERTIFICATE", other.certificate()))).unwrap();
+    let others = done(folder, &["registrar", "issuers", "registrar", "other.pem"]);
+    assert!(others.starts_with("[issuer.\"Maker\"]") && others != issuers, "{others}");
+    fs::write(&rules, before.replace("decision = \"approve\"", "decision = \"approve\"\nissuer = \"Maker\"")).unwrap();
+
     let server = Running::start(folder, &root, (&birth, &device));
     let asked = request(&key(), "PUMP-0001");
     let waits = server.client.post("simpleenroll", &asked).unwrap();
@@ -114,6 +125,9 @@ fn a_hospital_without_pki_staff_runs_a_registrar() {
     assert_eq!(aseptic(folder, &["registrar", "approve", "registrar", "0000"]).status.code(), Some(1));
     assert_eq!(done(folder, &["registrar", "approve", "registrar", id]), "approved\n");
     let certificate = server.client.post("simpleenroll", &asked).unwrap().certificate();
+    let backup = ["registrar", "backup", "registrar", "copy.redb"];
+    assert!(done(folder, &backup).contains("copy.redb is written"));
+    assert_eq!(aseptic(folder, &backup).status.code(), Some(2), "a copy is never written over");
     let log = server.stop();
     assert!(log.last().unwrap().contains("has ended") && log.iter().any(|line| line.contains("status=200")), "{log:?}");
 
@@ -131,6 +145,16 @@ fn a_hospital_without_pki_staff_runs_a_registrar() {
     let server = Running::start(folder, &root, (&birth, &device));
     assert_eq!(server.client.get("cacerts").unwrap().certificates().len(), 5);
     server.stop();
+
+    // The machine is lost, and the folder is put together again as the runbook says.
+    fs::create_dir(folder.join("restored")).unwrap();
+    let kept = Command::new("cp").args(["-a", "registrar/.", "restored"]).current_dir(folder).status().unwrap();
+    assert!(kept.success());
+    fs::rename(folder.join("copy.redb"), folder.join("restored/registrar.redb")).unwrap();
+    let restored = done(folder, &["registrar", "list", "restored", "--issued"]);
+    assert_eq!(restored.lines().count(), 1, "{restored}");
+    let audit = done(folder, &["registrar", "export-audit", "restored"]);
+    assert!(audit.lines().last().unwrap().ends_with("op=backup"), "{audit}");
 
     // With the server down the same commands work on the file.
     let issued = done(folder, &["registrar", "list", "registrar", "--issued"]);

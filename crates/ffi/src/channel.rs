@@ -1,17 +1,18 @@
 //! TLS and EST, for systems that have an operating system.
 
 use crate::abi::{
-    Place, apart, aseptic_buf, aseptic_slice, aseptic_status, call, fill, make, output, output_apart, state,
+    Place, apart, aseptic_buf, aseptic_slice, aseptic_status, call, fill, input, make, output, output_apart, state,
 };
 use crate::device::aseptic_device;
-use crate::identity::aseptic_identity;
+use crate::enrol::aseptic_est_terms;
+use crate::identity::{aseptic_identity, same_hardware};
 use crate::peer::aseptic_peer;
 use crate::time;
 use crate::workspace::{aseptic_workspace, workspace};
 use ::aseptic_hosted::Error;
 use ::aseptic_hosted::channel::{Channel, Local, Remote, connect, dial};
 use ::aseptic_hosted::est::{Outcome, Registrar, enrol};
-use ::aseptic_identity::{Enroller, Identity};
+use ::aseptic_identity::{Enroller, Identity, Origin, Terms};
 use aseptic_certs::Engine;
 use aseptic_core::trust::Purpose;
 use aseptic_core::{Reason, Result, limits};
@@ -173,26 +174,79 @@ pub unsafe extern "C" fn aseptic_est_enrol(
     limit_ms: u32,
     wait_seconds: *mut u32,
 ) -> aseptic_status {
+    let contexts = [Place::of(device), Place::of(workspace)];
+    let terms = || Ok(Terms::ENROL);
+    // SAFETY: as the caller promises.
+    unsafe { enrol_with(device, workspace, &contexts, terms, address, name, limit_ms, wait_seconds) }
+}
+
+/// Enrols or renews on these terms; otherwise like `aseptic_est_enrol`. The library's own TLS proves possession by itself where
+/// `terms` ask for it. `ASEPTIC_IDENTITY_SUCCESSOR` of `aseptic_identity_stage` shows how far a renewal has come: the identity
+/// in use stays in use until its successor has been confirmed.
+///
+/// Ownership: `terms` is read during the call; the rest as there. Errors: as there, MISUSE for other numbers than `terms` may hold
+/// and to renew where no local identity is in use, IDENTITY_KEY_LOST where its key is gone. Threads: as there. Power loss: as
+/// there.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_est_enrol_with(
+    device: *mut aseptic_device,
+    workspace: *mut aseptic_workspace,
+    terms: *const aseptic_est_terms,
+    address: aseptic_slice,
+    name: aseptic_slice,
+    limit_ms: u32,
+    wait_seconds: *mut u32,
+) -> aseptic_status {
+    let contexts = [Place::of(device), Place::of(workspace), Place::of(terms)];
+    // SAFETY: as the caller promises.
+    let terms = || unsafe { input(terms) }.and_then(aseptic_est_terms::read);
+    // SAFETY: as the caller promises.
+    unsafe { enrol_with(device, workspace, &contexts, terms, address, name, limit_ms, wait_seconds) }
+}
+
+/// # Safety
+/// As for [`aseptic_est_enrol_with`]; `contexts` must name all that is read.
+#[expect(clippy::too_many_arguments, reason = "those of the C function")]
+unsafe fn enrol_with(
+    device: *mut aseptic_device,
+    workspace: *mut aseptic_workspace,
+    contexts: &[Place],
+    terms: impl Fn() -> Result<Terms>,
+    address: aseptic_slice,
+    name: aseptic_slice,
+    limit_ms: u32,
+    wait_seconds: *mut u32,
+) -> aseptic_status {
     call(|| {
-        let contexts = [Place::of(device), Place::of(workspace)];
         // SAFETY: as the caller promises.
-        let wait = unsafe { output_apart(wait_seconds, &contexts)? };
+        let wait = unsafe { output_apart(wait_seconds, contexts)? };
         *wait = 0;
-        apart(&contexts)?;
+        apart(contexts)?;
+        let terms = terms()?;
         // SAFETY: as the caller promises, and apart.
         let (mut device, memory) = unsafe { (state(device)?, self::workspace(workspace)?) };
         // SAFETY: as the caller promises.
         let (address, name) = unsafe { (text(address)?, text(name)?) };
         let registrar = Registrar { address, name, limit: Duration::from_millis(limit_ms.into()) };
+        same_hardware(&device)?;
         device.with(|parts| {
             let mut buffer = vec![0; 2 * limits::SLOT];
             let now = time::now(&parts.platform)?;
             let (platform, suite, trust) = parts.load_trust()?;
-            let mut enroller = Enroller::start(&platform, &suite, &trust, &Engine, memory)?;
-            let birth = Identity::load(&platform, &mut buffer)?.birth()?;
+            let mut enroller = Enroller::start_with(&platform, &suite, &trust, &Engine, memory, terms)?;
+            let stored = Identity::load(&platform, &mut buffer)?;
+            let shown = match terms.origin {
+                Origin::Birth => stored.birth()?,
+                Origin::Local => stored.fallback()?,
+            };
+            // Without its key the birth identity would take its place.
+            if shown.origin() != terms.origin {
+                return Err(Reason::IdentityKeyLost);
+            }
             let remote = Remote { suite: &suite, trust: &trust, engine: &Engine, purposes: &[], now };
             if let Outcome::Wait(time) =
-                enrol(&mut enroller, &registrar, platform.keys, &birth, &remote).map_err(Reason::from)?
+                enrol(&mut enroller, &registrar, platform.keys, &shown, &remote).map_err(Reason::from)?
             {
                 *wait = u32::try_from(time.as_secs()).unwrap_or(u32::MAX).max(1);
             }

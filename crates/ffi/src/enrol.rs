@@ -216,7 +216,7 @@ pub unsafe extern "C" fn aseptic_enroller_wipe(enroller: *mut aseptic_enroller) 
 }
 
 impl aseptic_est_terms {
-    fn read(&self) -> Result<Terms> {
+    pub(crate) fn read(&self) -> Result<Terms> {
         let flag = |value| match value {
             0 => Ok(false),
             1 => Ok(true),

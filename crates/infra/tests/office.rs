@@ -2,6 +2,7 @@
 
 mod common;
 mod office {
+    mod backup;
     pub(crate) mod desk;
     mod kill;
     mod queue;

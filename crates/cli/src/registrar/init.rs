@@ -1,12 +1,13 @@
 //! `aseptic registrar init`.
 
+use super::issuers;
 use super::settings::{Folder, now};
 use crate::error::{Error, Result};
 use crate::file;
 use aseptic_core::crypto::{KeyAlg, soft};
 use aseptic_core::trust::Authority;
 use aseptic_infra::ca::{Ca, Validity};
-use aseptic_infra::{AuthorityKey, ServerTrust};
+use aseptic_infra::{AuthorityKey, ServerTrust, registrar};
 use clap::Args;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
@@ -46,7 +47,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<String> {
     let fail = |error| Error::infra(path, &error);
     let makers = file::read(&arguments.maker)?;
     let refused = |error| Error::infra(&arguments.maker, &error);
-    ServerTrust::new(soft::suite(), &[(Authority::Manufacturer, &makers)]).map_err(refused)?;
+    let trust = ServerTrust::new(soft::suite(), &[(Authority::Manufacturer, &makers)]).map_err(refused)?;
+    let known = registrar::authorities(&trust).map_err(refused)?;
     let start = now().saturating_sub(BACKDATED);
     let years = |count| Validity::years(start, count).map_err(fail);
     let root = Ca::new(&format!("{} root", arguments.owner), years(arguments.years)?).map_err(fail)?;
@@ -67,7 +69,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<String> {
     server.save(&folder.tls_key()).map_err(fail)?;
     file::write(&folder.maker(), &makers, false)?;
     file::write(&folder.settings(), SETTINGS.replace("NAME", &arguments.name).as_bytes(), false)?;
-    file::write(&folder.rules(), RULES.as_bytes(), false)?;
+    file::write(&folder.rules(), format!("{RULES}\n{}", issuers::part(&known)).as_bytes(), false)?;
     Ok(format!(
         "{}: a registrar for {}\nNext: take {} to two safe media and remove it here; edit rules.toml; then `aseptic registrar serve`.",
         path.display(),
@@ -102,7 +104,8 @@ requests = 30              # new requests an hour, of one device
 "#;
 
 const RULES: &str = r#"# Who may enrol as what. The first rule that fits a device decides; a device that none fits gets nothing.
-#   issuer    commonName of whoever issued its birth certificate; left out: any in the maker's trust store
+#   issuer    a name from below, of authorities of which one issued its birth certificate; left out: any that the maker's trust store
+#             vouches for. `aseptic registrar issuers FOLDER CERTIFICATE` writes such a part for a factory's own authority
 #   serials   serial numbers, "*" at the end stands for any rest; left out: any
 #   decision  "issue", "approve" (a person looks first) or "refuse"
 #   renewal   the same, for a device that renews what it has; left out: "issue", or "refuse" if the decision is

@@ -2,6 +2,7 @@
 
 mod authority;
 mod init;
+mod issuers;
 mod operate;
 mod serve;
 mod settings;
@@ -15,11 +16,13 @@ use clap::Subcommand;
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Init(init::Arguments),
+    Issuers(issuers::Arguments),
     Serve(serve::Arguments),
     List(operate::List),
     Approve(operate::Decide),
     Reject(operate::Decide),
     ExportAudit(operate::Export),
+    Backup(operate::Backup),
     RenewCa(authority::RenewCa),
     RollOver(authority::RollOver),
 }
@@ -27,11 +30,13 @@ pub(crate) enum Command {
 pub(crate) fn run(command: &Command) -> Result<String> {
     match command {
         Command::Init(arguments) => init::run(arguments),
+        Command::Issuers(arguments) => issuers::run(arguments),
         Command::Serve(arguments) => serve::run(arguments),
         Command::List(arguments) => operate::list(arguments),
         Command::Approve(arguments) => operate::decide(arguments, true),
         Command::Reject(arguments) => operate::decide(arguments, false),
         Command::ExportAudit(arguments) => operate::export(arguments),
+        Command::Backup(arguments) => operate::backup(arguments),
         Command::RenewCa(arguments) => authority::renew(arguments),
         Command::RollOver(arguments) => authority::roll_over(arguments),
     }

@@ -1,4 +1,4 @@
-//! `aseptic registrar list`, `approve`, `reject` and `export-audit`.
+//! `aseptic registrar list`, `approve`, `reject`, `export-audit` and `backup`.
 
 use super::settings::Folder;
 use crate::error::{Error, Result};
@@ -6,7 +6,7 @@ use aseptic_infra::registrar::{Control, control};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
-/// List the requests that wait: id, state, since when, key, device, issuer of its birth certificate.
+/// List the requests that wait: id, state, since when, key, device, name and key of the issuer of its birth certificate.
 #[derive(Args)]
 #[command(after_help = "Example:\n  aseptic registrar list /var/lib/registrar")]
 pub(crate) struct List {
@@ -38,6 +38,24 @@ pub(crate) struct Decide {
 pub(crate) struct Export {
     /// The folder that `init` made
     folder: PathBuf,
+}
+
+/// Copy the store of issued certificates, queue and log into a new file, also while the server runs.
+///
+/// The server writes it, so its user must be able to. Put it into a folder with a copy of the other files as registrar.redb, and
+/// that folder serves.
+#[derive(Args)]
+#[command(after_help = "Example:\n  aseptic registrar backup /var/lib/registrar /mnt/backup/registrar-2026-12-01.redb")]
+pub(crate) struct Backup {
+    /// The folder that `init` made
+    folder: PathBuf,
+    /// The copy, which is not there yet
+    file: PathBuf,
+}
+
+pub(crate) fn backup(arguments: &Backup) -> Result<String> {
+    let file = std::path::absolute(&arguments.file).map_err(|error| Error::file(&arguments.file, &error))?;
+    operate(&arguments.folder, &Control::Backup(file))
 }
 
 pub(crate) fn list(arguments: &List) -> Result<String> {

@@ -35,21 +35,21 @@ impl Attributes {
         writer.nested(der::SEQUENCE, |all| {
             // RFC 7030 section 4.5.2: the bare identifier asks for the binding.
             if proof {
-                all.oid(CHALLENGE_PASSWORD);
+                all.oid(oid::CHALLENGE_PASSWORD);
             }
             match self {
                 Self::None => {}
                 Self::List => {
                     all.oid(oid::ECDSA_SHA256);
                     all.nested(der::SEQUENCE, |key| {
-                        key.oid(EC_PUBLIC_KEY).nested(der::SET, |curves| {
-                            curves.oid(PRIME256V1);
+                        key.oid(oid::EC_PUBLIC_KEY).nested(der::SET, |curves| {
+                            curves.oid(oid::P256);
                         });
                     });
                 }
                 Self::Template => {
                     all.nested(der::SEQUENCE, |attribute| {
-                        attribute.oid(REQUEST_TEMPLATE).nested(der::SET, |values| {
+                        attribute.oid(oid::REQUEST_TEMPLATE).nested(der::SET, |values| {
                             values.nested(der::SEQUENCE, write_template);
                         });
                     });
@@ -72,7 +72,7 @@ fn write_template(template: &mut Writer<'_>) {
     });
     template.nested(der::context(0), |key| {
         key.nested(der::SEQUENCE, |algorithm| {
-            algorithm.oid(EC_PUBLIC_KEY).oid(PRIME256V1);
+            algorithm.oid(oid::EC_PUBLIC_KEY).oid(oid::P256);
         });
     });
     template.nested(der::context(1), |_| {});
@@ -100,7 +100,7 @@ fn challenge_password(request: &[u8]) -> Result<Option<&[u8]>> {
         let mut attribute = attributes.nested(der::SEQUENCE)?;
         let kind = attribute.oid()?;
         let mut values = attribute.nested(der::SET)?;
-        if kind != CHALLENGE_PASSWORD {
+        if kind != oid::CHALLENGE_PASSWORD {
             continue;
         }
         let value = values.any()?;
@@ -112,12 +112,3 @@ fn challenge_password(request: &[u8]) -> Result<Option<&[u8]>> {
     }
     Ok(found)
 }
-
-/// challengePassword, 1.2.840.113549.1.9.7.
-const CHALLENGE_PASSWORD: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x09, 0x07];
-/// id-aa-certificationRequestInfoTemplate, 1.2.840.113549.1.9.16.2.61.
-const REQUEST_TEMPLATE: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x09, 0x10, 0x02, 0x3D];
-/// id-ecPublicKey, 1.2.840.10045.2.1.
-const EC_PUBLIC_KEY: &[u8] = &[0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01];
-/// prime256v1, 1.2.840.10045.3.1.7.
-const PRIME256V1: &[u8] = &[0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07];

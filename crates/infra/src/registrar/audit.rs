@@ -64,6 +64,11 @@ pub(super) fn decision(at: u64, by: &str, device: &str, id: &str, approve: bool)
     format!("{at} by={} device={} op={what} request={id}", plain(by), plain(device))
 }
 
+/// The line of a copy of the store, which somebody has from then on.
+pub(super) fn backup(at: u64, by: &str) -> String {
+    format!("{at} by={} op=backup", plain(by))
+}
+
 /// The hash of a line and, through `last`, of all before it: SHA-256(last || line), without the line's end.
 pub(super) fn chain(last: &[u8; 32], line: &str) -> aseptic_core::Result<[u8; 32]> {
     soft::suite().sha256(&[last, line.as_bytes()])

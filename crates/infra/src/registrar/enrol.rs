@@ -4,7 +4,7 @@ use super::est::{Answer, BODY, Client, Record, Request};
 use super::rates::Rate;
 use super::store::{New, Standing, State, Wait};
 use super::tls::{Device, Shown};
-use super::{Applicant, Audit, Decision, Office, Profile, attributes};
+use super::{Applicant, Audit, Decision, Issuer, Office, Profile, attributes, makers};
 use crate::ca::{Local, Proven, Validity};
 use crate::error::While;
 use crate::{Error, Result};
@@ -111,7 +111,7 @@ impl<'c> Case<'c> {
             if device.peer.key().is_ok_and(|birth| birth == key) {
                 return Err((403, Reason::KeyWrongUse));
             }
-            let birth = Certificate::parse(&device.leaf).map_err(malformed)?;
+            let birth = Certificate::parse(device.leaf()).map_err(malformed)?;
             let uri = csr.alternative_names().and_then(|names| names.uri());
             if uri.is_some() && uri != birth.uri() {
                 return Err((403, Reason::IdentityNameMismatch));
@@ -127,7 +127,7 @@ impl<'c> Case<'c> {
     /// 4.2.2). With a birth certificate it does once the local one has expired; else it enrols, as by simpleenroll.
     fn renews(&self) -> std::result::Result<bool, Refusal> {
         let before: &[u8] = match (self.device.shown, &self.standing.current) {
-            (Shown::Local, _) => &self.device.leaf,
+            (Shown::Local, _) => self.device.leaf(),
             (Shown::Birth, Some((certificate, _))) => certificate,
             (Shown::Birth, None) => return Ok(false),
         };
@@ -189,23 +189,21 @@ impl<'c> Case<'c> {
         }
     }
 
-    /// Who issued the birth certificate of the device.
-    fn issuer(&self) -> aseptic_core::Result<String> {
-        if self.device.shown == Shown::Local {
-            return Ok(self.standing.current.as_ref().map(|(_, issuer)| issuer.clone()).unwrap_or_default());
+    /// Who issued the birth certificate of the device; nobody, if the store does not know any more.
+    fn issuer(&self) -> aseptic_core::Result<Issuer> {
+        match self.device.shown {
+            Shown::Local => Ok(self.standing.current.as_ref().map(|(_, issuer)| issuer.clone()).unwrap_or_default()),
+            Shown::Birth => makers::issuer(&self.office.registrar.trust, &self.device.chain),
         }
-        let birth = Certificate::parse(&self.device.leaf)?;
-        let name = birth.issuer.single(oid::COMMON_NAME).map(|attribute| attribute.value).unwrap_or_default();
-        Ok(String::from_utf8_lossy(name).into_owned())
     }
 
     /// Makes the certificate, which nobody sees before it is recorded.
-    fn issue(&self, issuer: String, profile: Profile, renewal: bool) -> Result<New> {
+    fn issue(&self, issuer: Issuer, profile: Profile, renewal: bool) -> Result<New> {
         let ca = &self.office.registrar.ca;
         let authority = ca.validity()?;
         let not_before = self.now.saturating_sub(BACKDATED).max(authority.not_before());
         let not_after = self.now.saturating_add(profile.days.saturating_mul(86_400)).min(authority.not_after());
-        let shown = Certificate::parse(&self.device.leaf).during("reading the certificate of the device")?;
+        let shown = Certificate::parse(self.device.leaf()).during("reading the certificate of the device")?;
         let uri = if renewal { self.asked.csr.alternative_names().and_then(|names| names.uri()) } else { shown.uri() };
         let uris: Vec<&str> = uri.filter(|_| renewal || profile.udi).into_iter().collect();
         let local = Local { serial: self.serial, validity: Validity::new(not_before, not_after)?, uris: &uris };

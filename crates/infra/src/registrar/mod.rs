@@ -45,6 +45,7 @@ mod attributes;
 mod audit;
 mod enrol;
 mod est;
+mod makers;
 mod operator;
 mod rates;
 mod rules;
@@ -55,11 +56,12 @@ mod visitors;
 
 pub use attributes::Attributes;
 pub use audit::Audit;
+pub use makers::{authorities, authority};
 pub use operator::{Control, control};
 pub use rates::Limits;
 pub use rules::{Profile, Rules};
 pub use serve::Handle;
-pub use store::{Issued, State, Store, Waiting};
+pub use store::{Issued, Issuer, State, Store, Waiting};
 
 use crate::ca::{Ca, Chain, RollOver};
 use crate::trust::ServerTrust;
@@ -78,8 +80,8 @@ use std::sync::Arc;
 pub struct Applicant<'a> {
     /// Its serial number, as in the certificate that it shows.
     pub serial: &'a str,
-    /// The commonName of whoever issued its birth certificate; empty if the store does not know any more.
-    pub issuer: &'a str,
+    /// Who issued its birth certificate.
+    pub issuer: &'a Issuer,
     /// SHA-256 of the new key's SubjectPublicKeyInfo.
     pub thumbprint: &'a [u8; 32],
     /// Why the certificate that it shows was accepted only with a flag, if so: an authority above it has expired.

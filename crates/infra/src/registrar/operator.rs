@@ -4,7 +4,7 @@
 //! alone may use: one line with the words of the command, and the answer as text, `ok` or `error` first.
 
 use super::audit::hex;
-use super::store::{State, Store};
+use super::store::{Issuer, State, Store};
 use crate::error::While;
 use crate::{Error, Result};
 use aseptic_certs::Certificate;
@@ -15,7 +15,7 @@ use std::fmt::Write as _;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -32,8 +32,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// What an operator wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Control {
-    /// The requests that wait: id, what was said, since when, key, serial number of the device, issuer of its birth
-    /// certificate.
+    /// The requests that wait: id, what was said, since when, key, serial number of the device, name and key of
+    /// whoever issued its birth certificate.
     List,
     /// The certificates that were issued: when, until when, serial number, whether it is the newest of its device, device.
     Issued,
@@ -43,6 +43,8 @@ pub enum Control {
     Reject(String),
     /// The audit log: number, hash and text of each line.
     ExportAudit,
+    /// A copy of the store, in a new file of this absolute name. See [`Store::backup`].
+    Backup(PathBuf),
 }
 
 /// Does what an operator wants: through the running server behind `socket`, or in the store `file` if there is none.
@@ -68,8 +70,14 @@ fn myself() -> String {
 
 fn ask(mut stream: UnixStream, command: &Control) -> Result<String> {
     let failed = |error: io::Error| Error::io(&error, "asking the running registrar");
-    stream.set_read_timeout(Some(PATIENCE)).map_err(failed)?;
-    stream.write_all(format!("{command}\n").as_bytes()).map_err(failed)?;
+    let line = format!("{command}\n");
+    if line.lines().next().and_then(Control::parse).as_ref() != Some(command) || line.len() as u64 > COMMAND {
+        return Err(Error::new(Reason::Misuse, "writing a command on one line"));
+    }
+    // A large store takes its time to be copied.
+    let patience = if matches!(command, Control::Backup(_)) { None } else { Some(PATIENCE) };
+    stream.set_read_timeout(patience).map_err(failed)?;
+    stream.write_all(line.as_bytes()).map_err(failed)?;
     let mut text = String::new();
     stream.read_to_string(&mut text).map_err(failed)?;
     match text.split_once('\n') {
@@ -98,21 +106,22 @@ pub(super) fn listen(path: &Path) -> Result<UnixListener> {
     Ok(listener)
 }
 
-/// Answers operators, one after the other, for as long as the server runs.
+/// Answers operators for as long as the server runs.
 pub(super) async fn serve(store: Arc<Store>, listener: UnixListener) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
-        let _ = timeout(PATIENCE, serve_one(Arc::clone(&store), stream)).await;
+        // One whose copy takes long keeps nobody else waiting.
+        tokio::spawn(serve_one(Arc::clone(&store), stream));
     }
 }
 
 async fn serve_one(store: Arc<Store>, mut stream: tokio::net::UnixStream) -> io::Result<()> {
     let by = stream.peer_cred().map(|peer| format!("uid-{}", peer.uid()))?;
     let mut line = String::new();
-    BufReader::new((&mut stream).take(COMMAND)).read_line(&mut line).await?;
+    timeout(PATIENCE, BufReader::new((&mut stream).take(COMMAND)).read_line(&mut line)).await??;
     let done = spawn_blocking(move || match Control::parse(line.trim_end()) {
         Some(command) => run(&store, &command, &by),
         None => Err(Error::new(Reason::Misuse, "reading a command")),
@@ -122,7 +131,7 @@ async fn serve_one(store: Arc<Store>, mut stream: tokio::net::UnixStream) -> io:
         Ok(Err(error)) => format!("error {}\n", error.reason().number()),
         Err(_) => format!("error {}\n", Reason::Internal.number()),
     };
-    stream.write_all(text.as_bytes()).await?;
+    timeout(PATIENCE, stream.write_all(text.as_bytes())).await??;
     stream.shutdown().await
 }
 
@@ -138,7 +147,9 @@ fn run(store: &Store, command: &Control, by: &str) -> Result<String> {
                     State::Rejected => "rejected",
                 };
                 let key: String = hex(&one.thumbprint).chars().take(16).collect();
-                let _ = writeln!(out, "{} {state} {} {key} {} {}", one.id, date(one.since), one.device, one.issuer);
+                let (device, Issuer { name, key: authority }) = (one.device, one.issuer);
+                let _ =
+                    writeln!(out, "{} {state} {} {key} {device} {name} {}", one.id, date(one.since), hex(&authority));
             }
         }
         Control::Issued => {
@@ -160,6 +171,10 @@ fn run(store: &Store, command: &Control, by: &str) -> Result<String> {
             store.audit(&mut |number, hash, line| {
                 let _ = writeln!(out, "{number} {} {line}", hex(hash));
             })?;
+        }
+        Control::Backup(path) => {
+            store.backup(path, by, now)?;
+            let _ = writeln!(out, "{} is written", path.display());
         }
     }
     Ok(out)
@@ -191,6 +206,7 @@ impl std::fmt::Display for Control {
             Self::Approve(id) => write!(f, "approve {id}"),
             Self::Reject(id) => write!(f, "reject {id}"),
             Self::ExportAudit => f.write_str("export-audit"),
+            Self::Backup(path) => write!(f, "backup {}", path.display()),
         }
     }
 }
@@ -204,6 +220,7 @@ impl Control {
             ("approve", id) if !id.is_empty() => Self::Approve(id.to_owned()),
             ("reject", id) if !id.is_empty() => Self::Reject(id.to_owned()),
             ("export-audit", "") => Self::ExportAudit,
+            ("backup", path) if Path::new(path).is_absolute() => Self::Backup(path.into()),
             _ => return None,
         })
     }

@@ -16,9 +16,9 @@ use redb::backends::{FileBackend, InMemoryBackend};
 use redb::{Builder, Database, ReadTransaction, ReadableDatabase, ReadableTable};
 use std::fmt;
 use std::fs::OpenOptions;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 /// Changes that are committed together at most: as many as there are connections.
@@ -37,6 +37,15 @@ pub enum State {
     Rejected,
 }
 
+/// Who issued a birth certificate.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Issuer {
+    /// Its commonName, for people: anybody may call himself so. Empty if it has none.
+    pub name: String,
+    /// SHA-256 of the SubjectPublicKeyInfo of the key that signed the certificate.
+    pub key: [u8; 32],
+}
+
 /// A request that waits, or waited until its device asks again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
@@ -44,8 +53,8 @@ pub struct Waiting {
     pub id: String,
     /// The serial number of the device.
     pub device: String,
-    /// The commonName of whoever issued its birth certificate.
-    pub issuer: String,
+    /// Who issued its birth certificate.
+    pub issuer: Issuer,
     /// SHA-256 of the key that the certificate would be for.
     pub thumbprint: [u8; 32],
     /// Since when, in seconds since 1970.
@@ -61,8 +70,8 @@ pub struct Issued {
     pub serial: Vec<u8>,
     /// The serial number of the device.
     pub device: String,
-    /// The commonName of whoever issued the device's birth certificate.
-    pub issuer: String,
+    /// Who issued the device's birth certificate.
+    pub issuer: Issuer,
     /// When, in seconds since 1970.
     pub at: u64,
     /// Whether it is the newest of its device.
@@ -79,6 +88,8 @@ pub struct Store {
     database: Arc<Database>,
     jobs: Option<Sender<Job>>,
     writer: Option<JoinHandle<()>>,
+    /// Copies are made one after the other: two of one name would share what is half written.
+    copying: Mutex<()>,
 }
 
 impl Store {
@@ -87,18 +98,7 @@ impl Store {
     /// [`Reason::FolderBusy`] while another process works on it, [`Reason::RecordVersion`] if newer software wrote it,
     /// [`Reason::FileCorrupt`] if it is damaged.
     pub fn open(path: &Path) -> Result<Self> {
-        let failed = |error: std::io::Error| Error::io(&error, format!("opening {}", path.display()));
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::OpenOptionsExt;
-            options.mode(0o600);
-        }
-        let file = options.open(path).and_then(|file| sync_folder(path).map(|()| file)).map_err(failed)?;
-        let database =
-            FileBackend::new(file).and_then(|file| Builder::new().set_cache_size(CACHE).create_with_backend(file));
-        Self::start(database.map_err(|error| fault(&error.into(), "opening the registrar's store"))?)
+        Self::start(database(path, OpenOptions::new().create(true))?)
     }
 
     /// A store that is gone when the value is: for tests, and for gateways that forget on purpose.
@@ -114,7 +114,7 @@ impl Store {
         let writer =
             std::thread::Builder::new().name("registrar-store".into()).spawn(move || serve(&served, &receiver));
         let writer = writer.map_err(|error| Error::io(&error, "starting the registrar's store"))?;
-        let store = Self { database, jobs: Some(jobs), writer: Some(writer) };
+        let store = Self { database, jobs: Some(jobs), writer: Some(writer), copying: Mutex::default() };
         store.write(|ledger| ledger.prepare())?;
         Ok(store)
     }
@@ -174,6 +174,44 @@ impl Store {
         sound.map_err(|line| Error::new(Reason::FileCorrupt, format!("following the audit log to line {line}")))
     }
 
+    /// Writes a copy of the store into the new file `path`, mode 0600: all that is recorded when this begins, its own line in the
+    /// audit log among it. Devices are served meanwhile. It is opened as any store.
+    ///
+    /// [`Reason::FileExists`] if the file is there. After power loss the copy is whole or not there; a file `path` with the
+    /// ending `.new` may be left, which the next attempt replaces.
+    pub fn backup(&self, path: &Path, by: &str, at: u64) -> Result<()> {
+        let failed = |error: std::io::Error| match error.kind() {
+            std::io::ErrorKind::AlreadyExists => Error::new(Reason::FileExists, format!("writing {}", path.display())),
+            _ => Error::io(&error, format!("writing {}", path.display())),
+        };
+        let _in_turn = self.copying.lock().unwrap_or_else(PoisonError::into_inner);
+        if path.exists() {
+            return Err(failed(std::io::ErrorKind::AlreadyExists.into()));
+        }
+        let line = audit::backup(at, by);
+        self.write(move |ledger| ledger.tell(&line))?;
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".new");
+        let beside = PathBuf::from(beside);
+        match std::fs::remove_file(&beside) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
+        }
+        let copied = {
+            let copy = database(&beside, OpenOptions::new().create_new(true))?;
+            self.read(|reading| {
+                let writing = copy.begin_write()?;
+                ledger::copy(reading, &writing)?;
+                Ok(writing.commit()?)
+            })
+        };
+        // A link, unlike a rename, replaces nothing that has appeared under the name meanwhile.
+        let named =
+            copied.and_then(|()| std::fs::hard_link(&beside, path).and_then(|()| sync_folder(path)).map_err(failed));
+        let removed = std::fs::remove_file(&beside).map_err(failed);
+        named.and(removed)
+    }
+
     /// Makes a change, on the thread of changes. It is on the medium when this returns. A change that fails must have
     /// written nothing before.
     pub(super) fn write<T: Send + 'static>(
@@ -214,6 +252,21 @@ impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Store").finish_non_exhaustive()
     }
+}
+
+/// The database in a file, mode 0600, opened with these options.
+fn database(path: &Path, options: &mut OpenOptions) -> Result<Database> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    let file = options.read(true).write(true).truncate(false).open(path);
+    let file = file.and_then(|file| sync_folder(path).map(|()| file));
+    let file = file.map_err(|error| Error::io(&error, format!("opening {}", path.display())))?;
+    let database =
+        FileBackend::new(file).and_then(|file| Builder::new().set_cache_size(CACHE).create_with_backend(file));
+    database.map_err(|error| fault(&error.into(), "opening the registrar's store"))
 }
 
 /// Commits what has come, until nobody is left to come.

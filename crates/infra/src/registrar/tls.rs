@@ -85,8 +85,14 @@ pub(super) enum Shown {
 pub(super) struct Device {
     pub(super) peer: VerifiedPeer,
     pub(super) shown: Shown,
-    /// What it shows (DER).
-    pub(super) leaf: Vec<u8>,
+    /// What it shows (DER), leaf first.
+    pub(super) chain: Vec<Vec<u8>>,
+}
+
+impl Device {
+    pub(super) fn leaf(&self) -> &[u8] {
+        self.chain.first().map(Vec::as_slice).unwrap_or_default()
+    }
 }
 
 /// The verdict on the certificates that a device showed.
@@ -108,7 +114,7 @@ fn device(office: &Office, chain: &[&[u8]]) -> aseptic_core::Result<Device> {
         devid::check_birth(&leaf)?;
         (peer, Shown::Birth)
     };
-    Ok(Device { peer, shown, leaf: leaf.der.to_vec() })
+    Ok(Device { peer, shown, chain: chain.iter().map(|der| der.to_vec()).collect() })
 }
 
 /// Whether a chain names us, or our root before, among its issuers: which rules it is judged by.

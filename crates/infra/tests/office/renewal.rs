@@ -4,7 +4,7 @@ use super::desk::{DAY, START, World, ask_for, is_shut_out, renew, udi};
 use crate::common::key;
 use aseptic_certs::Certificate;
 use aseptic_core::Reason;
-use aseptic_infra::registrar::Rules;
+use aseptic_infra::registrar::{Rules, authority};
 
 #[test]
 fn a_device_renews_for_the_same_names_and_an_old_request_is_dead() {
@@ -55,9 +55,13 @@ fn a_device_renews_for_the_same_names_and_an_old_request_is_dead() {
 
 #[test]
 fn after_expiry_the_birth_certificate_renews_and_no_person_is_asked() {
-    let rules = "[[rule]]\nissuer = \"Maker\"\ndecision = \"approve\"\nretry = 60\nprofile = \"ward\"\n[profile.ward]\ndays = 30";
     let world = World::new();
-    let desk = world.open(World::hospital(), |registrar| registrar.rules(Rules::parse(rules).unwrap()));
+    let maker: String =
+        authority(world.maker.certificate()).unwrap().key.iter().map(|byte| format!("{byte:02x}")).collect();
+    let rules = format!(
+        "[issuer.maker]\nkeys = [\"{maker}\"]\n[[rule]]\nissuer = \"maker\"\ndecision = \"approve\"\nretry = 60\nprofile = \"ward\"\n[profile.ward]\ndays = 30"
+    );
+    let desk = world.open(World::hospital(), |registrar| registrar.rules(Rules::parse(&rules).unwrap()));
     let device = world.born("PUMP-0001");
     let key_1 = key();
     let asked = ask_for(&key_1, "PUMP-0001", None);

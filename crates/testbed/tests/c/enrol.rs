@@ -4,6 +4,7 @@ use crate::program::{enrol, openssl};
 use crate::scene::{Life, SERIAL, Scene, now};
 use aseptic_core::crypto::{KeyAlg, soft};
 use aseptic_core::limits;
+use aseptic_core::platform::KeyId;
 use aseptic_core::trust::Authority;
 use aseptic_identity::{Identity, Stage};
 use aseptic_infra::ca::{Ca, Server, Validity};
@@ -32,18 +33,43 @@ fn a_firmware_with_openssl_enrols_with_our_registrar() {
 
     let handle = registrar(&scene, &scene.hospital, &approved);
     let address = handle.address().to_string();
-    let waiting = enrol(scene.device.path(), &[&address, NAME]);
-    assert_eq!(waiting.status, Some(3), "{waiting:?}");
+    let run = |word: Option<&str>, status, stages: &str| {
+        let words: Vec<&str> = [address.as_str(), NAME].into_iter().chain(word).collect();
+        let outcome = enrol(scene.device.path(), &words);
+        assert_eq!((outcome.status, outcome.said.as_str()), (Some(status), stages), "{word:?} {outcome:?}");
+    };
+    let [pending, probation, active] = [Stage::Pending, Stage::Probation, Stage::Active].map(|stage| stage as u8);
+    let blank = Stage::Blank as u8;
+    run(Some("renew"), 1, "");
+    run(Some("prove"), 1, "");
+    run(None, 3, &format!("local {pending} successor {pending}\n"));
     approved.store(true, Ordering::SeqCst);
-    let done = enrol(scene.device.path(), &[&address, NAME]);
-    assert_eq!(done.status, Some(0), "{done:?}");
+    run(None, 0, &format!("local {probation} successor {probation}\n"));
+    run(Some("prove"), 0, &format!("local {active} successor {blank}\n"));
+    let first = key(&scene);
 
+    // The renewal, which a person looks at too.
+    approved.store(false, Ordering::SeqCst);
+    run(Some("renew"), 3, &format!("local {active} successor {pending}\n"));
+    assert_eq!(key(&scene), first, "the identity in use stays");
+    approved.store(true, Ordering::SeqCst);
+    run(Some("renew"), 0, &format!("local {active} successor {probation}\n"));
+    run(Some("prove"), 0, &format!("local {active} successor {blank}\n"));
+    assert_ne!(key(&scene), first, "a renewal takes a new key");
+    let mut asked = String::new();
+    handle.store().audit(&mut |_, _, line| asked += &format!("{line}\n")).unwrap();
+    assert!(asked.contains("op=POST simplereenroll status=202") && asked.contains("op=POST simplereenroll status=200"));
+    handle.shutdown();
+    println!("enrol: OpenSSL carried an enrolment, a renewal, a wait for each, and a refusal");
+}
+
+/// The key of the local identity in use.
+fn key(scene: &Scene) -> KeyId {
     let keys = scene.device.keys();
     let mut buffer = vec![0; 2 * limits::SLOT];
     let identity = Identity::load(&scene.device.platform(&keys), &mut buffer).unwrap();
-    assert_eq!((identity.local_stage(), identity.name()), (Stage::Probation, Ok(SERIAL)));
-    handle.shutdown();
-    println!("enrol: OpenSSL carried an enrolment, a wait and a refusal");
+    assert_eq!(identity.name(), Ok(SERIAL));
+    identity.fallback().unwrap().key_id()
 }
 
 /// The registrar of a hospital, which wants a person to approve.

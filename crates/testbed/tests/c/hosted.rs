@@ -66,6 +66,15 @@ fn a_device_of_files_enrols_and_connects_by_c_functions() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     line.tell(listener.local_addr().unwrap().to_string().as_bytes());
     welcome(&scene, &listener);
+
+    // A person looks at the renewal too.
+    assert!(line.hear().is_empty());
+    approved.store(false, Ordering::SeqCst);
+    line.tell(&[]);
+    assert!(line.hear().is_empty());
+    approved.store(true, Ordering::SeqCst);
+    line.tell(&[]);
+    welcome(&scene, &listener);
     assert_eq!(line.hear(), b"lived");
     drop(line);
     assert_eq!(child.wait().unwrap().code(), Some(0));

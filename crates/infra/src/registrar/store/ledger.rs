@@ -1,17 +1,19 @@
 //! The tables of the store, and the changes that are made to them.
 
-use super::{Issued, State, Waiting, fault};
+use super::{Issued, Issuer, State, Waiting, fault};
 use crate::error::While;
 use crate::registrar::audit::{self, GENESIS};
 use crate::{Error, Result};
 use aseptic_core::Reason;
-use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata, TableDefinition, WriteTransaction};
+use redb::{Key, ReadTransaction, ReadableTable, ReadableTableMetadata, TableDefinition, Value, WriteTransaction};
 use std::cell::RefCell;
 
 /// Device, issuer of its birth certificate, SHA-256 of the request, time of issue, certificate.
-type IssuedRow<'r> = (&'r str, &'r str, &'r [u8; 32], u64, &'r [u8]);
+type IssuedRow<'r> = (&'r str, IssuerRow<'r>, &'r [u8; 32], u64, &'r [u8]);
 /// State, SHA-256 of the request, SHA-256 of its key, since when, issuer of the birth certificate.
-type QueueRow<'r> = (u8, &'r [u8; 32], &'r [u8; 32], u64, &'r str);
+type QueueRow<'r> = (u8, &'r [u8; 32], &'r [u8; 32], u64, IssuerRow<'r>);
+/// Its name, and SHA-256 of its key.
+type IssuerRow<'r> = (&'r str, &'r [u8; 32]);
 
 /// By serial number of the certificate.
 pub(super) const ISSUED: TableDefinition<'_, &[u8], IssuedRow<'_>> = TableDefinition::new("issued");
@@ -35,7 +37,7 @@ const QUEUE_MOST: u64 = 4096;
 pub(crate) struct New {
     pub(crate) serial: Vec<u8>,
     pub(crate) device: String,
-    pub(crate) issuer: String,
+    pub(crate) issuer: Issuer,
     pub(crate) request: [u8; 32],
     pub(crate) at: u64,
     pub(crate) certificate: Vec<u8>,
@@ -45,7 +47,7 @@ pub(crate) struct New {
 #[derive(Debug)]
 pub(crate) struct Wait {
     pub(crate) device: String,
-    pub(crate) issuer: String,
+    pub(crate) issuer: Issuer,
     pub(crate) request: [u8; 32],
     pub(crate) thumbprint: [u8; 32],
     pub(crate) since: u64,
@@ -59,7 +61,7 @@ pub(crate) struct Standing {
     /// What was said of this very request.
     pub(crate) state: Option<State>,
     /// The newest certificate of the device, and the issuer of its birth certificate.
-    pub(crate) current: Option<(Vec<u8>, String)>,
+    pub(crate) current: Option<(Vec<u8>, Issuer)>,
 }
 
 impl Standing {
@@ -78,13 +80,23 @@ impl Standing {
         }
         if let Some(serial) = &newest {
             standing.current =
-                issued.get(serial.as_slice())?.map(|row| (row.value().4.to_vec(), row.value().1.to_owned()));
+                issued.get(serial.as_slice())?.map(|row| (row.value().4.to_vec(), Issuer::of(row.value().1)));
         }
         if let Some(row) = reading.open_table(QUEUE)?.get(device)? {
             let (said, of, ..) = row.value();
             standing.state = (of == request).then(|| state(said));
         }
         Ok(standing)
+    }
+}
+
+impl Issuer {
+    fn of((name, key): IssuerRow<'_>) -> Self {
+        Self { name: name.to_owned(), key: *key }
+    }
+
+    fn row(&self) -> IssuerRow<'_> {
+        (&self.name, &self.key)
     }
 }
 
@@ -139,7 +151,7 @@ impl<'t> Ledger<'t> {
         }
         self.checked(|transaction| {
             let (serial, device) = (new.serial.as_slice(), new.device.as_str());
-            let row = (device, new.issuer.as_str(), &new.request, new.at, new.certificate.as_slice());
+            let row = (device, new.issuer.row(), &new.request, new.at, new.certificate.as_slice());
             transaction.open_table(ISSUED)?.insert(serial, row)?;
             transaction.open_table(ANSWERS)?.insert(&new.request, serial)?;
             transaction.open_table(CURRENT)?.insert(device, serial)?;
@@ -160,7 +172,7 @@ impl<'t> Ledger<'t> {
             if found.is_none() && queue.len()? >= QUEUE_MOST {
                 return Ok(true);
             }
-            let row = (0, &new.request, &new.thumbprint, new.since, new.issuer.as_str());
+            let row = (0, &new.request, &new.thumbprint, new.since, new.issuer.row());
             queue.insert(new.device.as_str(), row)?;
             Ok(false)
         })?;
@@ -176,12 +188,12 @@ impl<'t> Ledger<'t> {
                 let (device, row) = row?;
                 let (_, request, thumbprint, since, issuer) = row.value();
                 if name(request) == id {
-                    found = Some((device.value().to_owned(), *request, *thumbprint, since, issuer.to_owned()));
+                    found = Some((device.value().to_owned(), *request, *thumbprint, since, Issuer::of(issuer)));
                 }
             }
             let Some((device, request, thumbprint, since, issuer)) = found else { return Ok(None) };
             let said = if approve { 1 } else { 2 };
-            queue.insert(device.as_str(), (said, &request, &thumbprint, since, issuer.as_str()))?;
+            queue.insert(device.as_str(), (said, &request, &thumbprint, since, issuer.row()))?;
             Ok(Some(device))
         })?;
         device.ok_or_else(|| Error::new(Reason::PlatformNotFound, format!("looking for the waiting request {id}")))
@@ -209,9 +221,32 @@ impl<'t> Ledger<'t> {
     }
 }
 
+/// Copies what one transaction sees into an empty store.
+pub(super) fn copy(from: &ReadTransaction, to: &WriteTransaction) -> std::result::Result<(), redb::Error> {
+    copy_table(from, to, ISSUED)?;
+    copy_table(from, to, ANSWERS)?;
+    copy_table(from, to, CURRENT)?;
+    copy_table(from, to, QUEUE)?;
+    copy_table(from, to, AUDIT)?;
+    copy_table(from, to, META)
+}
+
+fn copy_table<K: Key + 'static, V: Value + 'static>(
+    from: &ReadTransaction,
+    to: &WriteTransaction,
+    table: TableDefinition<'_, K, V>,
+) -> std::result::Result<(), redb::Error> {
+    let (source, mut copied) = (from.open_table(table)?, to.open_table(table)?);
+    for row in source.iter()? {
+        let (key, value) = row?;
+        copied.insert(key.value(), value.value())?;
+    }
+    Ok(())
+}
+
 pub(super) fn issued(serial: &[u8], row: IssuedRow<'_>) -> Issued {
     let (device, issuer, _, at, certificate) = row;
-    let (serial, device, issuer) = (serial.to_vec(), device.to_owned(), issuer.to_owned());
+    let (serial, device, issuer) = (serial.to_vec(), device.to_owned(), Issuer::of(issuer));
     Issued { serial, device, issuer, at, newest: false, certificate: certificate.to_vec() }
 }
 
@@ -220,7 +255,7 @@ pub(super) fn waiting(device: &str, row: QueueRow<'_>) -> Waiting {
     Waiting {
         id: name(request),
         device: device.to_owned(),
-        issuer: issuer.to_owned(),
+        issuer: Issuer::of(issuer),
         thumbprint: *thumbprint,
         since,
         state: state(said),
