@@ -110,8 +110,8 @@ impl Scheme {
         let mut buffer = [0; limits::KDF_CONTEXT];
         let mut writer = Writer::new(&mut buffer);
         writer.array(if context.supp_priv.is_some() { 5 } else { 4 }).int(purpose.0);
-        party(&mut writer, &header.party_u, &context.party_u);
-        party(&mut writer, &header.party_v, &context.party_v);
+        party(&mut writer, &header.party(-21), &context.party_u);
+        party(&mut writer, &header.party(-24), &context.party_v);
         writer.array(if context.supp_pub_other.is_some() { 3 } else { 2 }).uint(bits).bytes(header.protected);
         if let Some(other) = context.supp_pub_other {
             writer.bytes(other);
@@ -120,7 +120,7 @@ impl Scheme {
             writer.bytes(secret);
         }
         let info = writer.finish().map_err(|_| Reason::TooLarge)?;
-        suite.kdf(self.hash)?.derive(header.salt.unwrap_or_default(), shared.expose(), &[info], out)
+        suite.kdf(self.hash)?.derive(header.salt().unwrap_or_default(), shared.expose(), &[info], out)
     }
 }
 

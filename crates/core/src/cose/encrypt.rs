@@ -217,7 +217,8 @@ impl Sealer<'_> {
         let partial = number.to_be_bytes();
         let partial = partial.get(number.leading_zeros() as usize / 8..).ok_or(Reason::Internal)?;
         let header = Header { partial_iv: Some(partial), ..Header::default() };
-        let (nonce, mut buffer) = (nonce(&header, key.base_iv())?, [0; limits::COSE_HEADER]);
+        // The algorithm alone.
+        let (nonce, mut buffer) = (nonce(&header, key.base_iv())?, [0; 16]);
         let protected = Headers::default().protected(CoseAlg::for_aead(key.alg()), &mut buffer)?;
         let content = Content { context: "Encrypt0", alg: key.alg(), nonce, protected, aad };
         let length = plaintext.len().checked_add(TAG).ok_or(Reason::TooLarge)?;

@@ -328,7 +328,7 @@ fn unwrap(suite: &Suite<'_>, kek: &[u8], recipient: &Recipient<'_>, out: &mut [u
 /// The secret shared with the ephemeral key in `header`, which must be on the curve of our key.
 fn agree(suite: &Suite<'_>, key: &dyn Agree, header: &Header<'_>, out: &mut Secret<32>) -> Result<()> {
     let mut peer = [0; limits::PUBLIC_KEY];
-    let peer = read_key(header.ephemeral.ok_or(Reason::CoseHeader)?, suite, &mut peer)?;
+    let peer = read_key(header.ephemeral().ok_or(Reason::CoseHeader)?, suite, &mut peer)?;
     if peer.alg() != key.alg() || peer.alg() == KeyAlg::Ed25519 {
         return Err(Reason::KeyInvalid);
     }
