@@ -82,4 +82,6 @@ pub mod decisions {
     pub mod hybrid_offers {}
     #[doc = include_str!("../manual/decisions/2026-11-30-heads-of-cbor.md")]
     pub mod heads_of_cbor {}
+    #[doc = include_str!("../manual/decisions/2026-11-30-cbor-without-a-codec.md")]
+    pub mod cbor_without_a_codec {}
 }

@@ -36,11 +36,12 @@ impl<'a> Encrypt0<'a> {
 
     #[inline]
     fn read(mut reader: Reader<'a>) -> Result<Self> {
+        let mut message = Self { header: Header::default(), ciphertext: None };
         reader.array_exact(3)?;
-        let header = Header::read(&mut reader)?;
-        let ciphertext = payload(&mut reader)?;
+        message.header.fill(&mut reader)?;
+        message.ciphertext = payload(&mut reader)?;
         reader.end()?;
-        Ok(Self { header, ciphertext })
+        Ok(message)
     }
 
     /// Decrypts into the front of `out`, which must hold the plaintext, and gives its length.

@@ -68,29 +68,35 @@ pub struct Headers<'a> {
 
 impl<'a> Header<'a> {
     /// Reads the two maps of a layer: `protected` as a byte string, then the unprotected map.
-    #[inline]
     pub fn read(reader: &mut Reader<'a>) -> Result<Self> {
+        let mut header = Self::default();
+        header.fill(reader).map(|()| header)
+    }
+
+    /// [`Header::read`] where it stays: to move one takes as long as to read one.
+    #[inline]
+    pub(super) fn fill(&mut self, reader: &mut Reader<'a>) -> Result<()> {
         let protected = reader.bytes()?;
         if protected.len() > limits::COSE_HEADER {
             return Err(Reason::TooLarge);
         }
-        let (mut header, mut seen) = (Self::default(), Seen::default());
+        let mut seen = Seen::default();
         if !protected.is_empty() {
             let mut inner = Reader::new(protected, Rules::Received);
-            let entries = header.map(&mut inner, true, &mut seen)?;
+            let entries = self.map(&mut inner, true, &mut seen)?;
             inner.end()?;
             seen.critical()?;
             // RFC 9052 section 3: an empty map is written h''; h'a0' is accepted and means the same.
-            header.protected = if entries == 0 { &[] } else { protected };
+            self.protected = if entries == 0 { &[] } else { protected };
         }
         let start = reader.rest();
-        header.map(reader, false, &mut seen)?;
+        self.map(reader, false, &mut seen)?;
         let read = start.len().saturating_sub(reader.rest().len());
-        header.unprotected = start.get(..read).unwrap_or_default();
-        if header.iv.is_some() && header.partial_iv.is_some() {
+        self.unprotected = start.get(..read).unwrap_or_default();
+        if self.iv.is_some() && self.partial_iv.is_some() {
             return Err(Reason::CoseHeader);
         }
-        Ok(header)
+        Ok(())
     }
 
     #[inline]
