@@ -80,17 +80,10 @@ impl<'a> Reader<'a> {
     /// The type of the next item.
     #[inline]
     pub fn peek(&self) -> Result<Type> {
+        use Type::{Array, Bytes, Map, Negative, Simple, Tag, Text, Unsigned};
         let first = self.rest().first().ok_or(Reason::CborMalformed)?;
-        Ok(match first >> 5 {
-            0 => Type::Unsigned,
-            1 => Type::Negative,
-            2 => Type::Bytes,
-            3 => Type::Text,
-            4 => Type::Array,
-            5 => Type::Map,
-            6 => Type::Tag,
-            _ => Type::Simple,
-        })
+        let types = [Unsigned, Negative, Bytes, Text, Array, Map, Tag, Simple];
+        types.get(usize::from(first >> 5)).copied().ok_or(Reason::Internal)
     }
 
     /// An unsigned integer.

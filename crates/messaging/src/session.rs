@@ -139,7 +139,7 @@ impl Session {
         out: &mut [u8],
     ) -> Result<usize> {
         to.require(Purpose::Receive)?;
-        if !to.is_same(&self.recipient) {
+        if !same(to, &self.recipient) {
             return Err(Reason::SessionUnknown);
         }
         if body.len() > MESSAGE {
@@ -461,13 +461,18 @@ impl<const N: usize> Sessions<N> {
             let sender = core::str::from_utf8(held.sender.name()).map_err(|_| Reason::Internal)?;
             let peer = senders(sender, held.keys.class)?;
             peer.require(held.keys.class)?;
-            if !peer.is_same(&held.sender) {
+            if !same(&peer, &held.sender) {
                 return Err(Reason::SessionUnknown);
             }
             return Ok((place, number, length, held.window.judge(number)?));
         }
         Err(failure)
     }
+}
+
+/// Whether both verdicts are about the same peer with the same key.
+fn same(today: &VerifiedPeer, before: &VerifiedPeer) -> bool {
+    today.name() == before.name() && today.key().is_ok_and(|key| before.key() == Ok(key))
 }
 
 /// The classes that an epoch key may carry.

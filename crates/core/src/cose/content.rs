@@ -117,11 +117,6 @@ pub(super) fn nonce(header: &Header<'_>, base_iv: Option<&[u8; NONCE]>) -> Resul
     }
 }
 
-/// The content algorithm of a message whose key travels with it: it must be authenticated (RFC 9052 section 3.1).
-pub(super) fn content_alg(header: &Header<'_>) -> Result<AeadAlg> {
-    header.protected_alg()?.aead()
-}
-
 /// Refuses a message that names another algorithm than the one its key is for.
 pub(super) fn same_alg(header: &Header<'_>, key: &ContentKey<'_>) -> Result<AeadAlg> {
     if header.any_alg()? == CoseAlg::for_aead(key.alg) { Ok(key.alg) } else { Err(Reason::CoseAlgorithm) }

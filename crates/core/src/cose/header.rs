@@ -14,10 +14,8 @@ const IV: i64 = 5;
 const PARTIAL_IV: i64 = 6;
 const CWT_CLAIMS: i64 = 15;
 const TYP: i64 = 16;
-const EPHEMERAL: i64 = -1;
-const SALT: i64 = -20;
-/// Identity, nonce and other of both parties: -21 to -26.
-const PARTIES_END: i64 = -26;
+/// The ephemeral COSE_Key of an ECDH-ES recipient, encoded.
+pub(super) const EPHEMERAL: i64 = -1;
 /// Of the private range.
 const KEY: i64 = -65_537;
 
@@ -115,7 +113,7 @@ impl<'a> Header<'a> {
                 Key::Int(CWT_CLAIMS) if protected => self.claims = Some(reader.raw()?),
                 Key::Int(TYP) if protected => self.typ = Some(content_type(reader)?),
                 Key::Int(CRIT | CWT_CLAIMS | TYP) => return Err(Reason::CoseHeader),
-                Key::Int(KEY | PARTIES_END..=SALT) => drop(reader.bytes()?),
+                Key::Int(KEY | -26..=-20) => drop(reader.bytes()?),
                 Key::Int(_) | Key::Text(_) => drop(reader.raw()?),
             }
         }
@@ -128,28 +126,13 @@ impl<'a> Header<'a> {
         self.rare_bytes(KEY)
     }
 
-    /// The ephemeral COSE_Key of an ECDH-ES recipient, encoded.
-    #[must_use]
-    pub fn ephemeral(&self) -> Option<&'a [u8]> {
-        self.rare(EPHEMERAL)
-    }
-
-    /// HKDF salt.
-    pub(super) fn salt(&self) -> Option<&'a [u8]> {
-        self.rare_bytes(SALT)
-    }
-
-    /// Identity, nonce and other of PartyU (`first` -21) or PartyV (-24).
-    pub(super) fn party(&self, first: i64) -> [Option<&'a [u8]>; 3] {
-        [0, 1, 2].map(|further| self.rare_bytes(first.saturating_sub(further)))
-    }
-
-    fn rare_bytes(&self, label: i64) -> Option<&'a [u8]> {
+    /// The byte string under a label from -26 to -20: salt, identity, nonce and other of PartyU and of PartyV.
+    pub(super) fn rare_bytes(&self, label: i64) -> Option<&'a [u8]> {
         Reader::new(self.rare(label)?, Rules::Received).bytes().ok()
     }
 
     /// The value of a label that few messages have: looked for when it is wanted, so that the others do not carry its room.
-    fn rare(&self, label: i64) -> Option<&'a [u8]> {
+    pub(super) fn rare(&self, label: i64) -> Option<&'a [u8]> {
         [self.protected, self.unprotected].into_iter().find_map(|map| {
             let mut reader = Reader::new(map, Rules::Received);
             let mut map = reader.map().ok()?;
@@ -220,18 +203,11 @@ struct Seen<'a> {
 impl<'a> Seen<'a> {
     #[inline]
     fn note(&mut self, key: Key<'a>) -> Result<()> {
-        match Self::bit(key) {
-            Some(bit) if self.common & bit != 0 => Err(Reason::CoseHeader),
-            Some(bit) => {
-                self.common |= bit;
-                Ok(())
-            }
-            None => self.note_other(key),
+        if let Some(bit) = Self::bit(key) {
+            let doubled = self.common & bit != 0;
+            self.common |= bit;
+            return if doubled { Err(Reason::CoseHeader) } else { Ok(()) };
         }
-    }
-
-    #[cold]
-    fn note_other(&mut self, key: Key<'a>) -> Result<()> {
         for label in self.others.get_or_insert([None; 16]) {
             match label {
                 Some(label) if *label == key => return Err(Reason::CoseHeader),

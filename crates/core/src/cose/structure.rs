@@ -81,11 +81,8 @@ pub(super) fn with_enc_structure(
         writer.array(3).text(context).bytes(protected).bytes(aad);
         use_it(writer.finish()?)
     };
-    if protected.len().saturating_add(aad.len()) <= SHORT - 32 {
-        structure(&mut [0; SHORT])
-    } else {
-        structure(&mut [0; ENC])
-    }
+    let short = protected.len().saturating_add(aad.len()) <= SHORT - 32;
+    if short { structure(&mut [0; SHORT]) } else { structure(&mut [0; ENC]) }
 }
 
 /// Writes the head of a byte string of `length` bytes.

@@ -300,12 +300,6 @@ impl VerifiedPeer {
         self.name.get(..self.name_len).unwrap_or_default()
     }
 
-    /// Whether `other` is about the same peer with the same key for the same thing, flags apart.
-    #[must_use]
-    pub fn is_same(&self, other: &Self) -> bool {
-        (self.purpose, self.alg, self.key, self.name()) == (other.purpose, other.alg, other.key, other.name())
-    }
-
     /// Why the peer was accepted only with a flag, if so.
     #[must_use]
     pub const fn degraded(&self) -> Option<Reason> {
