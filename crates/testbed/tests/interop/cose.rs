@@ -73,7 +73,7 @@ fn made(write: impl FnOnce(&mut [u8]) -> Result<usize>) -> String {
 /// What authors do for updates: core's own writers sign with what devices have.
 fn by_ml_dsa(key: &MlDsaKey, out: &mut [u8]) -> Result<usize> {
     let (mut protected, mut signature) = ([0; 16], [0; 2420]);
-    let body = &*Headers::default().protected(CoseAlg::ML_DSA_44, &mut protected)?;
+    let body = Headers::default().protected(CoseAlg::ML_DSA_44, &mut protected)?;
     let structure = Structure { context: "Signature1", body, layer: None, aad: &[], payload: PAYLOAD, other: None };
     structure.with(|message| key.sign(message, &mut signature))?;
     let mut writer = Writer::new(out);
