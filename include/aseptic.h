@@ -1571,7 +1571,7 @@ typedef struct {
  * The receiving ends of up to four sessions. They live in this memory alone and end with it. Opaque.
  */
 typedef struct {
-  uint64_t _opaque[144];
+  uint64_t _opaque[160];
 } aseptic_sessions;
 
 /**

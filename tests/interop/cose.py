@@ -1,4 +1,4 @@
-"""COSE messages with two independent implementations, pycose and cwt; countersignatures with cwt and pyca/cryptography.
+"""COSE messages with two independent implementations, pycose and cwt; countersignatures and ML-DSA with pyca/cryptography.
 
     cose.py read FILE    opens the messages of a JSON file; prints for each the payload that every tool found, as JSON
     cose.py write FILE   makes messages for the keys in a JSON file; prints them as JSON
@@ -12,17 +12,57 @@ import sys
 import cbor2
 import cwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from pycose.algorithms import A128KW, A256GCM, HMAC256, EcdhEsA128KW, EcdhEsHKDF256, EdDSA, Es256
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.keywrap import aes_key_unwrap, aes_key_wrap
+from pycose.algorithms import A128KW, A256GCM, HMAC256, Direct, EcdhEsA128KW, EcdhEsHKDF256, EdDSA, Es256
 from pycose.headers import IV, KID, Algorithm, EphemeralKey, StaticKey
 from pycose.keys import EC2Key, OKPKey, SymmetricKey
 from pycose.keys.curves import P256, Ed25519
 from pycose.messages import CoseMessage, Enc0Message, EncMessage, Mac0Message, Sign1Message, SignMessage
-from pycose.messages.recipient import DirectKeyAgreement, KeyAgreementWithKeyWrap, KeyWrap
+from pycose.messages.recipient import DirectEncryption, DirectKeyAgreement, KeyAgreementWithKeyWrap, KeyWrap
 from pycose.messages.signer import CoseSignature
 
 PAYLOAD = b"written in Python"
 NONCE = bytes(range(12))
-ESP256, ED25519_FULL = -9, -19
+ESP256, ED25519_FULL, ML_DSA_44 = -9, -19, -48
+
+FULLY_SPECIFIED = "does not know the algorithm numbers of RFC 9864"
+NO_COUNTERSIGNATURES = "does not know countersignatures"
+NO_ML_DSA = "does not know ML-DSA (RFC 9964)"
+# What each library does not read of what we write, and why.
+UNREAD = {
+    "sign1-p256": {"pycose": FULLY_SPECIFIED},
+    "sign1-ed25519": {"pycose": FULLY_SPECIFIED},
+    "sign": {"pycose": FULLY_SPECIFIED},
+    "sign1-ml-dsa": {"pycose": NO_ML_DSA, "cwt": NO_ML_DSA},
+    "encrypt0-chacha": {"pycose": "does not know ChaCha20-Poly1305"},
+    "encrypt-x25519": {"pycose": "agrees on P-256, P-384 and P-521 alone", "cwt": "does not wrap keys with X25519"},
+    "encrypt-x25519-direct": {"pycose": "agrees on P-256, P-384 and P-521 alone"},
+    "counter-sign1": {"pycose": NO_COUNTERSIGNATURES},
+    "counter-sign": {"pycose": NO_COUNTERSIGNATURES},
+}
+
+# What each does not make, where that is not the same.
+UNWRITTEN = UNREAD | {
+    "sign1-p256": {},
+    "sign1-ed25519": {},
+    "sign": {},
+    "encrypt-x25519-direct": UNREAD["encrypt-x25519-direct"] | {"cwt": "makes no ephemeral key of X25519 (3.3.0)"},
+    "counter-sign1": {
+        "pycose": NO_COUNTERSIGNATURES,
+        "cwt": "puts other_fields into the structure without the array around them, unlike RFC 9338 section 3.3",
+    },
+    "counter-mac0": {
+        "pycose": NO_COUNTERSIGNATURES,
+        "cwt": "puts other_fields into the structure without the array around them, unlike RFC 9338 section 3.3",
+    },
+    "counter-encrypt0": {"pycose": NO_COUNTERSIGNATURES},
+    "counter-encrypt": {"pycose": NO_COUNTERSIGNATURES},
+}
 
 
 class Keys:
@@ -41,6 +81,13 @@ class Keys:
     def ed25519(self, alg=ED25519_FULL, private=False):
         key = {1: 1, 2: b"ed25519", 3: alg, -1: 6, -2: self.raw["ed25519-x"]}
         return cwt.COSEKey.new(key | ({-4: self.raw["ed25519-d"]} if private else {}))
+
+    def x25519(self, alg, private=False):
+        key = {1: 1, 2: b"x25519", 3: alg, -1: 4, -2: self.raw["x25519-x"]}
+        return cwt.COSEKey.new(key | ({-4: self.raw["x25519-d"]} if private else {}))
+
+    def wrapping(self):
+        return cwt.COSEKey.new({1: 4, 2: b"kid", 3: -3, 4: [5, 6], -1: self.raw["shared"][:16]})
 
     def pycose_p256(self, name="p256"):
         return EC2Key(crv=P256, x=self.raw[name + "-x"], y=self.raw[name + "-y"], d=self.raw[name + "-d"])
@@ -90,8 +137,39 @@ def read_encrypt0_chacha(message, keys):
 def read_encrypt_wrap(message, keys):
     parsed = CoseMessage.decode(message)
     parsed.recipients[0].key = SymmetricKey(k=keys.raw["shared"][:16])
-    wrapping = cwt.COSEKey.new({1: 4, 2: b"kid", 3: -3, 4: [6], -1: keys.raw["shared"][:16]})
-    return {"pycose": parsed.decrypt(parsed.recipients[0]), "cwt": by_cwt(message, wrapping)}
+    return {"pycose": parsed.decrypt(parsed.recipients[0]), "cwt": by_cwt(message, keys.wrapping())}
+
+
+def read_encrypt_direct(message, keys):
+    parsed = CoseMessage.decode(message)
+    parsed.key = SymmetricKey(k=keys.raw["shared"])
+    return {"pycose": parsed.decrypt(parsed.recipients[0]), "cwt": by_cwt(message, keys.shared("A256GCM"))}
+
+
+def x25519_derived(private, public, protected, alg=-3, length=16):
+    """RFC 9053 sections 5.2, 6.3.1 and 6.4.1: for A128KW, or for the content, with nothing said of the parties."""
+    context = cbor2.dumps([alg, [None] * 3, [None] * 3, [8 * length, protected]])
+    return HKDF(SHA256(), length, None, context).derive(private.exchange(public))
+
+
+def read_encrypt_x25519(message, keys):
+    body, unprotected, ciphertext, [[protected, recipient, wrapped]] = cbor2.loads(message).value
+    private = X25519PrivateKey.from_private_bytes(keys.raw["x25519-d"])
+    kek = x25519_derived(private, X25519PublicKey.from_public_bytes(recipient[-1][-2]), protected)
+    cipher = AESGCM(aes_key_unwrap(kek, wrapped))
+    return {"pyca": cipher.decrypt(unprotected[5], ciphertext, cbor2.dumps(["Encrypt", body, b""]))}
+
+
+def read_encrypt_x25519_direct(message, keys):
+    return {"cwt": by_cwt(message, keys.x25519(-25, True), "A256GCM")}
+
+
+def read_sign1_ml_dsa(message, keys):
+    protected, _, payload, signature = cbor2.loads(message).value
+    assert cbor2.loads(protected)[1] == ML_DSA_44
+    key = MLDSA44PublicKey.from_public_bytes(keys.raw["ml-dsa"])
+    key.verify(signature, cbor2.dumps(["Signature1", protected, b"", payload]))
+    return {"pyca": payload}
 
 
 def read_encrypt_agree(message, keys):
@@ -229,6 +307,19 @@ def write_bare(keys):
     wrapped.key = shared
     yield "encrypt-wrap", "pycose", wrapped.encode()
 
+    to = cwt.Recipient.new(unprotected={1: -3, 4: b"kid"}, sender_key=keys.wrapping())
+    outer = {"protected": {1: 3}, "unprotected": {5: NONCE}}
+    content = cwt.COSEKey.generate_symmetric_key(alg="A256GCM")
+    yield "encrypt-wrap", "cwt", cwt.COSE.new().encode_and_encrypt(PAYLOAD, content, recipients=[to], **outer)
+
+    direct = DirectEncryption(uhdr={Algorithm: Direct, KID: b"kid"})
+    made = EncMessage(phdr={Algorithm: A256GCM}, uhdr={IV: NONCE}, payload=PAYLOAD, recipients=[direct])
+    made.key = shared
+    yield "encrypt-direct", "pycose", made.encode()
+    to = cwt.Recipient.new(unprotected={1: -6, 4: b"kid"})
+    content = keys.shared("A256GCM")
+    yield "encrypt-direct", "cwt", cwt.COSE.new().encode_and_encrypt(PAYLOAD, content, recipients=[to], **outer)
+
     agree = EC2Key(crv=P256, x=keys.raw["agree-x"], y=keys.raw["agree-y"])
     for alg, layer, kind in [
         (EcdhEsA128KW, KeyAgreementWithKeyWrap, "encrypt-agree"),
@@ -251,15 +342,33 @@ def write_bare(keys):
             context={"alg": derived_for},
         )
         content = cwt.COSEKey.generate_symmetric_key(alg="A256GCM") if alg == -29 else None
-        outer = {"protected": {1: 3}, "unprotected": {5: NONCE}, "recipients": [to]}
-        yield kind, "cwt", cwt.COSE.new().encode_and_encrypt(PAYLOAD, content, **outer)
+        yield kind, "cwt", cwt.COSE.new().encode_and_encrypt(PAYLOAD, content, recipients=[to], **outer)
+
+    recipient = X25519PublicKey.from_public_bytes(keys.raw["x25519-x"])
+    for alg, kind in [(-29, "encrypt-x25519"), (-25, "encrypt-x25519-direct")]:
+        ephemeral, body, protected = X25519PrivateKey.generate(), cbor2.dumps({1: 3}), cbor2.dumps({1: alg})
+        if alg == -29:
+            content = AESGCM.generate_key(256)
+            wrapped = aes_key_wrap(x25519_derived(ephemeral, recipient, protected), content)
+        else:
+            content, wrapped = x25519_derived(ephemeral, recipient, protected, 3, 32), b""
+        sent = {4: b"x25519", -1: {1: 1, -1: 4, -2: ephemeral.public_key().public_bytes_raw()}}
+        ciphertext = AESGCM(content).encrypt(NONCE, PAYLOAD, cbor2.dumps(["Encrypt", body, b""]))
+        to = [protected, sent, wrapped]
+        yield kind, "pyca", cbor2.dumps(cbor2.CBORTag(96, [body, {5: NONCE}, ciphertext, [to]]))
+
+    protected = cbor2.dumps({1: ML_DSA_44})
+    signature = MLDSA44PrivateKey.from_seed_bytes(keys.raw["ml-dsa-seed"]).sign(
+        cbor2.dumps(["Signature1", protected, b"", PAYLOAD]))
+    yield "sign1-ml-dsa", "pyca", cbor2.dumps(cbor2.CBORTag(18, [protected, {}, PAYLOAD, signature]))
 
 
 def read_all(keys, messages):
     for entry in messages:
         read = globals()["read_" + entry["kind"].replace("-", "_")]
         found = read(bytes.fromhex(entry["message"]), keys)
-        yield {"kind": entry["kind"], "found": {tool: payload.hex() for tool, payload in found.items()}}
+        unread = UNREAD.get(entry["kind"], {})
+        yield {"kind": entry["kind"], "found": {tool: payload.hex() for tool, payload in found.items()}, "unread": unread}
 
 
 if __name__ == "__main__":
@@ -269,4 +378,5 @@ if __name__ == "__main__":
     if sys.argv[1] == "read":
         print(json.dumps(list(read_all(keys, told["messages"]))))
     else:
-        print(json.dumps([{"kind": kind, "tool": tool, "message": made.hex()} for kind, tool, made in write_all(keys)]))
+        made = [{"kind": kind, "tool": tool, "message": made.hex()} for kind, tool, made in write_all(keys)]
+        print(json.dumps({"made": made, "unwritten": UNWRITTEN}))

@@ -78,6 +78,8 @@ pub mod decisions {
     pub mod renewal_and_wipe {}
     #[doc = include_str!("../manual/decisions/2026-11-30-marks-and-uncertain-messages.md")]
     pub mod marks_and_uncertain_messages {}
+    #[doc = include_str!("../manual/decisions/2026-11-30-no-receipts-in-sessions.md")]
+    pub mod no_receipts_in_sessions {}
     #[doc = include_str!("../manual/decisions/2026-11-30-hybrid-offers.md")]
     pub mod hybrid_offers {}
     #[doc = include_str!("../manual/decisions/2026-11-30-heads-of-cbor.md")]
@@ -86,4 +88,6 @@ pub mod decisions {
     pub mod sets_are_slots {}
     #[doc = include_str!("../manual/decisions/2026-12-01-transfers-in-place.md")]
     pub mod transfers_in_place {}
+    #[doc = include_str!("../manual/decisions/2026-11-30-cbor-without-a-codec.md")]
+    pub mod cbor_without_a_codec {}
 }

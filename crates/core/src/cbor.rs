@@ -1,4 +1,4 @@
-//! CBOR (RFC 8949) with bounds: a strict reader over received bytes, and a writer of deterministic encoding on cbor4ii.
+//! CBOR (RFC 8949) with bounds: a strict reader over received bytes, and a writer of deterministic encoding.
 //!
 //! The reader refuses indefinite lengths, lengths beyond the input, nesting deeper than [`limits::CBOR_DEPTH`] and maps
 //! longer than [`limits::CBOR_ITEMS`], never allocates, and takes time in proportion to the input. [`Rules::Deterministic`] also demands the shortest form and
@@ -6,7 +6,6 @@
 
 use crate::reason::Reason;
 use crate::{Result, bytes, limits};
-use cbor4ii::core::{enc, types};
 
 /// How strict a reader is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,18 +78,12 @@ impl<'a> Reader<'a> {
     }
 
     /// The type of the next item.
+    #[inline]
     pub fn peek(&self) -> Result<Type> {
+        use Type::{Array, Bytes, Map, Negative, Simple, Tag, Text, Unsigned};
         let first = self.rest().first().ok_or(Reason::CborMalformed)?;
-        Ok(match first >> 5 {
-            0 => Type::Unsigned,
-            1 => Type::Negative,
-            2 => Type::Bytes,
-            3 => Type::Text,
-            4 => Type::Array,
-            5 => Type::Map,
-            6 => Type::Tag,
-            _ => Type::Simple,
-        })
+        let types = [Unsigned, Negative, Bytes, Text, Array, Map, Tag, Simple];
+        types.get(usize::from(first >> 5)).copied().ok_or(Reason::Internal)
     }
 
     /// An unsigned integer.
@@ -99,6 +92,7 @@ impl<'a> Reader<'a> {
     }
 
     /// An integer of either sign within `i64`.
+    #[inline]
     pub fn int(&mut self) -> Result<i64> {
         let negative = self.peek()? != Type::Unsigned;
         let value = i64::try_from(self.head(u8::from(negative))?).map_err(|_| Reason::CborMalformed)?;
@@ -210,6 +204,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The argument of the head of the next item, which must be of this major type (RFC 8949 section 3).
+    #[inline]
     fn head(&mut self, major: u8) -> Result<u64> {
         let (first, rest) = self.rest().split_first().ok_or(Reason::CborMalformed)?;
         let width = match first.wrapping_sub(major << 5) {
@@ -231,6 +226,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline]
     fn string(&mut self, major: u8) -> Result<&'a [u8]> {
         let length = usize::try_from(self.head(major)?).map_err(|_| Reason::CborMalformed)?;
         let string = self.rest().get(..length).ok_or(Reason::CborMalformed)?;
@@ -238,6 +234,7 @@ impl<'a> Reader<'a> {
         Ok(string)
     }
 
+    #[inline]
     fn length(&mut self, major: u8) -> Result<usize> {
         let length = usize::try_from(self.head(major)?).map_err(|_| Reason::TooLarge)?;
         if length <= limits::CBOR_ITEMS { Ok(length) } else { Err(Reason::TooLarge) }
@@ -293,6 +290,7 @@ impl Map {
     }
 
     /// The next key for a caller that looks for doubled ones itself.
+    #[inline]
     pub(crate) fn next_unordered<'a>(&mut self, reader: &mut Reader<'a>) -> Result<Option<Key<'a>>> {
         let Some(left) = self.left.checked_sub(1) else {
             return Ok(None);
@@ -334,19 +332,6 @@ pub struct Writer<'b> {
     len: usize,
 }
 
-impl enc::Write for Writer<'_> {
-    type Error = core::convert::Infallible;
-
-    fn push(&mut self, input: &[u8]) -> core::result::Result<(), Self::Error> {
-        let end = self.len.saturating_add(input.len());
-        if let Some(room) = self.out.get_mut(self.len..end) {
-            bytes::copy(input, room);
-        }
-        self.len = end;
-        Ok(())
-    }
-}
-
 impl<'b> Writer<'b> {
     /// Starts at the first byte of `out`.
     #[must_use]
@@ -356,57 +341,64 @@ impl<'b> Writer<'b> {
 
     /// An unsigned integer.
     pub fn uint(&mut self, value: u64) -> &mut Self {
-        self.put(value)
+        self.head(0x00, value)
     }
 
     /// An integer.
     pub fn int(&mut self, value: i64) -> &mut Self {
-        self.put(value)
+        match u64::try_from(value) {
+            Ok(value) => self.head(0x00, value),
+            Err(_) => self.head(0x20, (!value).unsigned_abs()),
+        }
     }
 
     /// A byte string.
     pub fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
-        self.put(types::Bytes(bytes))
+        self.bytes_head(bytes.len()).raw(bytes)
     }
 
     /// The head of a byte string of `length` bytes, which the caller writes next with [`Writer::raw`].
     pub fn bytes_head(&mut self, length: usize) -> &mut Self {
-        self.head(0x40, length)
+        self.length(0x40, length)
     }
 
     /// A text string.
     pub fn text(&mut self, text: &str) -> &mut Self {
-        self.put(text)
+        self.length(0x60, text.len()).raw(text.as_bytes())
     }
 
     /// The head of an array.
     pub fn array(&mut self, length: usize) -> &mut Self {
-        self.head(0x80, length)
+        self.length(0x80, length)
     }
 
     /// The head of a map of `length` entries.
     pub fn map(&mut self, length: usize) -> &mut Self {
-        self.head(0xA0, length)
+        self.length(0xA0, length)
     }
 
     /// A tag number.
     pub fn tag(&mut self, tag: u64) -> &mut Self {
-        self.put(types::Tag(tag, types::Nothing))
+        self.head(0xC0, tag)
     }
 
     /// A boolean.
     pub fn bool(&mut self, value: bool) -> &mut Self {
-        self.put(value)
+        self.byte(0xF4 | u8::from(value))
     }
 
     /// Null.
     pub fn null(&mut self) -> &mut Self {
-        self.put(types::Null)
+        self.byte(0xF6)
     }
 
     /// Bytes that are CBOR already.
     pub fn raw(&mut self, cbor: &[u8]) -> &mut Self {
-        let Ok(()) = enc::Write::push(self, cbor);
+        let end = self.len.saturating_add(cbor.len());
+        if let Some(room) = self.out.get_mut(self.len..end) {
+            bytes::copy(cbor, room);
+        }
+        self.len = end;
         self
     }
 
@@ -421,31 +413,30 @@ impl<'b> Writer<'b> {
         self.out.get_mut(..self.len).ok_or(Reason::BufferTooSmall)
     }
 
-    fn put(&mut self, value: impl enc::Encode) -> &mut Self {
-        // Neither our writer nor the encoders of the types above can fail.
-        let _ = value.encode(self);
-        self
+    fn length(&mut self, major: u8, length: usize) -> &mut Self {
+        // No target has longer addresses.
+        self.head(major, u64::try_from(length).unwrap_or(u64::MAX))
     }
 
-    fn head(&mut self, major: u8, argument: usize) -> &mut Self {
+    /// The shortest head (RFC 8949 section 4.2.1).
+    fn head(&mut self, major: u8, argument: u64) -> &mut Self {
         let wide = argument.to_be_bytes();
-        let skip = wide.iter().take_while(|byte| **byte == 0).count();
-        let digits = wide.get(skip..).unwrap_or_default();
-        match (digits, digits.len()) {
-            ([], _) => self.raw(&[major]),
-            ([small @ 0..=0x17], _) => self.raw(&[major | small]),
-            ([byte], _) => self.raw(&[major | 24, *byte]),
-            (_, 2) => self.raw(&[major | 25]).raw(digits),
-            (_, 3) => self.raw(&[major | 26, 0]).raw(digits),
-            (_, 4) => self.raw(&[major | 26]).raw(digits),
-            (_, length) => {
-                self.raw(&[major | 27]);
-                (length..8).for_each(|_| {
-                    self.raw(&[0]);
-                });
-                self.raw(digits)
-            }
+        let [.., low] = wide;
+        match head_len(argument) {
+            1 => self.byte(major | low),
+            2 => self.byte(major | 24).byte(low),
+            3 => self.byte(major | 25).raw(wide.get(6..).unwrap_or_default()),
+            5 => self.byte(major | 26).raw(wide.get(4..).unwrap_or_default()),
+            _ => self.byte(major | 27).raw(&wide),
         }
+    }
+
+    fn byte(&mut self, byte: u8) -> &mut Self {
+        if let Some(room) = self.out.get_mut(self.len) {
+            *room = byte;
+        }
+        self.len = self.len.saturating_add(1);
+        self
     }
 }
 

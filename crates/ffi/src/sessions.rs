@@ -19,7 +19,7 @@ const SESSIONS: usize = 4;
 /// The receiving ends of up to four sessions. They live in this memory alone and end with it. Opaque.
 #[repr(C)]
 pub struct aseptic_sessions {
-    _opaque: [u64; 144],
+    _opaque: [u64; 160],
 }
 
 impl Context for aseptic_sessions {

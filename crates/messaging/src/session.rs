@@ -59,8 +59,8 @@ pub(crate) fn is_offer(content_type: Option<ContentType<'_>>) -> bool {
 #[derive(Debug)]
 pub struct Session {
     keys: Keys,
-    recipient: Name,
-    thumbprint: [u8; 32],
+    /// The verdict about the recipient when the session was offered.
+    recipient: VerifiedPeer,
     next: u64,
 }
 
@@ -116,7 +116,7 @@ impl Session {
     /// The name of the recipient.
     #[must_use]
     pub fn recipient(&self) -> &[u8] {
-        self.recipient.bytes()
+        self.recipient.name()
     }
 
     /// Names the session in a report that it is lost.
@@ -139,7 +139,7 @@ impl Session {
         out: &mut [u8],
     ) -> Result<usize> {
         to.require(Purpose::Receive)?;
-        if to.name() != self.recipient.bytes() || to.key()?.thumbprint(suite)? != self.thumbprint {
+        if !same(to, &self.recipient) {
             return Err(Reason::SessionUnknown);
         }
         if body.len() > MESSAGE {
@@ -202,8 +202,7 @@ impl Offer<'_> {
             }
             None => Keys::derive(suite, secret.expose(), sender.boot(), sender.direction(), self.class, names, &[]),
         }?;
-        let session =
-            Session { keys, recipient: Name::new(to.name())?, thumbprint: to.key()?.thumbprint(suite)?, next: 1 };
+        let session = Session { keys, recipient: to.clone(), next: 1 };
         let message = Outgoing {
             class: self.class,
             stream: CONTROL,
@@ -259,9 +258,8 @@ pub struct Sessions<const N: usize> {
 #[derive(Debug)]
 struct Receiving {
     keys: Keys,
-    sender: Name,
-    /// The key that signed the offer.
-    signer: [u8; 32],
+    /// The verdict about the sender when it offered the session.
+    sender: VerifiedPeer,
     content_type: [u8; CONTENT_TYPE],
     /// Bytes of the text, or none and a number.
     format: core::result::Result<usize, u64>,
@@ -337,7 +335,7 @@ impl<const N: usize> Sessions<N> {
             _ => return Err(Reason::Internal),
         };
         Ok(Observation {
-            from: core::str::from_utf8(session.sender.bytes()).map_err(|_| Reason::Internal)?,
+            from: core::str::from_utf8(session.sender.name()).map_err(|_| Reason::Internal)?,
             class: session.keys.class,
             kid: session.keys.kid,
             epoch: session.epoch,
@@ -365,7 +363,7 @@ impl<const N: usize> Sessions<N> {
     /// Ends the sessions of a sender and wipes their keys.
     pub fn end(&mut self, sender: &[u8]) {
         for place in &mut self.table {
-            if place.as_ref().is_some_and(|held| held.sender.bytes() == sender) {
+            if place.as_ref().is_some_and(|held| held.sender.name() == sender) {
                 *place = None;
             }
         }
@@ -384,6 +382,9 @@ impl<const N: usize> Sessions<N> {
         }
         signer.require(offer.class)?;
         require_session_class(offer.class)?;
+        if signer.name() != offer.from.as_bytes() {
+            return Err(Reason::MessageIdentity);
+        }
         let mut reader = Reader::new(offer.body, Rules::Deterministic);
         let fields = reader.array().map_err(envelope::malformed)?;
         let secret = Secret::new(*reader.array_of().map_err(envelope::malformed)?);
@@ -415,15 +416,15 @@ impl<const N: usize> Sessions<N> {
             _ => return Err(Reason::MessageMalformed),
         };
         reader.end().map_err(envelope::malformed)?;
-        let (sender, signer) = (Name::new(offer.from.as_bytes())?, signer.key()?.thumbprint(suite)?);
         let epoch = (offer.epoch, offer.sequence);
-        let same = |held: &Receiving| held.sender == sender && held.keys.class == offer.class;
+        let same = |held: &Receiving| held.sender.name() == signer.name() && held.keys.class == offer.class;
         let place = match self.table.iter().position(|place| place.as_ref().is_some_and(same)) {
             Some(place) => place,
             None => self.table.iter().position(Option::is_none).ok_or(Reason::SendersFull)?,
         };
         let kid = keys.kid;
-        let session = Receiving { keys, sender, signer, content_type, format, epoch, window: Window::default() };
+        let session =
+            Receiving { keys, sender: signer.clone(), content_type, format, epoch, window: Window::default() };
         *self.table.get_mut(place).ok_or(Reason::Internal)? = Some(session);
         Ok(kid)
     }
@@ -457,16 +458,21 @@ impl<const N: usize> Sessions<N> {
                     continue;
                 }
             };
-            let sender = core::str::from_utf8(held.sender.bytes()).map_err(|_| Reason::Internal)?;
+            let sender = core::str::from_utf8(held.sender.name()).map_err(|_| Reason::Internal)?;
             let peer = senders(sender, held.keys.class)?;
             peer.require(held.keys.class)?;
-            if peer.name() != held.sender.bytes() || peer.key()?.thumbprint(suite)? != held.signer {
+            if !same(&peer, &held.sender) {
                 return Err(Reason::SessionUnknown);
             }
             return Ok((place, number, length, held.window.judge(number)?));
         }
         Err(failure)
     }
+}
+
+/// Whether both verdicts are about the same peer with the same key.
+fn same(today: &VerifiedPeer, before: &VerifiedPeer) -> bool {
+    today.name() == before.name() && today.key().is_ok_and(|key| before.key() == Ok(key))
 }
 
 /// The classes that an epoch key may carry.
@@ -535,24 +541,5 @@ impl Keys {
 
     fn content(&self) -> Result<ContentKey<'_>> {
         Ok(ContentKey::new(AeadAlg::Aes128Gcm, self.key.expose())?.with_base_iv(&self.base_iv))
-    }
-}
-
-/// A name by value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Name {
-    bytes: [u8; NAME],
-    length: usize,
-}
-
-impl Name {
-    fn new(name: &[u8]) -> Result<Self> {
-        let mut bytes = [0; NAME];
-        bytes::copy(envelope::name(name)?.as_bytes(), &mut bytes).ok_or(Reason::Misuse)?;
-        Ok(Self { bytes, length: name.len() })
-    }
-
-    fn bytes(&self) -> &[u8] {
-        self.bytes.get(..self.length).unwrap_or_default()
     }
 }

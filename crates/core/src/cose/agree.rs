@@ -110,8 +110,8 @@ impl Scheme {
         let mut buffer = [0; limits::KDF_CONTEXT];
         let mut writer = Writer::new(&mut buffer);
         writer.array(if context.supp_priv.is_some() { 5 } else { 4 }).int(purpose.0);
-        party(&mut writer, &header.party_u, &context.party_u);
-        party(&mut writer, &header.party_v, &context.party_v);
+        party(&mut writer, header, -21, &context.party_u);
+        party(&mut writer, header, -24, &context.party_v);
         writer.array(if context.supp_pub_other.is_some() { 3 } else { 2 }).uint(bits).bytes(header.protected);
         if let Some(other) = context.supp_pub_other {
             writer.bytes(other);
@@ -120,14 +120,15 @@ impl Scheme {
             writer.bytes(secret);
         }
         let info = writer.finish().map_err(|_| Reason::TooLarge)?;
-        suite.kdf(self.hash)?.derive(header.salt.unwrap_or_default(), shared.expose(), &[info], out)
+        suite.kdf(self.hash)?.derive(header.rare_bytes(-20).unwrap_or_default(), shared.expose(), &[info], out)
     }
 }
 
-fn party(writer: &mut Writer<'_>, sent: &Party<'_>, known: &Party<'_>) {
+/// One party, its three labels downwards from `first`.
+fn party(writer: &mut Writer<'_>, header: &Header<'_>, first: i64, known: &Party<'_>) {
     writer.array(3);
-    for (sent, known) in sent.iter().zip(known) {
-        match sent.or(*known) {
+    for (label, known) in (first.saturating_sub(2)..=first).rev().zip(known) {
+        match header.rare_bytes(label).or(*known) {
             Some(value) => writer.bytes(value),
             None => writer.null(),
         };

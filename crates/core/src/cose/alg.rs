@@ -99,13 +99,9 @@ impl CoseAlg {
     }
 
     /// The AEAD of this number.
-    pub const fn aead(self) -> Result<AeadAlg> {
-        match self {
-            Self::A128GCM => Ok(AeadAlg::Aes128Gcm),
-            Self::A256GCM => Ok(AeadAlg::Aes256Gcm),
-            Self::CHACHA20_POLY1305 => Ok(AeadAlg::ChaCha20Poly1305),
-            _ => Err(Reason::AlgorithmUnsupported),
-        }
+    pub fn aead(self) -> Result<AeadAlg> {
+        let all = [AeadAlg::Aes128Gcm, AeadAlg::Aes256Gcm, AeadAlg::ChaCha20Poly1305];
+        all.into_iter().find(|alg| Self::for_aead(*alg) == self).ok_or(Reason::AlgorithmUnsupported)
     }
 
     /// The number of an HMAC.
@@ -115,16 +111,6 @@ impl CoseAlg {
             HashAlg::Sha256 => Self::HMAC_256,
             HashAlg::Sha384 => Self::HMAC_384,
             HashAlg::Sha512 => Self::HMAC_512,
-        }
-    }
-
-    /// The HMAC of this number.
-    pub const fn hmac(self) -> Result<HashAlg> {
-        match self {
-            Self::HMAC_256 => Ok(HashAlg::Sha256),
-            Self::HMAC_384 => Ok(HashAlg::Sha384),
-            Self::HMAC_512 => Ok(HashAlg::Sha512),
-            _ => Err(Reason::AlgorithmUnsupported),
         }
     }
 

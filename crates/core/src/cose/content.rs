@@ -2,7 +2,7 @@
 
 use super::alg::CoseAlg;
 use super::header::Header;
-use super::structure::{ENC, enc_structure};
+use super::structure::with_enc_structure;
 use crate::crypto::{AeadAlg, NONCE, Suite, TAG};
 use crate::platform::Entropy;
 use crate::reason::Reason;
@@ -84,19 +84,20 @@ impl Content<'_> {
     pub(super) fn open(&self, suite: &Suite<'_>, key: &[u8], sealed: &[u8], out: &mut [u8]) -> Result<usize> {
         let (data, tag) = sealed.split_last_chunk::<TAG>().ok_or(Reason::DecryptFailed)?;
         let room = bytes::copy(data, out).ok_or(Reason::BufferTooSmall)?;
-        let mut buffer = [0; ENC];
-        let aad = enc_structure(self.context, self.protected, self.aad, &mut buffer)?;
         let aead = suite.aead(self.alg)?;
-        aead.open(key, &self.nonce, aad, room, tag)?;
-        Ok(room.len())
+        with_enc_structure(self.context, self.protected, self.aad, &mut |aad| {
+            aead.open(key, &self.nonce, aad, room, tag)
+        })?;
+        Ok(data.len())
     }
 
     /// Encrypts `sealed` in place, all but its last [`TAG`] bytes, which become the tag.
     pub(super) fn seal(&self, suite: &Suite<'_>, key: &[u8], sealed: &mut [u8]) -> Result<()> {
         let (data, tag) = sealed.split_last_chunk_mut::<TAG>().ok_or(Reason::Internal)?;
-        let mut buffer = [0; ENC];
-        let aad = enc_structure(self.context, self.protected, self.aad, &mut buffer)?;
-        suite.aead(self.alg)?.seal(key, &self.nonce, aad, data, tag)
+        let aead = suite.aead(self.alg)?;
+        with_enc_structure(self.context, self.protected, self.aad, &mut |aad| {
+            aead.seal(key, &self.nonce, aad, data, tag)
+        })
     }
 }
 
@@ -114,11 +115,6 @@ pub(super) fn nonce(header: &Header<'_>, base_iv: Option<&[u8; NONCE]>) -> Resul
         }
         _ => Err(Reason::CoseHeader),
     }
-}
-
-/// The content algorithm of a message whose key travels with it: it must be authenticated (RFC 9052 section 3.1).
-pub(super) fn content_alg(header: &Header<'_>) -> Result<AeadAlg> {
-    header.protected_alg()?.aead()
 }
 
 /// Refuses a message that names another algorithm than the one its key is for.

@@ -1,7 +1,7 @@
 //! COSE_Encrypt0 and COSE_Encrypt (RFC 9052 section 5).
 
 use super::alg::CoseAlg;
-use super::content::{Content, ContentKey, Sealer, content_alg, nonce, same_alg};
+use super::content::{Content, ContentKey, Sealer, nonce, same_alg};
 use super::header::{Header, Headers};
 use super::recipient::{Recipient, RecipientKey, SealTo};
 use super::sign::{one_payload, payload, tagged};
@@ -36,11 +36,12 @@ impl<'a> Encrypt0<'a> {
 
     #[inline]
     fn read(mut reader: Reader<'a>) -> Result<Self> {
+        let mut message = Self { header: Header::default(), ciphertext: None };
         reader.array_exact(3)?;
-        let header = Header::read(&mut reader)?;
-        let ciphertext = payload(&mut reader)?;
+        message.header.fill(&mut reader)?;
+        message.ciphertext = payload(&mut reader)?;
         reader.end()?;
-        Ok(Self { header, ciphertext })
+        Ok(message)
     }
 
     /// Decrypts into the front of `out`, which must hold the plaintext, and gives its length.
@@ -169,7 +170,8 @@ impl<'a> Encrypt<'a> {
     ) -> Result<usize> {
         let (alg, base_iv) = match key.shared_key() {
             Some(shared) => (same_alg(&self.header, shared)?, shared.base_iv()),
-            None => (content_alg(&self.header)?, None),
+            // A key that travels with the message does not say its algorithm: it must be authenticated (RFC 9052 section 3.1).
+            None => (self.header.protected_alg()?.aead()?, None),
         };
         let nonce = nonce(&self.header, base_iv)?;
         let mut cek = Secret::<32>::zeroed();
@@ -196,7 +198,8 @@ impl Sealer<'_> {
         clean(out, |out| {
             let mut writer = Writer::new(out);
             writer.tag(TAG_ENCRYPT0).array(3);
-            let start = content.write(plaintext, &mut writer)?;
+            writer.bytes(protected).map(1).int(5).bytes(&content.nonce);
+            let start = room_for(plaintext, &mut writer)?;
             let written = writer.finish()?;
             content.seal(self.suite, key.bytes(), sealed(written, start, plaintext)?)?;
             Ok(written.len())
@@ -217,16 +220,14 @@ impl Sealer<'_> {
         let partial = number.to_be_bytes();
         let partial = partial.get(number.leading_zeros() as usize / 8..).ok_or(Reason::Internal)?;
         let header = Header { partial_iv: Some(partial), ..Header::default() };
-        let (nonce, mut buffer) = (nonce(&header, key.base_iv())?, [0; limits::COSE_HEADER]);
+        // The algorithm alone.
+        let (nonce, mut buffer) = (nonce(&header, key.base_iv())?, [0; 16]);
         let protected = Headers::default().protected(CoseAlg::for_aead(key.alg()), &mut buffer)?;
         let content = Content { context: "Encrypt0", alg: key.alg(), nonce, protected, aad };
-        let length = plaintext.len().checked_add(TAG).ok_or(Reason::TooLarge)?;
         clean(out, |out| {
             let mut writer = Writer::new(out);
             writer.tag(TAG_ENCRYPT0).array(3).bytes(protected).map(2).int(4).bytes(kid).int(6).bytes(partial);
-            writer.bytes_head(length);
-            let start = writer.needed();
-            writer.raw(plaintext).raw(&[0; TAG]);
+            let start = room_for(plaintext, &mut writer)?;
             let written = writer.finish()?;
             content.seal(self.suite, key.bytes(), sealed(written, start, plaintext)?)?;
             Ok(written.len())
@@ -261,7 +262,8 @@ impl Sealer<'_> {
         clean(out, |out| {
             let mut writer = Writer::new(out);
             writer.tag(TAG_ENCRYPT).array(4);
-            let start = content.write(plaintext, &mut writer)?;
+            writer.bytes(protected).map(1).int(5).bytes(&content.nonce);
+            let start = room_for(plaintext, &mut writer)?;
             writer.array(recipients.len());
             for recipient in recipients {
                 recipient.write(self, alg, cek, &mut writer)?;
@@ -279,15 +281,12 @@ impl Sealer<'_> {
     }
 }
 
-impl Content<'_> {
-    /// Writes both header maps and the plaintext with room for its tag; gives the place where the plaintext stands.
-    fn write(&self, plaintext: &[u8], writer: &mut Writer<'_>) -> Result<usize> {
-        let length = plaintext.len().checked_add(TAG).ok_or(Reason::TooLarge)?;
-        writer.bytes(self.protected).map(1).int(5).bytes(&self.nonce).bytes_head(length);
-        let start = writer.needed();
-        writer.raw(plaintext).raw(&[0; TAG]);
-        Ok(start)
-    }
+/// Writes the plaintext with room for its tag; gives the place where it stands.
+fn room_for(plaintext: &[u8], writer: &mut Writer<'_>) -> Result<usize> {
+    writer.bytes_head(plaintext.len().checked_add(TAG).ok_or(Reason::TooLarge)?);
+    let start = writer.needed();
+    writer.raw(plaintext).raw(&[0; TAG]);
+    Ok(start)
 }
 
 /// The part of a written message that is to be sealed in place.

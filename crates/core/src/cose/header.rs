@@ -14,6 +14,8 @@ const IV: i64 = 5;
 const PARTIAL_IV: i64 = 6;
 const CWT_CLAIMS: i64 = 15;
 const TYP: i64 = 16;
+/// The ephemeral COSE_Key of an ECDH-ES recipient, encoded.
+pub(super) const EPHEMERAL: i64 = -1;
 /// Of the private range.
 const KEY: i64 = -65_537;
 
@@ -45,16 +47,8 @@ pub struct Header<'a> {
     pub claims: Option<&'a [u8]>,
     /// The type of the whole message (RFC 9596); given only if protected.
     pub typ: Option<ContentType<'a>>,
-    /// The ephemeral COSE_Key of an ECDH-ES recipient, encoded.
-    pub ephemeral: Option<&'a [u8]>,
-    /// The public key of the signer, where the receiver knows its thumbprint alone. Label -65537, in either map.
-    pub key: Option<&'a [u8]>,
-    /// HKDF salt.
-    pub salt: Option<&'a [u8]>,
-    /// PartyU identity, nonce, other.
-    pub party_u: [Option<&'a [u8]>; 3],
-    /// PartyV identity, nonce, other.
-    pub party_v: [Option<&'a [u8]>; 3],
+    /// The unprotected map, encoded; empty if there is none.
+    pub(super) unprotected: &'a [u8],
 }
 
 /// The header parameters of a layer to be written.
@@ -72,29 +66,38 @@ pub struct Headers<'a> {
 
 impl<'a> Header<'a> {
     /// Reads the two maps of a layer: `protected` as a byte string, then the unprotected map.
-    #[inline]
     pub fn read(reader: &mut Reader<'a>) -> Result<Self> {
+        let mut header = Self::default();
+        header.fill(reader).map(|()| header)
+    }
+
+    /// [`Header::read`] where it stays: to move one takes as long as to read one.
+    #[inline]
+    pub(super) fn fill(&mut self, reader: &mut Reader<'a>) -> Result<()> {
         let protected = reader.bytes()?;
         if protected.len() > limits::COSE_HEADER {
             return Err(Reason::TooLarge);
         }
-        let mut header = Self::default();
         let mut seen = Seen::default();
         if !protected.is_empty() {
             let mut inner = Reader::new(protected, Rules::Received);
-            let entries = header.map(&mut inner, true, &mut seen)?;
+            let entries = self.map(&mut inner, true, &mut seen)?;
             inner.end()?;
             seen.critical()?;
             // RFC 9052 section 3: an empty map is written h''; h'a0' is accepted and means the same.
-            header.protected = if entries == 0 { &[] } else { protected };
+            self.protected = if entries == 0 { &[] } else { protected };
         }
-        header.map(reader, false, &mut seen)?;
-        if header.iv.is_some() && header.partial_iv.is_some() {
+        let start = reader.rest();
+        self.map(reader, false, &mut seen)?;
+        let read = start.len().saturating_sub(reader.rest().len());
+        self.unprotected = start.get(..read).unwrap_or_default();
+        if self.iv.is_some() && self.partial_iv.is_some() {
             return Err(Reason::CoseHeader);
         }
-        Ok(header)
+        Ok(())
     }
 
+    #[inline]
     fn map(&mut self, reader: &mut Reader<'a>, protected: bool, seen: &mut Seen<'a>) -> Result<usize> {
         let mut map = reader.map()?;
         let entries = map.left();
@@ -110,15 +113,37 @@ impl<'a> Header<'a> {
                 Key::Int(CWT_CLAIMS) if protected => self.claims = Some(reader.raw()?),
                 Key::Int(TYP) if protected => self.typ = Some(content_type(reader)?),
                 Key::Int(CRIT | CWT_CLAIMS | TYP) => return Err(Reason::CoseHeader),
-                Key::Int(-1) => self.ephemeral = Some(reader.raw()?),
-                Key::Int(KEY) => self.key = Some(reader.bytes()?),
-                Key::Int(-20) => self.salt = Some(reader.bytes()?),
-                Key::Int(label @ -23..=-21) => put(&mut self.party_u, -21, label, reader)?,
-                Key::Int(label @ -26..=-24) => put(&mut self.party_v, -24, label, reader)?,
+                Key::Int(KEY | -26..=-20) => drop(reader.bytes()?),
                 Key::Int(_) | Key::Text(_) => drop(reader.raw()?),
             }
         }
         Ok(entries)
+    }
+
+    /// The public key of the signer, where the receiver knows its thumbprint alone. Label -65537, in either map.
+    #[must_use]
+    pub fn key(&self) -> Option<&'a [u8]> {
+        self.rare_bytes(KEY)
+    }
+
+    /// The byte string under a label from -26 to -20: salt, identity, nonce and other of PartyU and of PartyV.
+    pub(super) fn rare_bytes(&self, label: i64) -> Option<&'a [u8]> {
+        Reader::new(self.rare(label)?, Rules::Received).bytes().ok()
+    }
+
+    /// The value of a label that few messages have: looked for when it is wanted, so that the others do not carry its room.
+    pub(super) fn rare(&self, label: i64) -> Option<&'a [u8]> {
+        [self.protected, self.unprotected].into_iter().find_map(|map| {
+            let mut reader = Reader::new(map, Rules::Received);
+            let mut map = reader.map().ok()?;
+            while let Some(key) = map.next_unordered(&mut reader).ok()? {
+                let value = reader.raw().ok()?;
+                if key == Key::Int(label) {
+                    return Some(value);
+                }
+            }
+            None
+        })
     }
 
     /// The algorithm, from either map. Only where the key alone decides which one is used, so that the header can do no
@@ -168,14 +193,22 @@ impl Headers<'_> {
 /// Labels met in either map: one that stands in both is refused (RFC 9052 section 3).
 #[derive(Default)]
 struct Seen<'a> {
-    labels: [Option<Key<'a>>; 16],
+    /// Bit n stands for the label n - 32.
+    common: u64,
+    others: Option<[Option<Key<'a>>; 16]>,
     /// The list of critical labels, encoded.
     critical: Option<&'a [u8]>,
 }
 
 impl<'a> Seen<'a> {
+    #[inline]
     fn note(&mut self, key: Key<'a>) -> Result<()> {
-        for label in &mut self.labels {
+        if let Some(bit) = Self::bit(key) {
+            let doubled = self.common & bit != 0;
+            self.common |= bit;
+            return if doubled { Err(Reason::CoseHeader) } else { Ok(()) };
+        }
+        for label in self.others.get_or_insert([None; 16]) {
             match label {
                 Some(label) if *label == key => return Err(Reason::CoseHeader),
                 Some(_) => {}
@@ -186,6 +219,11 @@ impl<'a> Seen<'a> {
             }
         }
         Err(Reason::TooLarge)
+    }
+
+    fn bit(key: Key<'_>) -> Option<u64> {
+        let Key::Int(label) = key else { return None };
+        u32::try_from(label.wrapping_add(32)).ok().and_then(|place| 1_u64.checked_shl(place))
     }
 
     /// A critical list must be protected, not be empty, name only what we understand, and name only what stands in the
@@ -207,7 +245,7 @@ impl<'a> Seen<'a> {
             if !matches!(label, Key::Int(ALG..=PARTIAL_IV | CWT_CLAIMS | TYP)) {
                 return Err(Reason::CoseCritical);
             }
-            if !self.labels.contains(&Some(label)) {
+            if Self::bit(label).is_none_or(|bit| self.common & bit == 0) {
                 return Err(Reason::CoseHeader);
             }
         }
@@ -227,13 +265,6 @@ fn write_type(writer: &mut Writer<'_>, content_type: ContentType<'_>) {
         ContentType::Number(number) => writer.uint(number),
         ContentType::Text(text) => writer.text(text),
     };
-}
-
-fn put<'a>(party: &mut [Option<&'a [u8]>; 3], first: i64, label: i64, reader: &mut Reader<'a>) -> Result<()> {
-    let value = reader.bytes()?;
-    let place = usize::try_from(first.saturating_sub(label)).map_err(|_| Reason::Internal)?;
-    *party.get_mut(place).ok_or(Reason::Internal)? = Some(value);
-    Ok(())
 }
 
 fn bounded(bytes: &[u8], most: usize) -> Result<&[u8]> {

@@ -3,7 +3,7 @@
 use super::agree::{Agree, KdfContext, Scheme};
 use super::alg::CoseAlg;
 use super::content::{ContentKey, Sealer};
-use super::header::{Header, Headers};
+use super::header::{EPHEMERAL, Header, Headers};
 use super::key::{COSE_KEY, read_key, write_key};
 use crate::cbor::{Reader, Writer};
 use crate::crypto::{AeadAlg, KeyAlg, PublicKey, Suite};
@@ -328,7 +328,7 @@ fn unwrap(suite: &Suite<'_>, kek: &[u8], recipient: &Recipient<'_>, out: &mut [u
 /// The secret shared with the ephemeral key in `header`, which must be on the curve of our key.
 fn agree(suite: &Suite<'_>, key: &dyn Agree, header: &Header<'_>, out: &mut Secret<32>) -> Result<()> {
     let mut peer = [0; limits::PUBLIC_KEY];
-    let peer = read_key(header.ephemeral.ok_or(Reason::CoseHeader)?, suite, &mut peer)?;
+    let peer = read_key(header.rare(EPHEMERAL).ok_or(Reason::CoseHeader)?, suite, &mut peer)?;
     if peer.alg() != key.alg() || peer.alg() == KeyAlg::Ed25519 {
         return Err(Reason::KeyInvalid);
     }

@@ -72,12 +72,13 @@ impl<'a> Sign1<'a> {
 
     #[inline]
     fn read(mut reader: Reader<'a>) -> Result<Self> {
+        let mut message = Self { header: Header::default(), payload: None, signature: &[] };
         reader.array_exact(4)?;
-        let header = Header::read(&mut reader)?;
-        let payload = payload(&mut reader)?;
-        let signature = reader.bytes()?;
+        message.header.fill(&mut reader)?;
+        message.payload = payload(&mut reader)?;
+        message.signature = reader.bytes()?;
         reader.end()?;
-        Ok(Self { header, payload, signature })
+        Ok(message)
     }
 
     /// Verifies with `key`; `detached` is the payload where the message carries none.

@@ -7,7 +7,9 @@ use crate::reason::Reason;
 use crate::{Result, limits};
 
 /// Bytes of the largest Enc_structure: header and external data with the heads around them.
-pub(super) const ENC: usize = limits::COSE_HEADER + limits::COSE_AAD + 32;
+const ENC: usize = limits::COSE_HEADER + limits::COSE_AAD + 32;
+/// Bytes of most.
+const SHORT: usize = 96;
 
 /// The Sig_structure, MAC_structure or Countersign_structure, fed to the algorithm in parts so that the payload stays where
 /// it is.
@@ -63,19 +65,24 @@ impl Structure<'_> {
     }
 }
 
-/// The Enc_structure, in one piece as ciphers want their associated data.
-pub(super) fn enc_structure<'o>(
+/// Hands the Enc_structure to `use_it`, in one piece as ciphers want their associated data. Most are short, and to clear
+/// the longest buffer takes as long as to encrypt a short message.
+pub(super) fn with_enc_structure(
     context: &str,
     protected: &[u8],
     aad: &[u8],
-    out: &'o mut [u8; ENC],
-) -> Result<&'o [u8]> {
+    use_it: &mut dyn FnMut(&[u8]) -> Result<()>,
+) -> Result<()> {
     if aad.len() > limits::COSE_AAD {
         return Err(Reason::TooLarge);
     }
-    let mut writer = Writer::new(out);
-    writer.array(3).text(context).bytes(protected).bytes(aad);
-    writer.finish().map(|bytes| &*bytes)
+    let mut structure = |out: &mut [u8]| {
+        let mut writer = Writer::new(out);
+        writer.array(3).text(context).bytes(protected).bytes(aad);
+        use_it(writer.finish()?)
+    };
+    let short = protected.len().saturating_add(aad.len()) <= SHORT - 32;
+    if short { structure(&mut [0; SHORT]) } else { structure(&mut [0; ENC]) }
 }
 
 /// Writes the head of a byte string of `length` bytes.

@@ -289,7 +289,7 @@ fn ephemeral_keys_content_keys_and_ivs_are_fresh_each_time() {
     let (one, two) = (seal(), seal());
     let (one, two) = (Encrypt::parse(&one).unwrap(), Encrypt::parse(&two).unwrap());
     assert_ne!(one.header.iv, two.header.iv);
-    let mut keys: Vec<_> = one.recipients().chain(two.recipients()).map(|r| r.header.ephemeral.unwrap()).collect();
+    let mut keys: Vec<_> = one.recipients().chain(two.recipients()).map(|r| r.header.rare(-1).unwrap()).collect();
     keys.sort_unstable();
     keys.dedup();
     assert_eq!(keys.len(), 4);

@@ -92,25 +92,23 @@ pub struct HashState(pub(crate) State);
 
 #[derive(Clone)]
 pub(crate) enum State {
-    Foreign([u64; limits_state::WORDS]),
+    Foreign([u64; WORDS]),
     #[cfg(feature = "soft")]
     Soft(soft::Running),
 }
 
-mod limits_state {
-    /// Words a foreign hash engine may keep; SHA-512 with its block buffer takes 26.
-    pub(crate) const WORDS: usize = 32;
-}
+/// Words a foreign hash engine may keep; SHA-512 with its block buffer takes 26.
+const WORDS: usize = 32;
 
 impl HashState {
     /// The state of a foreign engine.
     #[must_use]
-    pub const fn foreign(words: [u64; limits_state::WORDS]) -> Self {
+    pub const fn foreign(words: [u64; WORDS]) -> Self {
         Self(State::Foreign(words))
     }
 
     /// The words of a foreign engine; none if the state is not a foreign one.
-    pub const fn words(&mut self) -> Option<&mut [u64; limits_state::WORDS]> {
+    pub const fn words(&mut self) -> Option<&mut [u64; WORDS]> {
         match &mut self.0 {
             State::Foreign(words) => Some(words),
             #[cfg(feature = "soft")]

@@ -381,7 +381,7 @@ impl<'a> Trust<'a> {
             let (key, thumbprint) = match entry.material {
                 Material::Key(key) => (Some(key), key.thumbprint(suite)?),
                 Material::Thumbprint(alg, pinned) => {
-                    let key = message.header.key.and_then(|key| PublicKey::new(alg, key).ok());
+                    let key = message.header.key().and_then(|key| PublicKey::new(alg, key).ok());
                     let travelled = key.map_or(Ok(None), |key| key.thumbprint(suite).map(Some))?;
                     (key.filter(|_| travelled.as_ref() == Some(pinned)), *pinned)
                 }

@@ -142,7 +142,7 @@ impl Envelope {
     pub fn add(&mut self, suite: &Suite<'_>, block: &[u8], keys: &[PublicKey<'_>]) -> Result<Added> {
         self.whole(suite)?;
         let key = self.made_by(suite, block, keys)?;
-        let travels = Sign1::parse(block).is_ok_and(|message| message.header.key == Some(key.bytes()));
+        let travels = Sign1::parse(block).is_ok_and(|message| message.header.key() == Some(key.bytes()));
         if !key.alg().by_value() && !travels {
             return Err(Error::new(Reason::CoseHeader, "looking for the public key in header -65537 of a signature"));
         }
