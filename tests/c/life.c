@@ -477,9 +477,9 @@ static void listen(void)
     tell(room, out.len);
 
     aseptic_slice offer = hear(0), first = hear(1), second = hear(2), sealed = hear(3);
-    CHECK(aseptic_message_carried(&device, NULL, text("relay-2"), offer, &time) == ASEPTIC_MESSAGE_UNKNOWN_SENDER);
-    CHECK(aseptic_message_carried(&device, NULL, text("relay-1"), sealed, &time) == ASEPTIC_UNKNOWN_SIGNER);
-    CHECK(aseptic_message_carried(&device, NULL, text("relay-1"), offer, &time) == ASEPTIC_OK && time == 1800000000u);
+    CHECK(aseptic_countersignature_verify(&device, NULL, text("relay-2"), offer, &time) == ASEPTIC_MESSAGE_UNKNOWN_SENDER);
+    CHECK(aseptic_countersignature_verify(&device, NULL, text("relay-1"), sealed, &time) == ASEPTIC_UNKNOWN_SIGNER);
+    CHECK(aseptic_countersignature_verify(&device, NULL, text("relay-1"), offer, &time) == ASEPTIC_OK && time == 1800000000u);
 
     /* A message before its session is known, and the offer. */
     CHECK(aseptic_sessions_open(&device, &sessions, NULL, first, &out, &opened, &ticket) == ASEPTIC_SESSION_UNKNOWN);
@@ -516,18 +516,18 @@ static void listen(void)
     aseptic_link_wipe(&link);
 
     /* Stored is what was committed. The report names the lost session as well. */
-    CHECK(aseptic_opener_report(&device, &local, &opener, &sessions, text("pharmacy-1"), &outcome, 1, &out) == ASEPTIC_MISUSE);
+    CHECK(aseptic_report_sign(&device, &local, &opener, &sessions, text("pharmacy-1"), &outcome, 1, &out) == ASEPTIC_MISUSE);
     CHECK(aseptic_message_commit(&device, &opener, &other) == ASEPTIC_OK);
-    CHECK(aseptic_opener_report(&device, &local, &opener, &sessions, text("nobody"), &outcome, 1, &out) == ASEPTIC_MISUSE);
-    CHECK(aseptic_opener_report(&device, &local, &opener, &sessions, text("pharmacy-1"), &outcome, 1, &out) == ASEPTIC_OK);
+    CHECK(aseptic_report_sign(&device, &local, &opener, &sessions, text("nobody"), &outcome, 1, &out) == ASEPTIC_MISUSE);
+    CHECK(aseptic_report_sign(&device, &local, &opener, &sessions, text("pharmacy-1"), &outcome, 1, &out) == ASEPTIC_OK);
     tell(room, out.len);
     outcome.outcome = ASEPTIC_MESSAGE_CLASS;
-    CHECK(aseptic_opener_report(&device, &local, &opener, NULL, text("pharmacy-1"), &outcome, 1, &out) == ASEPTIC_OK);
+    CHECK(aseptic_report_sign(&device, &local, &opener, NULL, text("pharmacy-1"), &outcome, 1, &out) == ASEPTIC_OK);
     tell(room, out.len);
 
     /* The device as a relay. */
-    CHECK(aseptic_message_countersign(&device, &birth, sealed, &out) == ASEPTIC_KEY_WRONG_USE);
-    CHECK(aseptic_message_countersign(&device, &local, sealed, &out) == ASEPTIC_OK && out.len > sealed.len);
+    CHECK(aseptic_countersignature_add(&device, &birth, sealed, &out) == ASEPTIC_KEY_WRONG_USE);
+    CHECK(aseptic_countersignature_add(&device, &local, sealed, &out) == ASEPTIC_OK && out.len > sealed.len);
     tell(room, out.len);
     aseptic_sessions_wipe(&sessions);
     aseptic_ticket_wipe(&ticket);

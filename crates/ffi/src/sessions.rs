@@ -128,7 +128,7 @@ pub unsafe extern "C" fn aseptic_sessions_accept(
 /// `ticket`, so commit when the body is stored.
 ///
 /// Ownership: `out` must have room for `message.len` bytes and overlap nothing else. `ticket` must not move until
-/// `aseptic_ticket_wipe`. Errors: SESSION_UNKNOWN if no session has its key: say so by `aseptic_opener_report`; DECRYPT_FAILED,
+/// `aseptic_ticket_wipe`. Errors: SESSION_UNKNOWN if no session has its key: say so by `aseptic_report_sign`; DECRYPT_FAILED,
 /// MESSAGE_REPLAYED, MESSAGE_TOO_OLD, MESSAGE_UNKNOWN_SENDER or DENIED if the sender is not accepted any more, COSE_MALFORMED,
 /// BUFFER_TOO_SMALL; all outputs are zeroed then. Threads: as for all calls on a device. Power loss: ends all sessions.
 #[must_use]

@@ -237,17 +237,16 @@ impl Windows {
         length
     }
 
-    /// Reads the payload of the record.
-    pub(crate) fn decode(payload: &[u8]) -> Result<Self> {
-        let mut windows = Self::new();
+    /// Reads the payload of the record into windows that hold nothing; after an error they are of no use.
+    pub(crate) fn decode(&mut self, payload: &[u8]) -> Result<()> {
         let stored = payload.chunks_exact(ENTRY);
         if !stored.remainder().is_empty() || stored.len() > limits::SENDERS {
             return Err(Reason::RecordCorrupt);
         }
-        for (entry, bytes) in windows.entries.iter_mut().zip(stored) {
+        for (entry, bytes) in self.entries.iter_mut().zip(stored) {
             *entry = Some(decode_entry(bytes).ok_or(Reason::RecordCorrupt)?);
         }
-        Ok(windows)
+        Ok(())
     }
 }
 
@@ -421,9 +420,10 @@ mod tests {
         assert_eq!(windows.take(&place(99, 1), 1, CARE, |_| Ok(())), Err(Reason::SendersFull));
         let mut payload = [0; Windows::PAYLOAD];
         let length = windows.encode(&mut payload);
-        let restarted = Windows::decode(&payload[..length]).unwrap();
+        let mut restarted = Windows::new();
+        restarted.decode(&payload[..length]).unwrap();
         assert_eq!(restarted.report(&[3; 16]).next().map(|known| known.uncertain), Some(7 + REPLAY_MARK - 1));
-        assert_eq!(Windows::decode(&payload[..length - 1]), Err(Reason::RecordCorrupt));
+        assert_eq!(Windows::new().decode(&payload[..length - 1]), Err(Reason::RecordCorrupt));
         windows.forget(&[3; 16]);
         assert!(windows.take(&place(99, 1), 1, CARE, |_| Ok(())).is_ok());
     }
@@ -438,7 +438,8 @@ mod tests {
             let (mut taken, mut centre) = (BTreeSet::new(), 0);
             for _ in 0..400 {
                 if dice.below(40) == 0 {
-                    windows = Windows::decode(&stored).unwrap();
+                    windows = Windows::new();
+                    windows.decode(&stored).unwrap();
                 }
                 centre += dice.below(2) + if dice.below(30) == 0 { dice.below(3000) } else { 0 };
                 let sequence = (centre + dice.below(5)).saturating_sub(dice.below(70));
