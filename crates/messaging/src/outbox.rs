@@ -68,7 +68,7 @@ struct Row {
     state: State,
 }
 
-/// From 1 on: an empty row is then made of zeros, which take no stack to write.
+/// From 1 on: an empty row is then made of zeros, which take neither stack nor flash to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Waiting = 1,

@@ -37,9 +37,17 @@ pub(crate) struct Window {
     /// The top of the window.
     high: u64,
     /// Whether the top itself was seen.
-    top: bool,
+    top: Top,
     /// Bit n stands for the number `high - 1 - n`.
     seen: u64,
+}
+
+/// From 1 on: windows that hold nothing are then made of zeros, which take neither stack nor flash to write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Top {
+    #[default]
+    Unseen = 1,
+    Seen = 2,
 }
 
 impl Window {
@@ -74,12 +82,12 @@ impl Window {
 
     /// The numbers seen: bit n stands for `high - n`.
     fn bits(self) -> u128 {
-        u128::from(self.seen) << 1 | u128::from(self.top)
+        u128::from(self.seen) << 1 | u128::from(self.top == Top::Seen)
     }
 
     fn of(high: u64, bits: u128) -> Self {
         let seen = u64::try_from(bits >> 1 & u128::from(u64::MAX)).unwrap_or(0);
-        Self { high, top: bits & 1 == 1, seen }
+        Self { high, top: if bits & 1 == 1 { Top::Seen } else { Top::Unseen }, seen }
     }
 
     /// The top, and which of the [`REPLAY_WINDOW`] numbers below it were not seen: bit n stands for `high - 1 - n`.
@@ -252,13 +260,13 @@ impl Windows {
 
 impl Entry {
     const fn new(place: Place) -> Self {
-        Self { place, window: Window { high: 0, top: false, seen: 0 }, mark: 0, uncertain: 0 }
+        Self { place, window: Window { high: 0, top: Top::Unseen, seen: 0 }, mark: 0, uncertain: 0 }
     }
 
     /// What the record says: a number was handed over close to the mark, and nothing else is known.
     const fn stored(place: Place, mark: u64) -> Self {
         let high = mark.saturating_sub(REPLAY_MARK);
-        Self { place, window: Window { high, top: false, seen: 0 }, mark, uncertain: mark }
+        Self { place, window: Window { high, top: Top::Unseen, seen: 0 }, mark, uncertain: mark }
     }
 
     fn take(&mut self, place: &Place, sequence: u64, care: Care) -> Result<Judgement> {
