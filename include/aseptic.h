@@ -3629,9 +3629,9 @@ aseptic_status aseptic_sessions_init(aseptic_sessions *sessions);
  * and its `ticket`. It replaces the session of the same sender and class. `sender` as it was there.
  *
  * Ownership: nothing is kept; `ticket` is committed. Errors: MISUSE for a ticket of another message or one that is committed,
- * MESSAGE_MALFORMED for a message that offers none, NO_PURPOSE or MESSAGE_UNKNOWN_SENDER if the sender is not accepted any more,
- * SENDERS_FULL: call `aseptic_sessions_end` and this again; nothing changes then. Threads: as for all calls on a device. Power
- * loss: ends the session.
+ * MESSAGE_MALFORMED for a message that offers none, ALGORITHM_UNSUPPORTED for a hybrid offer, which wants a KEM key that no device
+ * has, MESSAGE_UNKNOWN_SENDER or DENIED if the sender is not accepted any more, SENDERS_FULL: call `aseptic_sessions_end` and this
+ * again; nothing changes then. Threads: as for all calls on a device. Power loss: ends the session.
  */
 ASEPTIC_MUST_USE
 aseptic_status aseptic_sessions_accept(aseptic_device *device,
