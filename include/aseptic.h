@@ -61,10 +61,11 @@
  *                         aseptic_ticket_wipe
  *     sessions of others  aseptic_sessions_init, aseptic_sessions_accept for an offer that was opened,
  *                         aseptic_sessions_open, aseptic_sessions_commit, aseptic_sessions_end, aseptic_sessions_wipe
- *     what became of it   aseptic_report_verify for what was sent, aseptic_opener_report for what was opened
+ *     what became of it   aseptic_report_verify for what was sent, aseptic_report_sign for what was opened
  *     who alarms          aseptic_link_init, aseptic_link_beat, aseptic_link_answered, aseptic_link_silent_until,
  *                         aseptic_link_wipe
- *     through whose hands aseptic_message_carried to look, aseptic_message_countersign for who carries
+ *     through whose hands aseptic_countersignature_verify to look, aseptic_countersignature_add for who
+ *                         carries
  *   Hosted tier
  *     at every start      aseptic_files_new and aseptic_files_platform in place of a table of the program's own,
  *                         aseptic_files_free
@@ -3635,9 +3636,9 @@ aseptic_status aseptic_sessions_init(aseptic_sessions *sessions);
  * and its `ticket`. It replaces the session of the same sender and class. `sender` as it was there.
  *
  * Ownership: nothing is kept; `ticket` is committed. Errors: MISUSE for a ticket of another message or one that is committed,
- * MESSAGE_MALFORMED for a message that offers none, NO_PURPOSE or MESSAGE_UNKNOWN_SENDER if the sender is not accepted any more,
- * SENDERS_FULL: call `aseptic_sessions_end` and this again; nothing changes then. Threads: as for all calls on a device. Power
- * loss: ends the session.
+ * MESSAGE_MALFORMED for a message that offers none, ALGORITHM_UNSUPPORTED for a hybrid offer, which wants a KEM key that no device
+ * has, MESSAGE_UNKNOWN_SENDER or DENIED if the sender is not accepted any more, SENDERS_FULL: call `aseptic_sessions_end` and this
+ * again; nothing changes then. Threads: as for all calls on a device. Power loss: ends the session.
  */
 ASEPTIC_MUST_USE
 aseptic_status aseptic_sessions_accept(aseptic_device *device,
@@ -3654,7 +3655,7 @@ aseptic_status aseptic_sessions_accept(aseptic_device *device,
  * `ticket`, so commit when the body is stored.
  *
  * Ownership: `out` must have room for `message.len` bytes and overlap nothing else. `ticket` must not move until
- * `aseptic_ticket_wipe`. Errors: SESSION_UNKNOWN if no session has its key: say so by `aseptic_opener_report`; DECRYPT_FAILED,
+ * `aseptic_ticket_wipe`. Errors: SESSION_UNKNOWN if no session has its key: say so by `aseptic_report_sign`; DECRYPT_FAILED,
  * MESSAGE_REPLAYED, MESSAGE_TOO_OLD, MESSAGE_UNKNOWN_SENDER or DENIED if the sender is not accepted any more, COSE_MALFORMED,
  * BUFFER_TOO_SMALL; all outputs are zeroed then. Threads: as for all calls on a device. Power loss: ends all sessions.
  */
@@ -3724,14 +3725,14 @@ aseptic_status aseptic_report_verify(aseptic_device *device,
  * what has no receipt comes again.
  */
 ASEPTIC_MUST_USE
-aseptic_status aseptic_opener_report(aseptic_device *device,
-                                     aseptic_identity *identity,
-                                     aseptic_opener *opener,
-                                     aseptic_sessions *sessions,
-                                     aseptic_slice sender,
-                                     const aseptic_outcome *outcomes,
-                                     size_t count,
-                                     aseptic_buf *out);
+aseptic_status aseptic_report_sign(aseptic_device *device,
+                                   aseptic_identity *identity,
+                                   aseptic_opener *opener,
+                                   aseptic_sessions *sessions,
+                                   aseptic_slice sender,
+                                   const aseptic_outcome *outcomes,
+                                   size_t count,
+                                   aseptic_buf *out);
 
 /**
  * Makes `link` ready, for answers of the central station `station`; once at every start. The device begins by alarming.
@@ -3799,11 +3800,11 @@ void aseptic_link_wipe(aseptic_link *link);
  * a device. Power loss: nothing is stored.
  */
 ASEPTIC_MUST_USE
-aseptic_status aseptic_message_carried(aseptic_device *device,
-                                       aseptic_peer *relay,
-                                       aseptic_slice name,
-                                       aseptic_slice message,
-                                       uint64_t *seconds);
+aseptic_status aseptic_countersignature_verify(aseptic_device *device,
+                                               aseptic_peer *relay,
+                                               aseptic_slice name,
+                                               aseptic_slice message,
+                                               uint64_t *seconds);
 
 /**
  * Writes `message`, of anybody for anybody, with a countersignature of this device more: for a device that carries the messages of
@@ -3814,10 +3815,10 @@ aseptic_status aseptic_message_carried(aseptic_device *device,
  * is stored.
  */
 ASEPTIC_MUST_USE
-aseptic_status aseptic_message_countersign(aseptic_device *device,
-                                           aseptic_identity *identity,
-                                           aseptic_slice message,
-                                           aseptic_buf *out);
+aseptic_status aseptic_countersignature_add(aseptic_device *device,
+                                            aseptic_identity *identity,
+                                            aseptic_slice message,
+                                            aseptic_buf *out);
 
 #if defined(ASEPTIC_HOSTED)
 /**

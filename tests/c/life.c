@@ -460,7 +460,7 @@ static void queue(void)
 static void listen(void)
 {
     static aseptic_sessions sessions;
-    static aseptic_link link;
+    static aseptic_link link, elsewhere;
     static aseptic_ticket other;
     uint64_t time;
     aseptic_opened opened;
@@ -472,14 +472,15 @@ static void listen(void)
     CHECK(aseptic_opener_init(&device, 1u << ASEPTIC_TELEMETRY, &opener) == ASEPTIC_OK);
     CHECK(aseptic_sessions_init(&sessions) == ASEPTIC_OK);
     CHECK(aseptic_link_init(&device, text("pharmacy-1"), &link) == ASEPTIC_OK);
+    CHECK(aseptic_link_init(&device, text("station-2"), &elsewhere) == ASEPTIC_OK);
     CHECK(aseptic_link_silent_until(&link, &time) == ASEPTIC_OK && time == 0);
     CHECK(aseptic_link_beat(&device, &link, &out) == ASEPTIC_OK && out.len == 8);
     tell(room, out.len);
 
     aseptic_slice offer = hear(0), first = hear(1), second = hear(2), sealed = hear(3);
-    CHECK(aseptic_message_carried(&device, NULL, text("relay-2"), offer, &time) == ASEPTIC_MESSAGE_UNKNOWN_SENDER);
-    CHECK(aseptic_message_carried(&device, NULL, text("relay-1"), sealed, &time) == ASEPTIC_UNKNOWN_SIGNER);
-    CHECK(aseptic_message_carried(&device, NULL, text("relay-1"), offer, &time) == ASEPTIC_OK && time == 1800000000u);
+    CHECK(aseptic_countersignature_verify(&device, NULL, text("relay-2"), offer, &time) == ASEPTIC_MESSAGE_UNKNOWN_SENDER);
+    CHECK(aseptic_countersignature_verify(&device, NULL, text("relay-1"), sealed, &time) == ASEPTIC_UNKNOWN_SIGNER);
+    CHECK(aseptic_countersignature_verify(&device, NULL, text("relay-1"), offer, &time) == ASEPTIC_OK && time == 1800000000u);
 
     /* A message before its session is known, and the offer. */
     CHECK(aseptic_sessions_open(&device, &sessions, NULL, first, &out, &opened, &ticket) == ASEPTIC_SESSION_UNKNOWN);
@@ -501,6 +502,7 @@ static void listen(void)
     CHECK(opened.body.len == 8 && opened.signed_message.len == 0 && opened.time_trust == ASEPTIC_TIME_UNKNOWN);
     CHECK(same(opened.sender, "pharmacy-1") && same(opened.content_type, "application/heartbeat"));
     CHECK(aseptic_link_answered(&link, &other) == ASEPTIC_MESSAGE_MALFORMED);
+    CHECK(aseptic_link_answered(&elsewhere, &ticket) == ASEPTIC_MESSAGE_IDENTITY);
     CHECK(aseptic_link_answered(&link, &ticket) == ASEPTIC_OK);
     CHECK(aseptic_link_silent_until(&link, &time) == ASEPTIC_OK && time >= 10000);
     CHECK(aseptic_message_commit(&device, &opener, &ticket) == ASEPTIC_MISUSE);
@@ -514,20 +516,21 @@ static void listen(void)
     CHECK(aseptic_sessions_commit(&sessions, &ticket) == ASEPTIC_SESSION_UNKNOWN);
     CHECK(aseptic_sessions_open(&device, &sessions, NULL, second, &out, &opened, &ticket) == ASEPTIC_SESSION_UNKNOWN);
     aseptic_link_wipe(&link);
+    aseptic_link_wipe(&elsewhere);
 
     /* Stored is what was committed. The report names the lost session as well. */
-    CHECK(aseptic_opener_report(&device, &local, &opener, &sessions, text("pharmacy-1"), &outcome, 1, &out) == ASEPTIC_MISUSE);
+    CHECK(aseptic_report_sign(&device, &local, &opener, &sessions, text("pharmacy-1"), &outcome, 1, &out) == ASEPTIC_MISUSE);
     CHECK(aseptic_message_commit(&device, &opener, &other) == ASEPTIC_OK);
-    CHECK(aseptic_opener_report(&device, &local, &opener, &sessions, text("nobody"), &outcome, 1, &out) == ASEPTIC_MISUSE);
-    CHECK(aseptic_opener_report(&device, &local, &opener, &sessions, text("pharmacy-1"), &outcome, 1, &out) == ASEPTIC_OK);
+    CHECK(aseptic_report_sign(&device, &local, &opener, &sessions, text("nobody"), &outcome, 1, &out) == ASEPTIC_MISUSE);
+    CHECK(aseptic_report_sign(&device, &local, &opener, &sessions, text("pharmacy-1"), &outcome, 1, &out) == ASEPTIC_OK);
     tell(room, out.len);
     outcome.outcome = ASEPTIC_MESSAGE_CLASS;
-    CHECK(aseptic_opener_report(&device, &local, &opener, NULL, text("pharmacy-1"), &outcome, 1, &out) == ASEPTIC_OK);
+    CHECK(aseptic_report_sign(&device, &local, &opener, NULL, text("pharmacy-1"), &outcome, 1, &out) == ASEPTIC_OK);
     tell(room, out.len);
 
     /* The device as a relay. */
-    CHECK(aseptic_message_countersign(&device, &birth, sealed, &out) == ASEPTIC_KEY_WRONG_USE);
-    CHECK(aseptic_message_countersign(&device, &local, sealed, &out) == ASEPTIC_OK && out.len > sealed.len);
+    CHECK(aseptic_countersignature_add(&device, &birth, sealed, &out) == ASEPTIC_KEY_WRONG_USE);
+    CHECK(aseptic_countersignature_add(&device, &local, sealed, &out) == ASEPTIC_OK && out.len > sealed.len);
     tell(room, out.len);
     aseptic_sessions_wipe(&sessions);
     aseptic_ticket_wipe(&ticket);

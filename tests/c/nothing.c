@@ -230,16 +230,16 @@ static void refuse_listening(aseptic_device *d, aseptic_identity *i, aseptic_ope
     CHECK(aseptic_sessions_commit(n, t) == ASEPTIC_MISUSE);
     CHECK(aseptic_sessions_end(n, one) == ASEPTIC_MISUSE);
     CHECK(aseptic_report_verify(d, i, one, one, &report) == ASEPTIC_MISUSE && zeroed(&report, sizeof report));
-    REFUSES(aseptic_opener_report(d, i, o, NULL, one, &outcome, 1, &out));
-    REFUSES(aseptic_opener_report(d, i, o, n, one, NULL, 0, &out));
+    REFUSES(aseptic_report_sign(d, i, o, NULL, one, &outcome, 1, &out));
+    REFUSES(aseptic_report_sign(d, i, o, n, one, NULL, 0, &out));
     CHECK(aseptic_link_init(d, one, k) == ASEPTIC_MISUSE);
     REFUSES(aseptic_link_beat(d, k, &out));
     CHECK(aseptic_link_answered(k, t) == ASEPTIC_MISUSE);
     CHECK(aseptic_link_silent_until(k, &number) == ASEPTIC_MISUSE && number == 0);
     CHECK(aseptic_link_silent_until(k, NULL) == ASEPTIC_MISUSE);
     number = 7;
-    CHECK(aseptic_message_carried(d, NULL, one, one, &number) == ASEPTIC_MISUSE && number == 0);
-    REFUSES(aseptic_message_countersign(d, i, one, &out));
+    CHECK(aseptic_countersignature_verify(d, NULL, one, one, &number) == ASEPTIC_MISUSE && number == 0);
+    REFUSES(aseptic_countersignature_add(d, i, one, &out));
     aseptic_link_wipe(k);
     aseptic_sessions_wipe(n);
 }
@@ -364,9 +364,9 @@ static void refuse_listening_arguments(void)
     CHECK(aseptic_link_silent_until(&station, (uint64_t *)(void *)&station) == ASEPTIC_MISUSE);
     aseptic_link_wipe(&station);
     aseptic_sessions_wipe(&sessions);
-    CHECK(aseptic_message_carried(&device, NULL, none, one, &number) == ASEPTIC_MISUSE);
-    CHECK(aseptic_message_carried(&device, NULL, one, one, NULL) == ASEPTIC_MISUSE);
-    CHECK(aseptic_message_carried(&device, NULL, one, one, &number) == ASEPTIC_MESSAGE_UNKNOWN_SENDER);
+    CHECK(aseptic_countersignature_verify(&device, NULL, none, one, &number) == ASEPTIC_MISUSE);
+    CHECK(aseptic_countersignature_verify(&device, NULL, one, one, NULL) == ASEPTIC_MISUSE);
+    CHECK(aseptic_countersignature_verify(&device, NULL, one, one, &number) == ASEPTIC_MESSAGE_UNKNOWN_SENDER);
     CHECK(zeroed(&sessions, sizeof sessions) && zeroed(&station, sizeof station) && zeroed(&ticket, sizeof ticket));
 }
 

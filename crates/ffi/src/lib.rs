@@ -85,13 +85,13 @@ mod ticket;
 mod sessions;
 
 #[cfg(feature = "device")]
-mod receipt;
+mod reports;
 
 #[cfg(feature = "device")]
 mod link;
 
 #[cfg(feature = "device")]
-mod hop;
+mod countersignature;
 
 // Tier Hosted.
 #[cfg(feature = "hosted")]
@@ -133,8 +133,9 @@ pub use trust::*;
 pub use update::*;
 #[cfg(feature = "device")]
 pub use {
-    agreement::*, birth::*, enrol::*, finding::*, hop::*, identity::*, inventory::*, link::*, lists::*, message::*,
-    opener::*, outbox::*, peer::*, receipt::*, renewal::*, session::*, sessions::*, ticket::*, wipe::*, workspace::*,
+    agreement::*, birth::*, countersignature::*, enrol::*, finding::*, identity::*, inventory::*, link::*, lists::*,
+    message::*, opener::*, outbox::*, peer::*, renewal::*, reports::*, session::*, sessions::*, ticket::*, wipe::*,
+    workspace::*,
 };
 #[cfg(feature = "hosted")]
 pub use {channel::*, files::*};

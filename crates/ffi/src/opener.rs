@@ -1,6 +1,8 @@
 //! Messages to this device: opened once each, in a known order of checks.
 
-use crate::abi::{Context, Place, apart, aseptic_buf, aseptic_slice, aseptic_status, call, fill, make, state, wipe};
+use crate::abi::{
+    Context, Place, apart, aseptic_buf, aseptic_slice, aseptic_status, call, fill, make_in_place, state, wipe,
+};
 use crate::device::aseptic_device;
 use crate::identity::aseptic_identity;
 use crate::peer::aseptic_peer;
@@ -32,9 +34,15 @@ impl Context for aseptic_opener {
 }
 
 pub(crate) struct Receiving {
-    pub(crate) opener: Opener,
+    opener: Option<Opener>,
     pub(crate) key: KeyId,
     pub(crate) classes: Purposes,
+}
+
+impl Receiving {
+    pub(crate) fn opener(&mut self) -> Result<&mut Opener> {
+        self.opener.as_mut().ok_or(Reason::Misuse)
+    }
 }
 
 /// Makes `opener` ready; once at every start. `classes` are those that this device takes, all others are refused: the sum of
@@ -55,17 +63,18 @@ pub unsafe extern "C" fn aseptic_opener_init(
     }
     // SAFETY: NULL or writable memory of the type, and the rest as the caller promises.
     unsafe {
-        make(opener, || {
+        let nothing = || Receiving { opener: None, key: KeyId(0), classes: Purposes::default() };
+        make_in_place(opener, nothing, |receiving| {
             let mut device = state(device)?;
             let allowed = Purpose::ALL.into_iter().filter(|class| CLASSES.contains(*class));
             let chosen = allowed.filter(|class| Purposes::of(&[*class]).bits() & classes != 0);
-            let classes_found = chosen.fold(Purposes::default(), |sum, class| sum.union(Purposes::of(&[class])));
-            if classes_found.bits() != classes {
+            receiving.classes = chosen.fold(Purposes::default(), |sum, class| sum.union(Purposes::of(&[class])));
+            if receiving.classes.bits() != classes {
                 return Err(Reason::MessageClass);
             }
             device.with(|parts| {
-                let key = agreement::load(&parts.platform)?.ok_or(Reason::Misuse)?;
-                Ok(Receiving { opener: Opener::load(&parts.platform)?, key, classes: classes_found })
+                receiving.key = agreement::load(&parts.platform)?.ok_or(Reason::Misuse)?;
+                Opener::load_into(&mut receiving.opener, &parts.platform)
             })
         })
     }
@@ -91,7 +100,7 @@ pub unsafe extern "C" fn aseptic_opener_challenge(
             let (mut device, mut opener) = (state(device)?, state(opener)?);
             *needed = 16;
             let room = room.first_chunk_mut::<16>().ok_or(Reason::BufferTooSmall)?;
-            *room = device.with(|parts| opener.opener.challenge(&parts.platform, lifetime_ms))?;
+            *room = device.with(|parts| opener.opener()?.challenge(&parts.platform, lifetime_ms))?;
             Ok(16)
         })
     }
@@ -138,6 +147,7 @@ pub unsafe extern "C" fn aseptic_message_open(
                 let (platform, suite, trust) = parts.load_trust()?;
                 let mut senders = |name: &str, class| verdict(known.as_deref(), &trust, &suite, name.as_bytes(), class);
                 let Receiving { opener, key, classes } = &mut *opener;
+                let opener = opener.as_mut().ok_or(Reason::Misuse)?;
                 let key = KeyAgree::new(platform.keys, *key, KeyAlg::P256);
                 let (name, direction) = (identity.name()?, Direction::ToDevice);
                 let us = Receiver { name, key: &key, direction, allowed: *classes };
@@ -170,7 +180,7 @@ pub unsafe extern "C" fn aseptic_message_commit(
         // SAFETY: as the caller promises.
         let (mut device, mut opener, mut ticket) = unsafe { (state(device)?, state(opener)?, state(ticket)?) };
         match replace(&mut ticket.claim, Claim::Committed) {
-            Claim::Sealed(claim) => device.with(|parts| opener.opener.commit(&parts.platform, claim)),
+            Claim::Sealed(claim) => device.with(|parts| opener.opener()?.commit(&parts.platform, claim)),
             other => {
                 ticket.claim = other;
                 Err(Reason::Misuse)
@@ -193,7 +203,7 @@ pub unsafe extern "C" fn aseptic_opener_forget(
     call(|| {
         // SAFETY: as the caller promises.
         let (mut device, mut opener, name) = unsafe { (state(device)?, state(opener)?, name.bytes()?) };
-        device.with(|parts| opener.opener.forget(&parts.platform, &parts.suite, name))
+        device.with(|parts| opener.opener()?.forget(&parts.platform, &parts.suite, name))
     })
 }
 

@@ -1,17 +1,17 @@
 //! Store and forward: messages that wait for their receipt.
 
 use crate::abi::{
-    Context, Place, apart, aseptic_buf, aseptic_slice, aseptic_status, call, fill, input, make, output_apart, state,
-    wipe,
+    Context, Place, apart, aseptic_buf, aseptic_slice, aseptic_status, call, fill, input, make_in_place, output_apart,
+    state, wipe,
 };
 use crate::device::{Parts, aseptic_device};
 use crate::identity::aseptic_identity;
 use crate::message::{Told, aseptic_message, aseptic_sender};
-use crate::receipt::{aseptic_message_id, id_of};
+use crate::reports::{aseptic_message_id, id_of};
 use crate::time;
-use aseptic_core::Reason;
 use aseptic_core::cose::KeySigner;
 use aseptic_core::trust::{Purpose, Trust};
+use aseptic_core::{Reason, Result};
 use aseptic_messaging::{Direction, ENTRY, MessageId, Origin, Outbox, Outgoing, Report, Sender};
 
 /// Messages that wait, in the store of the device. Opaque.
@@ -21,7 +21,7 @@ pub struct aseptic_outbox {
 }
 
 impl Context for aseptic_outbox {
-    type State = Outbox;
+    type State = Option<Outbox>;
     type Room = ();
     const MARK: u64 = 0x6473_6574_7069_630A;
 }
@@ -58,11 +58,16 @@ pub unsafe extern "C" fn aseptic_outbox_init(
     }
     // SAFETY: NULL or writable memory of the type, and the rest as the caller promises.
     unsafe {
-        make(outbox, || {
-            let capacity = usize::try_from(capacity).map_err(|_| Reason::Misuse)?;
-            state(device)?
-                .with(|Parts { platform, suite, memory, .. }| Outbox::load(&platform, &suite, capacity, memory.whole()))
-        })
+        make_in_place(
+            outbox,
+            || None,
+            |outbox| {
+                let capacity = usize::try_from(capacity).map_err(|_| Reason::Misuse)?;
+                state(device)?.with(|Parts { platform, suite, memory, .. }| {
+                    Outbox::load_into(outbox, &platform, &suite, capacity, memory.whole())
+                })
+            },
+        )
     }
 }
 
@@ -105,7 +110,7 @@ pub unsafe extern "C" fn aseptic_outbox_put(
             let signer = KeySigner::new(platform.keys, identity.key_id, key.alg().signs().ok_or(Reason::KeyWrongUse)?);
             let from = Origin { name: identity.name()?, key, signer: &signer };
             let message = Outgoing { class, stream, to: &to, fresh: None, content_type, body, time };
-            name = outbox.put(&platform, &suite, &mut sender, &from, &message, memory.whole())?;
+            name = whole(&mut outbox)?.put(&platform, &suite, &mut sender, &from, &message, memory.whole())?;
             Ok(())
         })?;
         if let Some(id) = id {
@@ -141,7 +146,7 @@ pub unsafe extern "C" fn aseptic_outbox_next(
             device.with(|parts| {
                 let (platform, suite, trust) = parts.load_trust()?;
                 let to = [trust.pinned(&suite, Purpose::Receive, recipient)?];
-                let next = outbox.seal_next(&platform, &suite, &sender, &to, room)?;
+                let next = whole(&mut outbox)?.seal_next(&platform, &suite, &sender, &to, room)?;
                 Ok(next.map_or(0, |(_, length)| length))
             })
         })
@@ -177,7 +182,7 @@ pub unsafe extern "C" fn aseptic_outbox_settle(
             let (platform, suite, trust) = parts.load_trust()?;
             let peer = trust.pinned(&suite, Purpose::Receipt, signer)?;
             let report = Report::verify(&suite, &peer, identity.name()?, Direction::FromDevice, report)?;
-            let found = outbox.settle(&platform, &report)?;
+            let found = whole(&mut outbox)?.settle(&platform, &report)?;
             let lost_session = report.lost_session.map_or(0, u32::from_be_bytes);
             Ok(aseptic_settled { stored: found.stored, rejected: found.rejected, again: found.again, lost_session })
         })?;
@@ -193,7 +198,8 @@ pub unsafe extern "C" fn aseptic_outbox_settle(
 pub unsafe extern "C" fn aseptic_outbox_retry(outbox: *mut aseptic_outbox) -> aseptic_status {
     call(|| {
         // SAFETY: as the caller promises.
-        unsafe { state(outbox)? }.retry();
+        let mut outbox = unsafe { state(outbox)? };
+        whole(&mut outbox)?.retry();
         Ok(())
     })
 }
@@ -214,9 +220,9 @@ pub unsafe extern "C" fn aseptic_outbox_count(
         let count = unsafe { output_apart(count, &[Place::of(outbox)])? };
         *count = 0;
         // SAFETY: as the caller promises.
-        let outbox = unsafe { state(outbox)? };
+        let mut outbox = unsafe { state(outbox)? };
         let class = crate::message::sent_class(message_class)?;
-        *count = u32::try_from(outbox.count(class)).map_err(|_| Reason::Internal)?;
+        *count = u32::try_from(whole(&mut outbox)?.count(class)).map_err(|_| Reason::Internal)?;
         Ok(())
     })
 }
@@ -235,7 +241,7 @@ pub unsafe extern "C" fn aseptic_outbox_erase(
     let status = call(|| {
         // SAFETY: as the caller promises.
         let (mut device, mut outbox) = unsafe { (state(device)?, state(outbox)?) };
-        device.with(|parts| outbox.erase(&parts.platform))
+        device.with(|parts| whole(&mut outbox)?.erase(&parts.platform))
     });
     if status != aseptic_core::Reason::Misuse.number() {
         // SAFETY: as the caller promises.
@@ -252,4 +258,8 @@ pub unsafe extern "C" fn aseptic_outbox_erase(
 pub unsafe extern "C" fn aseptic_outbox_wipe(outbox: *mut aseptic_outbox) {
     // SAFETY: as the caller promises.
     unsafe { wipe(outbox) }
+}
+
+fn whole(outbox: &mut Option<Outbox>) -> Result<&mut Outbox> {
+    outbox.as_mut().ok_or(Reason::Misuse)
 }

@@ -49,9 +49,9 @@ pub unsafe extern "C" fn aseptic_sessions_init(sessions: *mut aseptic_sessions) 
 /// and its `ticket`. It replaces the session of the same sender and class. `sender` as it was there.
 ///
 /// Ownership: nothing is kept; `ticket` is committed. Errors: MISUSE for a ticket of another message or one that is committed,
-/// MESSAGE_MALFORMED for a message that offers none, NO_PURPOSE or MESSAGE_UNKNOWN_SENDER if the sender is not accepted any more,
-/// SENDERS_FULL: call `aseptic_sessions_end` and this again; nothing changes then. Threads: as for all calls on a device. Power
-/// loss: ends the session.
+/// MESSAGE_MALFORMED for a message that offers none, ALGORITHM_UNSUPPORTED for a hybrid offer, which wants a KEM key that no device
+/// has, MESSAGE_UNKNOWN_SENDER or DENIED if the sender is not accepted any more, SENDERS_FULL: call `aseptic_sessions_end` and this
+/// again; nothing changes then. Threads: as for all calls on a device. Power loss: ends the session.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn aseptic_sessions_accept(
@@ -128,7 +128,7 @@ pub unsafe extern "C" fn aseptic_sessions_accept(
 /// `ticket`, so commit when the body is stored.
 ///
 /// Ownership: `out` must have room for `message.len` bytes and overlap nothing else. `ticket` must not move until
-/// `aseptic_ticket_wipe`. Errors: SESSION_UNKNOWN if no session has its key: say so by `aseptic_opener_report`; DECRYPT_FAILED,
+/// `aseptic_ticket_wipe`. Errors: SESSION_UNKNOWN if no session has its key: say so by `aseptic_report_sign`; DECRYPT_FAILED,
 /// MESSAGE_REPLAYED, MESSAGE_TOO_OLD, MESSAGE_UNKNOWN_SENDER or DENIED if the sender is not accepted any more, COSE_MALFORMED,
 /// BUFFER_TOO_SMALL; all outputs are zeroed then. Threads: as for all calls on a device. Power loss: ends all sessions.
 #[must_use]

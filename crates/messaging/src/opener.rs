@@ -122,12 +122,29 @@ struct Challenge {
 impl Opener {
     /// Goes on with the stored windows, or with none.
     pub fn load(platform: &Platform<'_>) -> Result<Self> {
-        let mut buffer = [0; FRAME];
-        let windows = match record::load(platform.store, Kind::ReplayWindows, &mut buffer)? {
-            Some(payload) => Windows::decode(payload)?,
-            None => Windows::new(),
-        };
-        Ok(Self { windows, boot: None, challenges: [None; CHALLENGES], again: None })
+        let mut place = None;
+        Self::load_into(&mut place, platform)?;
+        place.ok_or(Reason::Internal)
+    }
+
+    /// [`Opener::load`] where the opener is to lie, for small stacks: `place` holds it afterwards, or after an error nothing.
+    pub fn load_into(place: &mut Option<Self>, platform: &Platform<'_>) -> Result<()> {
+        let loaded = Self::empty(place).windows.load(platform);
+        if loaded.is_err() {
+            *place = None;
+        }
+        loaded
+    }
+
+    /// Apart, so that what is moved into `place` has left the stack before anything is read.
+    #[inline(never)]
+    fn empty(place: &mut Option<Self>) -> &mut Self {
+        place.insert(Self {
+            windows: const { Windows::new() },
+            boot: None,
+            challenges: [None; CHALLENGES],
+            again: None,
+        })
     }
 
     /// Draws a challenge for one command or configuration, to be sent to whoever is to give it. It holds for `lifetime`
@@ -387,6 +404,17 @@ fn authenticate(suite: &Suite<'_>, peer: &VerifiedPeer, inner: &Sign1<'_>, claim
 /// The first half of SHA-256.
 pub(crate) fn fingerprint(suite: &Suite<'_>, bytes: &[u8]) -> Result<[u8; 16]> {
     suite.sha256(&[bytes])?.first_chunk().copied().ok_or(Reason::Internal)
+}
+
+impl Windows {
+    /// Into windows that hold nothing.
+    fn load(&mut self, platform: &Platform<'_>) -> Result<()> {
+        let mut buffer = [0; FRAME];
+        match record::load(platform.store, Kind::ReplayWindows, &mut buffer)? {
+            Some(payload) => self.decode(payload),
+            None => Ok(()),
+        }
+    }
 }
 
 fn save(platform: &Platform<'_>, windows: &Windows) -> Result<()> {

@@ -68,13 +68,14 @@ struct Row {
     state: State,
 }
 
+/// From 1 on: an empty row is then made of zeros, which take neither stack nor flash to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    Waiting,
+    Waiting = 1,
     /// Sent, and not asked for again.
-    Sent,
+    Sent = 2,
     /// None of its audience is among those to whom is sent now.
-    Held,
+    Held = 3,
 }
 
 /// What a report changed.
@@ -96,19 +97,46 @@ impl Outbox {
     /// cut short, which its caller was never told was in, or one whose medium failed. Messages without a key are what an
     /// interrupted [`Outbox::erase`] leaves; they go too.
     pub fn load(platform: &Platform<'_>, suite: &Suite<'_>, capacity: usize, buffer: &mut [u8]) -> Result<Self> {
+        let mut place = None;
+        Self::load_into(&mut place, platform, suite, capacity, buffer)?;
+        place.ok_or(Reason::Internal)
+    }
+
+    /// [`Outbox::load`] where the outbox is to lie, for small stacks: `place` holds it afterwards, or after an error nothing.
+    pub fn load_into(
+        place: &mut Option<Self>,
+        platform: &Platform<'_>,
+        suite: &Suite<'_>,
+        capacity: usize,
+        buffer: &mut [u8],
+    ) -> Result<()> {
         if capacity == 0 || capacity > OUTBOX || buffer.len() < ENTRY {
+            *place = None;
             return Err(Reason::Misuse);
         }
-        let key = match load_key(platform, suite)? {
+        let loaded = Self::empty(place, capacity).read_rows(platform, suite, buffer);
+        if loaded.is_err() {
+            *place = None;
+        }
+        loaded
+    }
+
+    /// Apart, so that what is moved into `place` has left the stack before anything is read.
+    #[inline(never)]
+    fn empty(place: &mut Option<Self>, capacity: usize) -> &mut Self {
+        place.insert(Self { key: Secret::zeroed(), capacity, order: 1, rows: const { [None; OUTBOX] } })
+    }
+
+    fn read_rows(&mut self, platform: &Platform<'_>, suite: &Suite<'_>, buffer: &mut [u8]) -> Result<()> {
+        self.key = match load_key(platform, suite)? {
             Some(key) => key,
             None => {
                 remove_all(platform)?;
                 make_key(platform, suite)?
             }
         };
-        let mut outbox = Self { key, capacity, order: 1, rows: [None; OUTBOX] };
         for (slot, place) in record::OUTBOX.zip(0..OUTBOX) {
-            let found = outbox.read_row(platform, suite, Slot(slot), buffer);
+            let found = self.read_row(platform, suite, Slot(slot), buffer);
             wipe(buffer);
             let row = match found {
                 Ok(row) => row,
@@ -119,10 +147,10 @@ impl Outbox {
                 }
                 Err(other) => return Err(other),
             };
-            outbox.order = outbox.order.max(row.map_or(0, |row| row.order).saturating_add(1));
-            *outbox.rows.get_mut(place).ok_or(Reason::Internal)? = row;
+            self.order = self.order.max(row.map_or(0, |row| row.order).saturating_add(1));
+            *self.rows.get_mut(place).ok_or(Reason::Internal)? = row;
         }
-        Ok(outbox)
+        Ok(())
     }
 
     /// Signs a message, on the stream of its class, and puts it in: after success it survives power loss.

@@ -37,9 +37,17 @@ pub(crate) struct Window {
     /// The top of the window.
     high: u64,
     /// Whether the top itself was seen.
-    top: bool,
+    top: Top,
     /// Bit n stands for the number `high - 1 - n`.
     seen: u64,
+}
+
+/// From 1 on: windows that hold nothing are then made of zeros, which take neither stack nor flash to write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Top {
+    #[default]
+    Unseen = 1,
+    Seen = 2,
 }
 
 impl Window {
@@ -74,12 +82,12 @@ impl Window {
 
     /// The numbers seen: bit n stands for `high - n`.
     fn bits(self) -> u128 {
-        u128::from(self.seen) << 1 | u128::from(self.top)
+        u128::from(self.seen) << 1 | u128::from(self.top == Top::Seen)
     }
 
     fn of(high: u64, bits: u128) -> Self {
         let seen = u64::try_from(bits >> 1 & u128::from(u64::MAX)).unwrap_or(0);
-        Self { high, top: bits & 1 == 1, seen }
+        Self { high, top: if bits & 1 == 1 { Top::Seen } else { Top::Unseen }, seen }
     }
 
     /// The top, and which of the [`REPLAY_WINDOW`] numbers below it were not seen: bit n stands for `high - 1 - n`.
@@ -237,29 +245,28 @@ impl Windows {
         length
     }
 
-    /// Reads the payload of the record.
-    pub(crate) fn decode(payload: &[u8]) -> Result<Self> {
-        let mut windows = Self::new();
+    /// Reads the payload of the record into windows that hold nothing; after an error they are of no use.
+    pub(crate) fn decode(&mut self, payload: &[u8]) -> Result<()> {
         let stored = payload.chunks_exact(ENTRY);
         if !stored.remainder().is_empty() || stored.len() > limits::SENDERS {
             return Err(Reason::RecordCorrupt);
         }
-        for (entry, bytes) in windows.entries.iter_mut().zip(stored) {
+        for (entry, bytes) in self.entries.iter_mut().zip(stored) {
             *entry = Some(decode_entry(bytes).ok_or(Reason::RecordCorrupt)?);
         }
-        Ok(windows)
+        Ok(())
     }
 }
 
 impl Entry {
     const fn new(place: Place) -> Self {
-        Self { place, window: Window { high: 0, top: false, seen: 0 }, mark: 0, uncertain: 0 }
+        Self { place, window: Window { high: 0, top: Top::Unseen, seen: 0 }, mark: 0, uncertain: 0 }
     }
 
     /// What the record says: a number was handed over close to the mark, and nothing else is known.
     const fn stored(place: Place, mark: u64) -> Self {
         let high = mark.saturating_sub(REPLAY_MARK);
-        Self { place, window: Window { high, top: false, seen: 0 }, mark, uncertain: mark }
+        Self { place, window: Window { high, top: Top::Unseen, seen: 0 }, mark, uncertain: mark }
     }
 
     fn take(&mut self, place: &Place, sequence: u64, care: Care) -> Result<Judgement> {
@@ -421,9 +428,10 @@ mod tests {
         assert_eq!(windows.take(&place(99, 1), 1, CARE, |_| Ok(())), Err(Reason::SendersFull));
         let mut payload = [0; Windows::PAYLOAD];
         let length = windows.encode(&mut payload);
-        let restarted = Windows::decode(&payload[..length]).unwrap();
+        let mut restarted = Windows::new();
+        restarted.decode(&payload[..length]).unwrap();
         assert_eq!(restarted.report(&[3; 16]).next().map(|known| known.uncertain), Some(7 + REPLAY_MARK - 1));
-        assert_eq!(Windows::decode(&payload[..length - 1]), Err(Reason::RecordCorrupt));
+        assert_eq!(Windows::new().decode(&payload[..length - 1]), Err(Reason::RecordCorrupt));
         windows.forget(&[3; 16]);
         assert!(windows.take(&place(99, 1), 1, CARE, |_| Ok(())).is_ok());
     }
@@ -438,7 +446,8 @@ mod tests {
             let (mut taken, mut centre) = (BTreeSet::new(), 0);
             for _ in 0..400 {
                 if dice.below(40) == 0 {
-                    windows = Windows::decode(&stored).unwrap();
+                    windows = Windows::new();
+                    windows.decode(&stored).unwrap();
                 }
                 centre += dice.below(2) + if dice.below(30) == 0 { dice.below(3000) } else { 0 };
                 let sequence = (centre + dice.below(5)).saturating_sub(dice.below(70));

@@ -21,13 +21,11 @@ const HOOKS: &str = "device,nor,panic-handler";
 const PLANTED: &str = "device,nor,panic-handler,planted-panic";
 
 /// What each pillar's functions begin with; the platform table and the trust stores are core's.
-pub(crate) const PILLARS: [(&str, &[&str]); 5] = [
+pub(crate) const PILLARS: [(&str, &[&str]); 6] = [
     ("core", &["abi_", "version", "status_", "device_", "platform_", "time_", "trust_"]),
     ("update", &["update_", "boot_"]),
-    (
-        "messaging",
-        &["message_", "sender_", "opener_", "outbox_", "session_", "sessions_", "report_", "link_", "agreement_"],
-    ),
+    ("messaging", &["message_", "sender_", "opener_", "outbox_", "session_", "agreement_"]),
+    ("listening", &["sessions_", "report_", "link_", "countersignature_"]),
     ("certs", &["certificate_", "list_", "peer_"]),
     ("identity", &["identity_", "inventory_", "birth_", "enroller_", "renewal_", "ticket_", "udi_", "workspace_"]),
 ];

@@ -44,7 +44,7 @@ impl Bench {
                     let (sender, outcome) = (slice(script.blob()), aseptic_status::from(script.small()));
                     let (said, room) = (aseptic_outcome { ticket, outcome, reserved: 0 }, script.room());
                     output(room, |out| {
-                        aseptic_opener_report(device, identity, opener, sessions, sender, &raw const said, 1, out)
+                        aseptic_report_sign(device, identity, opener, sessions, sender, &raw const said, 1, out)
                     })
                 }
                 step::LINK_INIT => aseptic_link_init(device, slice(script.blob()), link),
@@ -58,13 +58,13 @@ impl Bench {
                 step::CARRIED => {
                     let (name, message, mut seconds) = (slice(script.blob()), slice(script.blob()), 7);
                     let relay = core::ptr::null_mut();
-                    let status = aseptic_message_carried(device, relay, name, message, &raw mut seconds);
+                    let status = aseptic_countersignature_verify(device, relay, name, message, &raw mut seconds);
                     assert!(status == ASEPTIC_OK || seconds == 0);
                     status
                 }
                 _ => {
                     let message = slice(script.blob());
-                    output(script.room(), |out| aseptic_message_countersign(device, identity, message, out))
+                    output(script.room(), |out| aseptic_countersignature_add(device, identity, message, out))
                 }
             }
         }

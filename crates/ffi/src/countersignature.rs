@@ -29,7 +29,7 @@ const HOP: usize = limits::SIGNATURE + limits::NAME + 64;
 /// a device. Power loss: nothing is stored.
 #[must_use]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn aseptic_message_carried(
+pub unsafe extern "C" fn aseptic_countersignature_verify(
     device: *mut aseptic_device,
     relay: *mut aseptic_peer,
     name: aseptic_slice,
@@ -70,7 +70,7 @@ pub unsafe extern "C" fn aseptic_message_carried(
 /// is stored.
 #[must_use]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn aseptic_message_countersign(
+pub unsafe extern "C" fn aseptic_countersignature_add(
     device: *mut aseptic_device,
     identity: *mut aseptic_identity,
     message: aseptic_slice,

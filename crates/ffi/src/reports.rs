@@ -141,7 +141,7 @@ pub unsafe extern "C" fn aseptic_report_verify(
 /// what has no receipt comes again.
 #[must_use]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn aseptic_opener_report(
+pub unsafe extern "C" fn aseptic_report_sign(
     device: *mut aseptic_device,
     identity: *mut aseptic_identity,
     opener: *mut aseptic_opener,
@@ -157,7 +157,8 @@ pub unsafe extern "C" fn aseptic_opener_report(
     // SAFETY: as the caller promises; all that is read is named.
     unsafe {
         fill(out, &inputs, |room, needed| {
-            let (mut device, identity, opener) = (state(device)?, state(identity)?, state(opener)?);
+            let (mut device, identity, mut opener) = (state(device)?, state(identity)?, state(opener)?);
+            let opener = opener.opener()?;
             let mut sessions = if sessions.is_null() { None } else { Some(state(sessions)?) };
             let sender = sender.bytes()?;
             let receipts = receipts(sender, outcomes, count)?;
@@ -170,9 +171,9 @@ pub unsafe extern "C" fn aseptic_opener_report(
                 let signer =
                     KeySigner::new(platform.keys, identity.key_id, key.alg().signs().ok_or(Reason::KeyWrongUse)?);
                 let from = Origin { name: identity.name()?, key, signer: &signer };
-                let mut report = opener.opener.report(&suite, sender)?;
+                let mut report = opener.report(&suite, sender)?;
                 report.receipts = receipts;
-                if let Some(again) = opener.opener.receipt_again(&suite, sender)? {
+                if let Some(again) = opener.receipt_again(&suite, sender)? {
                     // Where all places are taken it waits for the next report.
                     let _full = report.add(again);
                 }
