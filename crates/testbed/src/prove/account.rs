@@ -22,7 +22,7 @@ pub fn open(rig: &Rig, plan: &Plan<'_>) -> Result<()> {
 
 /// The image is about to be selected.
 pub fn activating(rig: &Rig, staged: &Staged) -> Result<()> {
-    with(rig, |reporter| reporter.activating(staged, &mut Interlock::new(u64::MAX)))
+    with(rig, |reporter| reporter.activating(staged.image(), &mut Interlock::new(u64::MAX)))
 }
 
 /// The device has started, or an image was confirmed.

@@ -1,5 +1,6 @@
 //! What a device is in the middle of when something goes wrong, what its application does about it, and what must hold then.
 
+use super::account;
 use super::rig::Rig;
 use super::world::{Model, NOW, Release, SERIAL, World, suite};
 use crate::bench::{Boot, Flash};
@@ -247,7 +248,10 @@ impl Order {
         let (suite, platform) = (suite(), rig.platform());
         let goal = self.release.sequence;
         for _ in 0..4 {
-            match boot::load(&platform, &suite)? {
+            let state = boot::load(&platform, &suite)?;
+            // Where there is an account, the next update waits until it is settled.
+            account::settle(rig, &state)?;
+            match state {
                 BootState::Trial(journal) if journal.image.sequence == goal && !self.confirm => return Ok(()),
                 BootState::Trial(journal) if journal.image.sequence == goal => {
                     return boot::confirm(&platform, &suite, 0).map(drop);
