@@ -10,6 +10,7 @@
 //! Beyond the soft suite it verifies the certificates of hospital PKIs: see [`certificates`].
 
 mod certificates;
+mod counter;
 pub mod hybrid;
 mod ml_dsa;
 
@@ -35,7 +36,7 @@ pub const fn suite() -> Suite<'static> {
         aeads: &[&Cipher(AeadAlg::Aes128Gcm), &Cipher(AeadAlg::Aes256Gcm), &Cipher(AeadAlg::ChaCha20Poly1305)],
         agreements: &[&Ecdh(KeyAlg::P256), &Ecdh(KeyAlg::X25519)],
         wrap: Some(&soft::AesKw),
-        ctr: Some(&soft::AesCtr),
+        ctr: Some(&counter::AesCtr),
     }
 }
 

@@ -50,6 +50,13 @@ fn a_slot_that_is_not_read_back_is_noticed() {
 fn a_selection_that_knows_no_trial_is_noticed() {
     // Tries are not bounded (I8), neither the old nor the new image is confirmed in the end (I6), which is another end than that
     // without cuts (I7).
-    red_by(model::check(Bounds::releases(0, 8), Some(Planted::NoTrial)), &["I8 ", "I6 ", "I7 "]);
+    red_by(model::check(Bounds::releases(0, 7), Some(Planted::NoTrial)), &["I8 ", "I6 ", "I7 "]);
     red(sweep("install", Some(Planted::NoTrial)), "selected for good and was never confirmed");
+}
+
+#[test]
+fn a_set_of_two_releases_is_noticed() {
+    model::check(Bounds::sets(0, 3), None).unwrap();
+    // Each component was signed, and they were never signed together.
+    red(model::check(Bounds::sets(0, 3), Some(Planted::Mixed)), "I9 ");
 }

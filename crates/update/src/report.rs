@@ -124,14 +124,14 @@ impl Reporter<'_> {
         }
     }
 
-    /// To be called before [`Staged::activate`](crate::Staged::activate) with that image: adds the deferrals that have ended, which a restart would forget, and opens
-    /// the account again if this image was tried before and reverted. [`Reason::NoUpdate`] if there is none for it.
+    /// To be called before [`Staged::activate`](crate::Staged::activate) with that image: adds the deferrals that have ended,
+    /// which a restart would forget. [`Reason::NoUpdate`] if there is no account of this update.
     pub fn activating(&self, staged: &Image, interlock: &mut Interlock) -> Result<()> {
         let mut buffer = [0; FRAME];
         let account = Account::load(self.platform, &mut buffer)?;
-        let open = account.open.filter(|open| open.image == *staged).ok_or(Reason::NoUpdate)?;
-        let again = Attempt { deferrals: 0, waited: 0, reverted: false, ..open };
-        let mut attempt = if open.reverted { again } else { open };
+        let journal = Journal::load(self.platform)?.filter(|journal| journal.image == *staged);
+        let identity = journal.ok_or(Reason::NoUpdate)?.identity;
+        let mut attempt = account.open.filter(|open| open.identity == identity).ok_or(Reason::NoUpdate)?;
         let (count, waited) = interlock.unreported();
         attempt.deferrals = attempt.deferrals.saturating_add(u64::from(count));
         attempt.waited = attempt.waited.saturating_add(waited);
@@ -142,17 +142,26 @@ impl Reporter<'_> {
 
     /// Ends the attempt if the device has come to know how: to be called after [`boot::load`](crate::boot::load) at each
     /// start, and again after [`boot::confirm`](crate::boot::confirm), with what they say. Gives the outcome if there is a
-    /// new report. After power loss there is one or not: call it again.
+    /// new report. An update that was reverted and runs on trial once more is a new attempt. After power loss there is a
+    /// report or not: call it again.
     pub fn settle(&self, state: &BootState) -> Result<Option<Outcome>> {
         let mut buffer = [0; FRAME];
         let account = Account::load(self.platform, &mut buffer)?;
+        if let (BootState::Trial(journal), Some(open)) = (state, account.open)
+            && journal.identity == open.identity
+            && (open.reverted || open.image != journal.image)
+        {
+            // What a set is as a whole, the device has found out since.
+            let open = Some(Attempt { image: journal.image, reverted: false, ..open });
+            return Account { open, ..account }.save(self.platform).map(|()| None);
+        }
         let Some(open) = account.open.filter(|open| !open.reverted) else { return Ok(None) };
         let outcome = match state {
             BootState::Confirmed(Some(confirmed)) if open.image == confirmed.image => Outcome::Installed,
             BootState::Reverted(journal) if journal.identity == open.identity => Outcome::Reverted,
             _ => return Ok(None),
         };
-        let kept = Attempt { reverted: true, ..open };
+        let kept = Attempt { reverted: true, deferrals: 0, waited: 0, ..open };
         self.end(&account, &open, outcome, (outcome == Outcome::Reverted).then_some(kept)).map(|()| Some(outcome))
     }
 

@@ -56,6 +56,34 @@ fn last(pump: &Pump) -> Result<(Vec<u8>, u64, Outcome)> {
     Ok((payload, counter, outcome))
 }
 
+/// An image that was reverted is to be activated again, and the power goes before it is: nothing was tried, nothing is told.
+#[test]
+fn an_activation_that_never_ran_is_no_second_revert() {
+    let Pump { author, bench, .. } = pump(StoreModel::Atomic);
+    let (suite, platform) = (soft::suite(), bench.platform());
+    let bytes = author.envelope(&Spec::new(&program(200, 6), 6).encode(), &[]);
+    let plan = plan_on(&author, &bench, &bytes).unwrap();
+    let mut session = Session::begin(&platform, &suite, &plan, Use::Idle).unwrap();
+    with(&bench, |reporter| reporter.open(plan.component(), None)).unwrap();
+    session.feed(&platform, &suite, &program(200, 6), Use::Idle).unwrap();
+    let mut staged = session.finish(&platform, &suite, Use::Idle).unwrap();
+    let settle = || with(&bench, |reporter| reporter.settle(&boot::load(&platform, &suite).unwrap()));
+    let mut outcomes = Vec::new();
+    for _ in 0..2 {
+        with(&bench, |reporter| reporter.activating(staged.image(), &mut Interlock::new(0))).unwrap();
+        bench.restart();
+        assert_eq!(settle(), Ok(None), "it was not activated");
+        staged.activate(&platform, Use::Idle).unwrap();
+        for _ in 0..2 {
+            bench.reboot();
+            outcomes.push(settle().unwrap());
+            assert_eq!(settle(), Ok(None));
+        }
+        staged = Staged::load(&platform, &suite).unwrap();
+    }
+    assert_eq!(outcomes, [None, Some(Outcome::Reverted), None, Some(Outcome::Reverted)]);
+}
+
 /// What an application does at each start: bring the device to release `sequence`, and keep account of it.
 fn drive(author: &Author, bench: &Bench, sequence: u64) -> Result<()> {
     let image = program(200, sequence as u8);

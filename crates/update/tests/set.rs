@@ -7,14 +7,16 @@ mod common;
 use aseptic_core::Reason;
 use aseptic_core::cbor::{Reader, Rules};
 use aseptic_core::clinical::Use;
-use aseptic_core::cose::{Headers, KdfContext, RecipientKey, SealTo, Sealer};
+use aseptic_core::cose::{Headers, KdfContext, RecipientKey, SealTo, Sealer, Sign1};
 use aseptic_core::crypto::{AeadAlg, soft};
 use aseptic_core::platform::{Geometry, ImageSlot};
+use aseptic_core::time::Time;
 use aseptic_testbed::bench::{Bench, StoreModel};
 use aseptic_testbed::sweep::{Count, Interrupted, sweep};
 use aseptic_update::boot::{self, BootState};
 use aseptic_update::journal::Confirmed;
-use aseptic_update::{Component, Device, Envelope, Session, Staged, Target, payload_key};
+use aseptic_update::report::{Outcome, REPORT, Report};
+use aseptic_update::{Component, Device, Envelope, Interlock, Reporter, Session, Staged, Target, payload_key};
 use common::set::*;
 use common::*;
 
@@ -24,6 +26,36 @@ const SHAPE: Geometry = Geometry { size: 0x8000, erase_size: 0x1000, write_size:
 
 fn old() -> [Vec<u8>; 3] {
     [program(0x2F01, 1), program(0x1234, 2), program(77, 3)]
+}
+
+/// The digest of a set is known when it lies in its slot, and the report has it, whether or not deferrals were told.
+#[test]
+fn a_set_is_reported_once_it_is_confirmed() {
+    for told in [true, false] {
+        let (bench, pieces) = (device(), every_way().remove(0));
+        let (author, suite, platform) = (Author::new(1), soft::suite(), bench.platform());
+        let reporter = Reporter { platform: &platform, suite: &suite, now: Time::UNKNOWN };
+        let bytes = author.envelope(&manifest(&pieces, NEW).encode(), &inside(&pieces));
+        let plan = set_plan(&author, &bench, &bytes).unwrap();
+        let session = open(&platform, &plan).unwrap();
+        reporter.open(plan.component(), None).unwrap();
+        let staged = bring(&platform, &plan, &pieces, 4096, session).unwrap();
+        if told {
+            reporter.activating(staged.image(), &mut Interlock::new(0)).unwrap();
+        }
+        staged.activate(&platform, Use::Idle).unwrap();
+        bench.reboot();
+        assert_eq!(reporter.settle(&boot::load(&platform, &suite).unwrap()), Ok(None));
+        let confirmed = boot::confirm(&platform, &suite, 0).unwrap();
+        let state = BootState::Confirmed(Some(confirmed));
+        assert_eq!(reporter.settle(&state), Ok(Some(Outcome::Installed)));
+        assert_eq!(reporter.settle(&state), Ok(None));
+        let mut out = [0; REPORT + 256];
+        let length = reporter.sign(&author.key, &author.kid, &mut out).unwrap();
+        let payload = Sign1::parse(&out[..length]).unwrap().payload.unwrap();
+        let installed = Report::parse(payload).unwrap().installed.unwrap();
+        assert_eq!((installed.image, installed.size), (confirmed.image.digest, confirmed.image.size));
+    }
 }
 
 /// A device whose slot A holds the old set, confirmed as the factory does.

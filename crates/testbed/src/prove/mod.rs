@@ -3,6 +3,7 @@
 //! Each proof is a list of jobs; a job tries everything of one kind and counts it, or says what failed so that anybody can
 //! make it happen again. Everything is deterministic: the device of a seed, the cut of a number.
 
+pub mod account;
 pub mod cuts;
 pub mod flips;
 pub mod glitches;

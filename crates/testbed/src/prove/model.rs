@@ -5,6 +5,7 @@
 //!
 //! A session in memory is kept as the calls that made it, which are made again on a copy of the medium of that time.
 
+use super::account::{self, Account, Meanwhile};
 use super::rig::{Cut, Planted, Rig};
 use super::scenes::{Order, Verdict, reset};
 use super::world::{DEVICE, Keeps, Manifest, Model as Shape, NOW, Release, SERIAL, World, suite};
@@ -65,6 +66,8 @@ struct State {
     /// Whether the date of the stale manifest has passed.
     late: bool,
     cuts: u8,
+    /// Steps that may still follow. Breadth first each state is met with the most that it can have, so it tells none apart.
+    left: usize,
     /// Trial boots since the last activation.
     tries: u8,
     /// The highest floor so far.
@@ -114,6 +117,8 @@ pub struct Bounds {
     orders: &'static [usize],
     /// Trust updates, holds, the passing of a date, and a bedside that comes into use. Without it the device is always idle.
     all: bool,
+    /// Whether releases are sets of two components.
+    set: bool,
     cuts: u8,
     steps: usize,
 }
@@ -122,19 +127,25 @@ impl Bounds {
     /// Two releases, nothing else.
     #[must_use]
     pub const fn releases(cuts: u8, steps: usize) -> Self {
-        Self { name: "two releases", orders: &[0, 1], all: false, cuts, steps }
+        Self { name: "two releases", orders: &[0, 1], all: false, set: false, cuts, steps }
+    }
+
+    /// Two releases, each of two components.
+    #[must_use]
+    pub const fn sets(cuts: u8, steps: usize) -> Self {
+        Self { name: "two sets of two", set: true, ..Self::releases(cuts, steps) }
     }
 
     /// A release, the token back, and the release on a stale medium.
     #[must_use]
     pub const fn back(cuts: u8, steps: usize) -> Self {
-        Self { name: "release, token, medium", orders: &[0, 2, 3], all: false, cuts, steps }
+        Self { name: "release, token, medium", orders: &[0, 2, 3], all: false, set: false, cuts, steps }
     }
 
     /// Everything.
     #[must_use]
     pub const fn all(cuts: u8, steps: usize) -> Self {
-        Self { name: "everything", orders: &[0, 1, 2, 3], all: true, cuts, steps }
+        Self { name: "everything", orders: &[0, 1, 2, 3], all: true, set: false, cuts, steps }
     }
 }
 
@@ -149,27 +160,33 @@ pub fn jobs(depth: Depth) -> Vec<Job> {
     bounds.map(|bounds| Job::new("model checking", move || check(bounds, None))).collect()
 }
 
-const QUICK: [Bounds; 2] = [Bounds::releases(1, 6), Bounds::all(0, 5)];
-const WHOLE: [Bounds; 6] = [
+const QUICK: [Bounds; 3] = [Bounds::releases(1, 5), Bounds::sets(1, 3), Bounds::all(0, 4)];
+const WHOLE: [Bounds; 8] = [
+    Bounds::sets(0, 11),
+    Bounds::sets(1, 9),
     Bounds::releases(0, 12),
-    Bounds::releases(1, 10),
-    Bounds::releases(2, 7),
+    Bounds::releases(1, 9),
+    Bounds::releases(2, 6),
     Bounds::back(1, 8),
     Bounds::all(0, 9),
-    Bounds::all(1, 7),
+    Bounds::all(1, 6),
 ];
 
 /// Explores everything within these bounds.
 pub fn check(bounds: Bounds, planted: Option<Planted>) -> Verdict<Counts> {
     let clinic = Clinic::new(bounds, planted);
-    let options = clinic.checker().target_max_depth(bounds.steps).finish_when(HasDiscoveries::Any);
-    let checker = options.spawn_bfs().join();
-    if let Some((invariant, path)) = checker.discoveries().into_iter().next() {
+    let checker = clinic.checker().finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
+    let mut discoveries = checker.discoveries();
+    // Proofs about what is never reached prove nothing.
+    if discoveries.remove(INSTALLED).is_none() && bounds.steps >= STEPS && planted.is_none() {
+        return Err(format!("{INSTALLED} is never reached, {}, {} cuts", bounds.name, bounds.cuts));
+    }
+    if let Some((invariant, path)) = discoveries.into_iter().next() {
         let actions: Vec<_> = path.into_actions().iter().map(|action| format!("{action:?}")).collect();
         return Err(format!("{invariant}, {}, {} cuts: {}", bounds.name, bounds.cuts, actions.join(", ")));
     }
     Ok(Counts {
-        row: vec![bounds.name.into(), format!("{} cuts", bounds.cuts), format!("{} steps", checker.max_depth())],
+        row: vec![bounds.name.into(), format!("{} cuts", bounds.cuts), format!("{} steps", bounds.steps)],
         counts: vec![
             ("unique states", checker.unique_state_count() as u64),
             ("steps tried", checker.state_count() as u64),
@@ -182,10 +199,29 @@ impl Clinic {
         let world = World::new();
         let slot = Geometry { size: 64, erase_size: 32, write_size: 16 };
         let shape = Shape { name: "", slots: [slot; 2], erased: 0xFF, keeps: Keeps::Store(StoreModel::Atomic) };
-        let [older, old, new, next] = [4, 5, 6, 7].map(|sequence| world.release(sequence, 36 + sequence as usize));
+        let proper = |sequence: u64| {
+            let length = sequence as usize;
+            let program = |length, salt| super::world::program(length, salt);
+            match bounds.set {
+                // Two pieces and one.
+                true => Manifest {
+                    radio: Some(program(12 + length, sequence + 100)),
+                    ..Manifest::new(sequence, program(20 + length, sequence))
+                },
+                false => Manifest::new(sequence, program(36 + length, sequence)),
+            }
+        };
+        let release = |sequence| world.manifest(&proper(sequence));
+        let [older, mut old, new, next] = [4, 5, 6, 7].map(release);
+        if planted == Some(Planted::Mixed) {
+            // The factory put the second component of another release beside the first.
+            let second = old.parts[1].start;
+            old.image.truncate(second);
+            old.image.extend(older.payload(1));
+        }
         let order = |release: Release, token, source| Order { release, confirm: true, token, source, piece: PIECE };
         let with = |change: &dyn Fn(&mut Manifest)| {
-            let mut manifest = Manifest::new(6, new.image.clone());
+            let mut manifest = proper(6);
             change(&mut manifest);
             world.manifest(&manifest)
         };
@@ -208,11 +244,7 @@ impl Clinic {
             ("signed by one of two", network(with(&|manifest| manifest.by = vec![0])), Some(Reason::TrustThreshold)),
             ("signed twice by one", network(with(&|manifest| manifest.by = vec![0, 0])), Some(Reason::TrustThreshold)),
             ("nested without end", network(with(&|manifest| manifest.nested = 60)), None),
-            (
-                "a token for another release",
-                order(world.release(3, 39), Some(world.token(&older, 1)), Source::Network),
-                None,
-            ),
+            ("a token for another release", order(release(3), Some(world.token(&older, 1)), Source::Network), None),
         ];
         let device = world.factory(&shape, &old);
         device.bench.set_clock(Time::trusted(DATE - 1));
@@ -223,6 +255,7 @@ impl Clinic {
             in_use: bounds.all,
             late: false,
             cuts: bounds.cuts,
+            left: bounds.steps,
             tries: 0,
             floor: 5,
             ever: 1 << 5,
@@ -234,7 +267,7 @@ impl Clinic {
             refused,
             trust: [world.store(1), world.store(2)],
             holds: [world.hold(&new, 1, DATE), world.hold(&new, 2, 0)],
-            releases: vec![older, old, new, next],
+            releases: [4, 5, 6, 7].map(release).to_vec(),
             start,
             bounds,
             planted,
@@ -256,7 +289,12 @@ impl Clinic {
         let live = state.live.clone();
         match action {
             Action::Offer(number) => {
-                let session = self.session(&self.orders[*number], rig, clinical);
+                let order = &self.orders[*number];
+                let session = self.session(order, rig, clinical);
+                let session = session.and_then(|session| {
+                    order.planned(rig, |plan| account::open(rig, plan))?;
+                    Ok(session)
+                });
                 let made = session.is_ok().then(|| Live {
                     order: *number,
                     made: state.medium.clone(),
@@ -272,7 +310,7 @@ impl Clinic {
                 match result {
                     Ok(()) => live.fed.push(*right),
                     Err(Reason::ClinicalUse) => {}
-                    Err(_) => return (None, result),
+                    Err(reason) => return (None, given_up(rig, reason)),
                 }
                 (Some(live), result)
             }
@@ -280,7 +318,7 @@ impl Clinic {
                 let Some((live, session)) = self.revive(state) else { return (None, Err(Reason::Misuse)) };
                 match session.finish(&platform, &suite, clinical) {
                     Ok(_) => (Some(Live { staged: true, made: Arc::new(rig.bench.snapshot()), ..live }), Ok(())),
-                    Err(reason) => (None, Err(reason)),
+                    Err(reason) => (None, given_up(rig, reason)),
                 }
             }
             Action::Activate => {
@@ -292,10 +330,20 @@ impl Clinic {
                     }
                     _ => Staged::load(&platform, &suite),
                 };
-                (live, staged.and_then(|staged| staged.activate(&platform, clinical)))
+                let activated = staged.and_then(|staged| {
+                    account::activating(rig, &staged)?;
+                    staged.activate(&platform, clinical)
+                });
+                (live, activated)
             }
-            Action::Confirm => (live, boot::confirm(&platform, &suite, 0).map(drop)),
-            Action::Abandon => (live, Session::abandon(&platform, &suite)),
+            Action::Confirm => {
+                let confirmed = boot::confirm(&platform, &suite, 0);
+                (live, confirmed.and_then(|_| account::settle(rig, &boot::load(&platform, &suite)?).map(drop)))
+            }
+            Action::Abandon => {
+                let abandoned = Session::abandon(&platform, &suite);
+                (live, abandoned.and_then(|()| account::refuse(rig, Reason::UpdateHeld)))
+            }
             Action::Reset => (None, reset(rig).and_then(|()| begin(rig))),
             Action::Trust => {
                 let mut buffer = [0; limits::TRUST_STORE];
@@ -316,10 +364,12 @@ impl Clinic {
     }
 
     fn feed(&self, session: &mut Session, live: &Live, right: bool, rig: &Rig, clinical: Use) -> Result<()> {
-        let image = &self.orders[live.order].release.image;
-        let start = session.offset() as usize;
-        let end = image.len().min(start + PIECE);
-        let mut piece = image[start..end].to_vec();
+        let release = &self.orders[live.order].release;
+        // Nothing more is wanted: a piece beyond the end.
+        let payload = release.payload(session.part().min(release.parts.len() - 1));
+        let start = payload.len().min(session.offset() as usize);
+        let end = payload.len().min(start + PIECE);
+        let mut piece = payload[start..end].to_vec();
         if !right && let Some(byte) = piece.first_mut() {
             *byte ^= 1;
         }
@@ -346,7 +396,7 @@ impl Clinic {
     /// The state after `action`, and which invariants the step broke.
     fn step(&self, before: &State, action: &Action) -> State {
         let rig = self.rig(&before.medium, before.running, before.late);
-        let mut after = before.clone();
+        let mut after = State { left: before.left - 1, ..before.clone() };
         let (inner, cut) = match action {
             Action::Cut(inner, cut) => (&**inner, Some(*cut)),
             inner => (inner, None),
@@ -372,9 +422,17 @@ impl Clinic {
         if let (Action::Offer(_) | Action::Activate | Action::Trust | Action::Hold(_), Err(reason), None) =
             (inner, result, cut)
         {
-            // What the library refuses leaves everything as it was; what it finds damaged it may put down.
+            // What the library refuses leaves everything as it was; what it finds damaged it may put down. That it was to be
+            // activated the application has told the account before.
             let told = matches!(reason, Reason::SlotMismatch);
-            after.broken |= u16::from(medium != *before.medium && !told) << 11;
+            let (mut was, mut is) = ((*before.medium).clone(), medium.clone());
+            if *inner == Action::Activate {
+                for slot in Kind::UpdateReport.slots() {
+                    was.slots.remove(&slot);
+                    is.slots.remove(&slot);
+                }
+            }
+            after.broken |= u16::from(was != is && !told) << 11;
         }
         if cut.is_some() {
             after.cuts -= 1;
@@ -405,6 +463,7 @@ impl Clinic {
         let platform = rig.platform();
         after.running = platform.images.running().unwrap_or(before.running);
         after.medium = Arc::new(rig.bench.snapshot());
+        after.broken |= u16::from(!self.accounted(before, inner, &after)) << 10;
         let floor = boot::floor(&platform).unwrap_or(0);
         if let Ok(Some(confirmed)) = Confirmed::load(&platform) {
             after.ever |= 1 << confirmed.image.sequence;
@@ -412,6 +471,35 @@ impl Clinic {
         after.broken |= u16::from(floor < before.floor || after.ever >> floor == 0) << 2;
         after.floor = floor.max(before.floor);
         after
+    }
+
+    /// Whether what the device reports of the step is one outcome of its attempt, and true.
+    fn accounted(&self, before: &State, action: &Action, after: &State) -> bool {
+        let same = |slot| before.medium.slots.get(&slot) == after.medium.slots.get(&slot);
+        if Kind::UpdateReport.slots().into_iter().all(same) {
+            return true;
+        }
+        let [then, now] = [before, after].map(|state| self.rig(&state.medium, state.running, state.late));
+        let meanwhile = match action {
+            Action::Offer(_) => Meanwhile::Offered,
+            Action::Abandon | Action::Feed(_) | Action::Finish => Meanwhile::GaveUp,
+            Action::Reset if before.medium.boot.trial.is_some() => Meanwhile::Tried,
+            _ => Meanwhile::Other,
+        };
+        match (Account::of(&then), Account::of(&now)) {
+            (Some(was), Some(is)) => was.leads_to(&is, &now, meanwhile),
+            _ => false,
+        }
+    }
+
+    /// The releases of which the components in this slot are, each by itself; none where it is of no release.
+    fn components(&self, medium: &Medium, slot: ImageSlot) -> Vec<Option<u64>> {
+        let bytes = &medium.flash[slot as usize].bytes;
+        let of = |part: usize| {
+            let held = |release: &&Release| bytes[release.parts[part].start..].starts_with(release.payload(part));
+            self.releases.iter().find(held).map(|release| release.sequence)
+        };
+        (0..self.releases[0].parts.len()).map(of).collect()
     }
 
     /// The release that this slot holds whole.
@@ -431,7 +519,19 @@ impl Clinic {
     }
 
     fn authentic(&self, state: &State) -> bool {
-        self.boots(state).is_none_or(|(_, release)| release.is_some())
+        self.running(state).iter().all(Option::is_some)
+    }
+
+    /// All components that boot are of one release.
+    fn of_one(&self, state: &State) -> bool {
+        self.running(state).windows(2).all(|pair| pair[0] == pair[1])
+    }
+
+    fn running(&self, state: &State) -> Vec<Option<u64>> {
+        self.boots(state).map_or_else(Vec::new, |(rig, _)| {
+            let slot = rig.platform().images.running().unwrap_or(state.running);
+            self.components(&rig.bench.snapshot(), slot)
+        })
     }
 
     fn above(&self, state: &State) -> bool {
@@ -466,12 +566,17 @@ impl Clinic {
         (there, selected && clean && journal == Ok(None) && medium.counters.get(&Counter::UpdateFloor) == Some(&7))
     }
 
-    /// The start says one thing about the attempt, and the event says the same.
+    /// The start says one thing about the attempt; the event and the report say the same.
     fn outcomes(&self, state: &State) -> bool {
         let Some((rig, _)) = self.boots(state) else { return true };
         let told = boot::load(&rig.platform(), &suite());
         let events = rig.bench.take_events();
         let reverts = events.iter().filter(|event| event.reason == Reason::UpdateReverted).count();
+        if let Ok(told) = &told
+            && !account::told_at_once(&rig, told)
+        {
+            return false;
+        }
         match told {
             Ok(BootState::Reverted(journal)) => {
                 let confirmed = Confirmed::load(&rig.platform()).ok().flatten();
@@ -505,7 +610,9 @@ impl Clinic {
     fn hashed(&self, state: &State) -> bool {
         let Some((rig, Some(release))) = self.boots(state) else { return true };
         let Ok(slot) = rig.platform().images.running() else { return false };
-        [0, release.image.len() / 2, release.image.len() - 1].into_iter().all(|at| {
+        // Of a set also between its components.
+        [0, release.parts[0].end, release.image.len() / 2, release.image.len() - 1].into_iter().all(|at| {
+            let at = at.min(release.image.len() - 1);
             rig.bench.edit(|medium| medium.flash[slot as usize].bytes[at] ^= 1);
             let other = boot::verify_at_boot(&rig.platform(), &suite());
             rig.bench.edit(|medium| medium.flash[slot as usize].bytes[at] ^= 1);
@@ -514,10 +621,18 @@ impl Clinic {
     }
 }
 
+/// The application gives up what the library has forgotten, and says why.
+fn given_up(rig: &Rig, reason: Reason) -> Result<()> {
+    if Journal::load(&rig.platform())?.is_none() {
+        account::refuse(rig, reason)?;
+    }
+    Err(reason)
+}
+
 /// What an application does first: finish what was interrupted. Whatever reads a record writes the copy that a cut left
 /// out, so that a later refusal has nothing to mend.
 fn begin(rig: &Rig) -> Result<()> {
-    boot::load(&rig.platform(), &suite())?;
+    account::settle(rig, &boot::load(&rig.platform(), &suite())?)?;
     let mut buffer = vec![0; limits::SLOT];
     for kind in Kind::ALL {
         record::load(rig, kind, &mut buffer)?;
@@ -525,6 +640,10 @@ fn begin(rig: &Rig) -> Result<()> {
     Trust::load(&rig.platform(), &mut TrustBuffers::new()).map(drop)
 }
 
+/// What is reached somewhere.
+const INSTALLED: &str = "a release that is confirmed and reported";
+/// Steps of the longest way there.
+const STEPS: usize = 8;
 const PIECE: usize = 24;
 /// The date of the stale manifest.
 const DATE: u64 = NOW;
@@ -540,6 +659,10 @@ impl Model for Clinic {
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        // The checker's own bound would leave the last states unjudged.
+        if state.left == 0 {
+            return;
+        }
         let mut whole: Vec<Action> = self.bounds.orders.iter().map(|order| Action::Offer(*order)).collect();
         if state.live.as_ref().is_some_and(|live| !live.staged) {
             whole.extend([Action::Feed(true), Action::Feed(false), Action::Finish]);
@@ -584,10 +707,9 @@ impl Model for Clinic {
             Property::always(six, |clinic: &Self, state| clinic.arrives(state).0),
             Property::always(seven, |clinic: &Self, state| clinic.arrives(state).1),
             Property::always(eight, |clinic: &Self, state| clinic.trials(state)),
-            // A set of one component; the slot is whole or does not boot.
-            Property::always(nine, |clinic: &Self, state| clinic.authentic(state)),
+            Property::always(nine, |clinic: &Self, state| clinic.of_one(state)),
             Property::always(ten, |clinic: &Self, state| clinic.hashed(state)),
-            Property::always(eleven, |clinic: &Self, state| clinic.outcomes(state)),
+            Property::always(eleven, |clinic: &Self, state| whole(state, 11) && clinic.outcomes(state)),
             Property::always(twelve, |clinic: &Self, state| {
                 whole(state, 12)
                     && clinic.keeps_trust(state)
@@ -596,6 +718,10 @@ impl Model for Clinic {
             }),
             Property::always(thirteen, |clinic: &Self, state| clinic.refuses(state, 3..5)),
             Property::always(fourteen, |clinic: &Self, state| clinic.refuses(state, 5..6)),
+            Property::sometimes(INSTALLED, |clinic: &Self, state: &State| {
+                let rig = clinic.rig(&state.medium, state.running, state.late);
+                state.ever & (1 << 6) != 0 && Account::of(&rig).is_some_and(|account| account.tells_of(6))
+            }),
         ]
     }
 }
@@ -632,7 +758,14 @@ fn key<H: Hasher>(medium: &Medium, into: &mut H) {
         let number = frames.map(|frame| frame.and_then(|frame| frame.get(8..12)));
         number[0].cmp(&number[1]).hash(into);
         for frame in frames {
-            frame.map(|frame| (frame.len(), frame.get(12..frame.len() - 4))).hash(into);
+            let payload = frame.map(|frame| (frame.len(), frame.get(12..frame.len() - 4)));
+            match payload {
+                Some((_, Some(payload))) if kind == Kind::UpdateReport => match Account::essence(payload) {
+                    Some(essence) => essence.hash(into),
+                    None => payload.hash(into),
+                },
+                _ => payload.hash(into),
+            }
         }
     }
 }

@@ -36,6 +36,8 @@ pub enum Planted {
     Cached,
     /// A slot is selected for good where a trial was asked for, as if `activate` knew no trial.
     NoTrial,
+    /// The factory put the second component of another release beside the first.
+    Mixed,
 }
 
 /// Where the power goes.

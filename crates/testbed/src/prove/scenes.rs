@@ -1,7 +1,8 @@
 //! What a device is in the middle of when something goes wrong, what its application does about it, and what must hold then.
 
+use super::account;
 use super::rig::Rig;
-use super::world::{DEVICE, Model, NOW, Release, SERIAL, World, suite};
+use super::world::{Model, NOW, Release, SERIAL, World, suite};
 use crate::bench::{Boot, Flash};
 use aseptic_core::clinical::Use;
 use aseptic_core::platform::{Counter, Counters, ImageSlot};
@@ -247,7 +248,10 @@ impl Order {
         let (suite, platform) = (suite(), rig.platform());
         let goal = self.release.sequence;
         for _ in 0..4 {
-            match boot::load(&platform, &suite)? {
+            let state = boot::load(&platform, &suite)?;
+            // Where there is an account, the next update waits until it is settled.
+            account::settle(rig, &state)?;
+            match state {
                 BootState::Trial(journal) if journal.image.sequence == goal && !self.confirm => return Ok(()),
                 BootState::Trial(journal) if journal.image.sequence == goal => {
                     return boot::confirm(&platform, &suite, 0).map(drop);
@@ -287,9 +291,11 @@ impl Order {
                 }
                 session => session?,
             };
-            let image = plan.payload().unwrap_or(&self.release.image);
-            for chunk in image[session.offset() as usize..].chunks(self.piece) {
-                session.feed(&platform, &suite, chunk, Use::Idle)?;
+            while session.missing() > 0 {
+                let payload = self.release.payload(session.part());
+                for chunk in payload[session.offset() as usize..].chunks(self.piece) {
+                    session.feed(&platform, &suite, chunk, Use::Idle)?;
+                }
             }
             session.finish(&platform, &suite, Use::Idle)
         })
@@ -306,9 +312,9 @@ impl Order {
         let plan = match &self.token {
             Some(token) => {
                 let token = Downgrade::verify(&platform, &suite, &trust, SERIAL, token, now, None)?;
-                authentic.plan_downgrade(&suite, &DEVICE, floor, target, &token)?
+                authentic.plan_downgrade(&suite, self.release.device(), floor, target, &token)?
             }
-            None => authentic.plan(&suite, &DEVICE, floor, target)?,
+            None => authentic.plan(&suite, self.release.device(), floor, target)?,
         };
         with(&plan.fresh_enough(&Policy::DEFAULT, self.source, now)?)
     }

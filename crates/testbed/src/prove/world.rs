@@ -17,24 +17,39 @@ use aseptic_update::statement::{CONTEXT, Kind, Statement};
 use aseptic_update::{Component, Device, Digest, Envelope, boot};
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::OnceLock;
 
 /// The model of all devices.
 pub const DEVICE: Device<'static> = Device::new([0xA1; 16], [0xC2; 16], &[Component::whole(&[b"main"])]);
+/// The same model with two components in each slot; see [`Manifest::radio`].
+pub const SET: Device<'static> = Device::new(
+    DEVICE.vendor,
+    DEVICE.class,
+    &[
+        Component { id: &[b"main"], offset: 0, length: RADIO as u64 },
+        Component { id: &[b"radio"], offset: RADIO as u64, length: RADIO as u64 },
+    ],
+);
+/// Where the second component begins: behind a block of the smallest slots.
+const RADIO: usize = 32;
 /// The name by which statements call the device.
 pub const SERIAL: &[u8] = b"PUMP-0001";
 /// What the clocks show.
 pub const NOW: u64 = 1_780_000_000;
 const DAY: u64 = 86_400;
 const URI: &str = "https://updates.example/pump.bin";
+const RADIO_URI: &str = "https://updates.example/radio.bin";
 
 /// One release.
 #[derive(Clone, Debug)]
 pub struct Release {
     /// Its sequence number.
     pub sequence: u64,
-    /// Its bytes.
+    /// Its bytes, as they lie in a slot: of a set with the gap between its components, erased.
     pub image: Vec<u8>,
+    /// Where in them each component lies.
+    pub parts: Vec<Range<usize>>,
     /// What is signed.
     pub envelope: Vec<u8>,
 }
@@ -106,7 +121,14 @@ impl World {
                 w.text(URI).bytes(&manifest.image);
             }
         });
-        Release { sequence: manifest.sequence, image: manifest.image.clone(), envelope }
+        let (mut image, whole) = (manifest.image.clone(), 0..manifest.image.len());
+        let mut parts = vec![whole];
+        if let Some(radio) = &manifest.radio {
+            image.resize(RADIO, 0xFF);
+            image.extend(radio);
+            parts.push(RADIO..image.len());
+        }
+        Release { sequence: manifest.sequence, image, parts, envelope }
     }
 
     /// A token that lets the device go back to `release`.
@@ -226,6 +248,22 @@ pub struct Manifest {
     pub by: Vec<usize>,
     /// So many sequences inside one another, in the shared sequence.
     pub nested: usize,
+    /// The second component of a set, whose first then has at most 32 bytes; for [`SET`].
+    pub radio: Option<Vec<u8>>,
+}
+
+impl Release {
+    /// The devices that it is for.
+    #[must_use]
+    pub fn device(&self) -> &'static Device<'static> {
+        if self.parts.len() > 1 { &SET } else { &DEVICE }
+    }
+
+    /// What is fed of a component.
+    #[must_use]
+    pub fn payload(&self, part: usize) -> &[u8] {
+        &self.image[self.parts[part].clone()]
+    }
 }
 
 impl Manifest {
@@ -233,7 +271,7 @@ impl Manifest {
     #[must_use]
     pub fn new(sequence: u64, image: Vec<u8>) -> Self {
         let class = DEVICE.class;
-        Self { sequence, image, inside: false, class, use_before: None, by: vec![0, 1], nested: 0 }
+        Self { sequence, image, inside: false, class, use_before: None, by: vec![0, 1], nested: 0, radio: None }
     }
 
     fn encode(&self) -> Vec<u8> {
@@ -255,23 +293,52 @@ impl Manifest {
             });
         }
         let shared = cbor(|w| {
-            w.array(6 + 2 * (usize::from(self.use_before.is_some()) + usize::from(self.nested > 0)));
+            let dated = self.use_before.is_some();
+            let set = if self.radio.is_some() { 6 } else { 0 };
+            w.array(6 + set + 2 * (usize::from(dated) + usize::from(self.nested > 0)));
+            if self.radio.is_some() {
+                w.int(12).uint(0);
+            }
             w.int(20).raw(&parameters).int(1).int(policy).int(2).int(policy);
-            if self.use_before.is_some() {
+            if dated {
                 w.int(4).int(policy);
             }
             if self.nested > 0 {
                 w.int(32).bytes(&nest);
             }
+            if let Some(radio) = &self.radio {
+                w.int(12).uint(1).int(20).map(2).int(3).bytes(&suit_digest(radio)).int(14).uint(radio.len() as u64);
+            }
+        });
+        let count = 1 + usize::from(self.radio.is_some());
+        let components = cbor(|w| {
+            w.array(count).array(1).bytes(b"main");
+            if self.radio.is_some() {
+                w.array(1).bytes(b"radio");
+            }
         });
         let common = cbor(|w| {
-            w.map(2).int(2).array(1).array(1).bytes(b"main").int(4).bytes(&shared);
+            w.map(2).int(2).raw(&components).int(4).bytes(&shared);
         });
-        let install = cbor(|w| {
-            w.array(6).int(20).map(1).int(21).text(URI).int(21).int(policy).int(3).int(policy);
+        // Of a set each component in its turn.
+        let sequence = |commands: usize, write: &dyn Fn(&mut Writer<'_>, usize)| {
+            cbor(|w| {
+                let set = self.radio.is_some();
+                w.array((commands + 2 * usize::from(set)) * count);
+                for index in 0..count {
+                    if set {
+                        w.int(12).uint(index as u64);
+                    }
+                    write(w, index);
+                }
+            })
+        };
+        let install = sequence(6, &|w, index| {
+            let uri = if index == 0 { URI } else { RADIO_URI };
+            w.int(20).map(1).int(21).text(uri).int(21).int(policy).int(3).int(policy);
         });
-        let validate = cbor(|w| {
-            w.array(2).int(3).int(policy);
+        let validate = sequence(2, &|w, _| {
+            w.int(3).int(policy);
         });
         cbor(|w| {
             w.map(5).int(1).uint(1).int(2).uint(self.sequence).int(3).bytes(&common);

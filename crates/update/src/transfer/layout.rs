@@ -92,13 +92,15 @@ impl Layout {
     /// The shape of the slot, if the platform keeps its contract and every component fits, and is there to be copied.
     pub(super) fn shape(&self, platform: &Platform<'_>, slot: ImageSlot) -> Result<Geometry> {
         let geometry = shape(platform, slot, self.end())?;
-        let source = platform.images.geometry(slot.other())?.size;
         for place in self.places() {
             if round_up(place.start, u64::from(geometry.erase_size)) != place.start {
                 return Err(Reason::Misuse);
             }
-            if place.copied.is_some_and(|from| from.checked_add(place.size).is_none_or(|end| end > source)) {
-                return Err(Reason::ImageTooLarge);
+            if let Some(from) = place.copied {
+                let source = platform.images.geometry(slot.other())?.size;
+                if from.checked_add(place.size).is_none_or(|end| end > source) {
+                    return Err(Reason::ImageTooLarge);
+                }
             }
         }
         Ok(geometry)
