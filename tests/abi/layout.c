@@ -267,7 +267,7 @@ AT(aseptic_opened, signed_message, 72, 96);
 
 SIZE(aseptic_ticket, 224, 224);
 
-SIZE(aseptic_sessions, 1152, 1152);
+SIZE(aseptic_sessions, 1280, 1280);
 
 SIZE(aseptic_receipt, 48, 48);
 AT(aseptic_receipt, message, 0, 0);

@@ -99,7 +99,7 @@ fn the_library_has_the_sizes_of_the_header() {
         (size_of::<aseptic_ffi::aseptic_session>(), "aseptic_session", 256),
         (size_of::<aseptic_ffi::aseptic_settled>(), "aseptic_settled", 16),
         (size_of::<aseptic_ffi::aseptic_ticket>(), "aseptic_ticket", 224),
-        (size_of::<aseptic_ffi::aseptic_sessions>(), "aseptic_sessions", 1152),
+        (size_of::<aseptic_ffi::aseptic_sessions>(), "aseptic_sessions", 1280),
         (size_of::<aseptic_ffi::aseptic_link>(), "aseptic_link", 192),
         (size_of::<aseptic_ffi::aseptic_report>(), "aseptic_report", 944),
         (size_of::<aseptic_ffi::aseptic_outcome>(), "aseptic_outcome", 16),
