@@ -86,6 +86,8 @@ pub mod decisions {
     pub mod heads_of_cbor {}
     #[doc = include_str!("../manual/decisions/2026-11-30-sets-are-slots.md")]
     pub mod sets_are_slots {}
+    #[doc = include_str!("../manual/decisions/2026-12-01-functions-of-c.md")]
+    pub mod functions_of_c {}
     #[doc = include_str!("../manual/decisions/2026-12-01-transfers-in-place.md")]
     pub mod transfers_in_place {}
     #[doc = include_str!("../manual/decisions/2026-11-30-cbor-without-a-codec.md")]
