@@ -33,6 +33,16 @@ static aseptic_device device;
 static aseptic_update update;
 static uint8_t envelope_bytes[ENVELOPE_SIZE];
 static long changes, cut = LONG_MAX;
+static FILE *payload;
+
+/* Ends the program, with nothing left open. */
+static void leave(int status)
+{
+    if (payload != NULL) {
+        (void)fclose(payload);
+    }
+    exit(status);
+}
 
 /* Whether this change is not to happen; ends the program where it is not to happen at all. */
 static int torn(void)
@@ -41,7 +51,7 @@ static int torn(void)
         return 0;
     }
     if (cut % 3 == 0) {
-        exit(LOST);
+        leave(LOST);
     }
     return cut % 3 == 1;
 }
@@ -49,7 +59,7 @@ static int torn(void)
 static aseptic_status done(aseptic_status status)
 {
     if (changes - 1 == cut / 3) {
-        exit(LOST);
+        leave(LOST);
     }
     return status;
 }
@@ -113,12 +123,12 @@ static void take_update(const char *envelope_path, const char *main_path)
 {
     static uint8_t chunk[CHUNK];
     aseptic_slice envelope = { envelope_bytes, whole_file(envelope_path, envelope_bytes, sizeof envelope_bytes) };
-    FILE *file = fopen(main_path, "rb");
-    CHECK(file != NULL);
+    payload = fopen(main_path, "rb");
+    CHECK(payload != NULL);
     aseptic_status status = aseptic_update_begin(&device, envelope, &MODEL, &update);
     if (status != ASEPTIC_OK) {
         (void)printf("refused: %d\n", (int)status);
-        exit(1);
+        leave(1);
     }
     for (;;) {
         aseptic_part part;
@@ -133,11 +143,12 @@ static void take_update(const char *envelope_path, const char *main_path)
             bytes.ptr = part.payload.ptr + part.offset;
         } else {
             CHECK(part.number == 0 && part.uri.len == strlen("https://pumps.example/main"));
-            CHECK(fseek(file, (long)part.offset, SEEK_SET) == 0 && fread(chunk, 1, bytes.len, file) == bytes.len);
+            CHECK(fseek(payload, (long)part.offset, SEEK_SET) == 0 && fread(chunk, 1, bytes.len, payload) == bytes.len);
         }
         CHECK(aseptic_update_feed(&device, &update, bytes) == ASEPTIC_OK);
     }
-    (void)fclose(file);
+    (void)fclose(payload);
+    payload = NULL;
     CHECK(aseptic_update_finish(&device, &update) == ASEPTIC_OK);
     steps();
     CHECK(aseptic_update_activate(&device, &update) == ASEPTIC_OK);
