@@ -90,6 +90,4 @@ pub mod decisions {
     pub mod functions_of_c {}
     #[doc = include_str!("../manual/decisions/2026-12-01-transfers-in-place.md")]
     pub mod transfers_in_place {}
-    #[doc = include_str!("../manual/decisions/2026-11-30-cbor-without-a-codec.md")]
-    pub mod cbor_without_a_codec {}
 }

@@ -1,4 +1,4 @@
-//! CBOR (RFC 8949) with bounds: a strict reader over received bytes, and a writer of deterministic encoding.
+//! CBOR (RFC 8949) with bounds: a strict reader over received bytes, and a writer of deterministic encoding on cbor4ii.
 //!
 //! The reader refuses indefinite lengths, lengths beyond the input, nesting deeper than [`limits::CBOR_DEPTH`] and maps
 //! longer than [`limits::CBOR_ITEMS`], never allocates, and takes time in proportion to the input. [`Rules::Deterministic`] also demands the shortest form and
@@ -6,6 +6,7 @@
 
 use crate::reason::Reason;
 use crate::{Result, bytes, limits};
+use cbor4ii::core::{enc, types};
 
 /// How strict a reader is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -341,15 +342,12 @@ impl<'b> Writer<'b> {
 
     /// An unsigned integer.
     pub fn uint(&mut self, value: u64) -> &mut Self {
-        self.head(0x00, value)
+        self.put(value)
     }
 
     /// An integer.
     pub fn int(&mut self, value: i64) -> &mut Self {
-        match u64::try_from(value) {
-            Ok(value) => self.head(0x00, value),
-            Err(_) => self.head(0x20, (!value).unsigned_abs()),
-        }
+        self.put(value)
     }
 
     /// A byte string.
@@ -359,37 +357,37 @@ impl<'b> Writer<'b> {
 
     /// The head of a byte string of `length` bytes, which the caller writes next with [`Writer::raw`].
     pub fn bytes_head(&mut self, length: usize) -> &mut Self {
-        self.length(0x40, length)
+        self.head(0x40, length)
     }
 
     /// A text string.
     pub fn text(&mut self, text: &str) -> &mut Self {
-        self.length(0x60, text.len()).raw(text.as_bytes())
+        self.head(0x60, text.len()).raw(text.as_bytes())
     }
 
     /// The head of an array.
     pub fn array(&mut self, length: usize) -> &mut Self {
-        self.length(0x80, length)
+        self.head(0x80, length)
     }
 
     /// The head of a map of `length` entries.
     pub fn map(&mut self, length: usize) -> &mut Self {
-        self.length(0xA0, length)
+        self.head(0xA0, length)
     }
 
     /// A tag number.
     pub fn tag(&mut self, tag: u64) -> &mut Self {
-        self.head(0xC0, tag)
+        self.put(types::Tag(tag, types::Nothing))
     }
 
     /// A boolean.
     pub fn bool(&mut self, value: bool) -> &mut Self {
-        self.byte(0xF4 | u8::from(value))
+        self.put(value)
     }
 
     /// Null.
     pub fn null(&mut self) -> &mut Self {
-        self.byte(0xF6)
+        self.put(types::Null)
     }
 
     /// Bytes that are CBOR already.
@@ -413,30 +411,28 @@ impl<'b> Writer<'b> {
         self.out.get_mut(..self.len).ok_or(Reason::BufferTooSmall)
     }
 
-    fn length(&mut self, major: u8, length: usize) -> &mut Self {
-        // No target has longer addresses.
-        self.head(major, u64::try_from(length).unwrap_or(u64::MAX))
-    }
-
-    /// The shortest head (RFC 8949 section 4.2.1).
-    fn head(&mut self, major: u8, argument: u64) -> &mut Self {
-        let wide = argument.to_be_bytes();
-        let [.., low] = wide;
-        match head_len(argument) {
-            1 => self.byte(major | low),
-            2 => self.byte(major | 24).byte(low),
-            3 => self.byte(major | 25).raw(wide.get(6..).unwrap_or_default()),
-            5 => self.byte(major | 26).raw(wide.get(4..).unwrap_or_default()),
-            _ => self.byte(major | 27).raw(&wide),
-        }
-    }
-
-    fn byte(&mut self, byte: u8) -> &mut Self {
-        if let Some(room) = self.out.get_mut(self.len) {
-            *room = byte;
-        }
-        self.len = self.len.saturating_add(1);
+    fn put(&mut self, value: impl enc::Encode) -> &mut Self {
+        // Neither our writer nor the encoders of the types above can fail.
+        let _ = value.encode(self);
         self
+    }
+
+    /// The head of a string, array or map: that of the number, with another major type (RFC 8949 section 3).
+    fn head(&mut self, major: u8, length: usize) -> &mut Self {
+        let at = self.len;
+        // No target has longer addresses.
+        self.put(u64::try_from(length).unwrap_or(u64::MAX));
+        self.out.get_mut(at).into_iter().for_each(|first| *first |= major);
+        self
+    }
+}
+
+impl enc::Write for Writer<'_> {
+    type Error = core::convert::Infallible;
+
+    fn push(&mut self, input: &[u8]) -> core::result::Result<(), Self::Error> {
+        self.raw(input);
+        Ok(())
     }
 }
 
