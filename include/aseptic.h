@@ -540,6 +540,23 @@
 #define ASEPTIC_ORDER_UNCERTAIN 4
 
 /**
+ * No session of this sender and class was known here. `messages` is how many its sender has sent since it was started: compare with
+ * those that are stored.
+ */
+#define ASEPTIC_EARLIER_FIRST 1
+
+/**
+ * `messages` that were sent after the last one that was committed here are lost.
+ */
+#define ASEPTIC_EARLIER_CONTINUED 2
+
+/**
+ * The sender was started anew, or counts anew. `messages` of the new count are lost, and whether it had sent any after the last one
+ * that was committed here nobody knows.
+ */
+#define ASEPTIC_EARLIER_RESTARTED 3
+
+/**
  * The program slot that is not running may be erased and written to.
  */
 #define ASEPTIC_SELFTEST_DANGER_OTHER_IMAGE 1
@@ -1572,8 +1589,34 @@ typedef struct {
  * The receiving ends of up to four sessions. They live in this memory alone and end with it. Opaque.
  */
 typedef struct {
-  uint64_t _opaque[160];
+  uint64_t _opaque[176];
 } aseptic_sessions;
+
+/**
+ * A session that was accepted, and what is missing at the end of those before it of the same sender and class.
+ */
+typedef struct {
+  /**
+   * The number of the session, as its sender has it by `aseptic_session_number`.
+   */
+  uint32_t number;
+  /**
+   * What is known of the messages before the session, one of `ASEPTIC_EARLIER_...`.
+   */
+  uint8_t earlier;
+  /**
+   * 0.
+   */
+  uint8_t reserved[3];
+  /**
+   * The number of the offer that the sender's count began with: `messages` of sessions with the same one add up.
+   */
+  uint64_t run;
+  /**
+   * Messages, as `earlier` has it.
+   */
+  uint64_t messages;
+} aseptic_accepted;
 
 /**
  * What the recipient of a message says of it.
@@ -3463,11 +3506,13 @@ void aseptic_outbox_wipe(aseptic_outbox *outbox);
 
 /**
  * Makes `session`, and in `out` the sealed message that offers it to the recipient of `message`: send it before any message of the
- * session. Of `message` class, recipient and content type count; its body is empty.
+ * session. Of `message` class, recipient and content type count; its body is empty. Where `session` holds an earlier one to the
+ * same recipient in the same class, the offer says how many messages went before, so that the recipient knows what it lacks at the
+ * end of that one: offer again in the same memory, without `aseptic_session_wipe`.
  *
  * Ownership: `session` must not move until `aseptic_session_wipe`. `out` is also working memory: a size query says how much it needs.
- * Errors: as for `aseptic_message_seal`, MISUSE for a body; both outputs are zeroed then. Threads: as for all calls on a
- * device. Power loss: ends the session; offer a new one.
+ * Errors: as for `aseptic_message_seal`, MISUSE for a body; `out` is zeroed then, and `session` holds what it held. Threads: as for
+ * all calls on a device. Power loss: ends the session; offer a new one.
  */
 ASEPTIC_MUST_USE
 aseptic_status aseptic_session_offer(aseptic_device *device,
@@ -3633,12 +3678,13 @@ aseptic_status aseptic_sessions_init(aseptic_sessions *sessions);
 
 /**
  * Takes the offer of a session, a message that `aseptic_message_open` has handed over on stream 3: `signed_message` as it was told,
- * and its `ticket`. It replaces the session of the same sender and class. `sender` as it was there.
+ * and its `ticket`. It replaces the session of the same sender and class, and `accepted` tells what is missing at the end of that
+ * one: commit what was opened first. `sender` as it was there.
  *
  * Ownership: nothing is kept; `ticket` is committed. Errors: MISUSE for a ticket of another message or one that is committed,
  * MESSAGE_MALFORMED for a message that offers none, ALGORITHM_UNSUPPORTED for a hybrid offer, which wants a KEM key that no device
  * has, MESSAGE_UNKNOWN_SENDER or DENIED if the sender is not accepted any more, SENDERS_FULL: call `aseptic_sessions_end` and this
- * again; nothing changes then. Threads: as for all calls on a device. Power loss: ends the session.
+ * again; nothing changes then, and `accepted` is zeroed. Threads: as for all calls on a device. Power loss: ends the session.
  */
 ASEPTIC_MUST_USE
 aseptic_status aseptic_sessions_accept(aseptic_device *device,
@@ -3647,7 +3693,8 @@ aseptic_status aseptic_sessions_accept(aseptic_device *device,
                                        aseptic_sessions *sessions,
                                        aseptic_peer *sender,
                                        aseptic_slice signed_message,
-                                       aseptic_ticket *ticket);
+                                       aseptic_ticket *ticket,
+                                       aseptic_accepted *accepted);
 
 /**
  * Opens one message of a session. Its sender is looked up in the owner's trust store of today, or is the one of the verdict

@@ -267,7 +267,14 @@ AT(aseptic_opened, signed_message, 72, 96);
 
 SIZE(aseptic_ticket, 224, 224);
 
-SIZE(aseptic_sessions, 1280, 1280);
+SIZE(aseptic_sessions, 1408, 1408);
+
+SIZE(aseptic_accepted, 24, 24);
+AT(aseptic_accepted, number, 0, 0);
+AT(aseptic_accepted, earlier, 4, 4);
+AT(aseptic_accepted, reserved, 5, 5);
+AT(aseptic_accepted, run, 8, 8);
+AT(aseptic_accepted, messages, 16, 16);
 
 SIZE(aseptic_receipt, 48, 48);
 AT(aseptic_receipt, message, 0, 0);

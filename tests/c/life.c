@@ -450,7 +450,12 @@ static void queue(void)
     message.body.len = 0;
     CHECK(aseptic_session_offer(&device, &local, &sender, &message, &session, &out) == ASEPTIC_OK);
     CHECK(aseptic_session_number(&session, &number) == ASEPTIC_OK);
+    tell(room, out.len);
     CHECK(aseptic_session_seal(&device, &session, text("flow 2.5 ml/h"), &out) == ASEPTIC_OK && out.len <= 13 + 37);
+    CHECK(aseptic_session_seal(&device, &session, text("flow 2.6 ml/h"), &out) == ASEPTIC_OK);
+    /* Neither arrives; the next offer in the same memory says that there were two. */
+    CHECK(aseptic_session_offer(&device, &local, &sender, &message, &session, &out) == ASEPTIC_OK);
+    tell(room, out.len);
     aseptic_session_wipe(&session);
     aseptic_sender_wipe(&sender);
 }
@@ -461,9 +466,10 @@ static void listen(void)
 {
     static aseptic_sessions sessions;
     static aseptic_link link, elsewhere;
-    static aseptic_ticket other;
+    static aseptic_ticket other, next;
     uint64_t time;
     aseptic_opened opened;
+    aseptic_accepted accepted;
     aseptic_buf out = { room, sizeof room, 0 }, again = { room + ROOM, ROOM, 0 };
     aseptic_outcome outcome = { &other, ASEPTIC_OUTCOME_STORED, 0 };
 
@@ -486,14 +492,21 @@ static void listen(void)
     CHECK(aseptic_sessions_open(&device, &sessions, NULL, first, &out, &opened, &ticket) == ASEPTIC_SESSION_UNKNOWN);
     CHECK(aseptic_message_open(&device, &local, &opener, NULL, sealed, &again, &opened, &other) == ASEPTIC_OK);
     CHECK(same(opened.body, "bed 8") && opened.stream == 0);
-    CHECK(aseptic_sessions_accept(&device, &local, &opener, &sessions, NULL, opened.signed_message, &other)
+    CHECK(aseptic_sessions_accept(&device, &local, &opener, &sessions, NULL, opened.signed_message, &other, &accepted)
           == ASEPTIC_MESSAGE_MALFORMED);
     CHECK(aseptic_message_open(&device, &local, &opener, NULL, offer, &out, &opened, &ticket) == ASEPTIC_OK);
     CHECK(opened.stream == 3 && opened.message_class == ASEPTIC_TELEMETRY);
-    CHECK(aseptic_sessions_accept(&device, &local, &opener, &sessions, NULL, opened.body, &ticket) == ASEPTIC_MISUSE);
-    CHECK(aseptic_sessions_accept(&device, &local, &opener, &sessions, NULL, opened.signed_message, &ticket) == ASEPTIC_OK);
-    CHECK(aseptic_sessions_accept(&device, &local, &opener, &sessions, NULL, opened.signed_message, &ticket)
+    CHECK(aseptic_sessions_accept(&device, &local, &opener, &sessions, NULL, opened.body, &ticket, &accepted)
           == ASEPTIC_MISUSE);
+    CHECK(aseptic_sessions_accept(&device, &local, &opener, &sessions, NULL, opened.signed_message, &ticket, NULL)
+          == ASEPTIC_MISUSE);
+    CHECK(aseptic_sessions_accept(&device, &local, &opener, &sessions, NULL, opened.signed_message, &ticket, &accepted)
+          == ASEPTIC_OK);
+    CHECK(accepted.earlier == ASEPTIC_EARLIER_FIRST && accepted.messages == 0 && accepted.run == opened.sequence);
+    time = accepted.number;
+    CHECK(aseptic_sessions_accept(&device, &local, &opener, &sessions, NULL, opened.signed_message, &ticket, &accepted)
+          == ASEPTIC_MISUSE);
+    CHECK(time != 0 && accepted.number == 0 && accepted.earlier == 0);
     CHECK(aseptic_link_answered(&link, &ticket) == ASEPTIC_MESSAGE_MALFORMED);
 
     /* The station answers: the device may be silent until ten seconds after its heartbeat. */
@@ -512,6 +525,13 @@ static void listen(void)
     CHECK(opened.body.len == 0 && out.len == 0 && aseptic_sessions_commit(&sessions, &ticket) == ASEPTIC_MISUSE);
     CHECK(aseptic_sessions_open(&device, &sessions, NULL, second, &out, &opened, &ticket) == ASEPTIC_OK);
     CHECK(opened.order == ASEPTIC_ORDER_GAP && opened.missing == 1 && opened.sequence == 3 && same(opened.body, "bed 9"));
+
+    /* The next session in place of this one. Its offer says that three messages went before; one of them was committed here. */
+    aseptic_slice later = hear(1);
+    CHECK(aseptic_message_open(&device, &local, &opener, NULL, later, &out, &opened, &next) == ASEPTIC_OK);
+    CHECK(aseptic_sessions_accept(&device, &local, &opener, &sessions, NULL, opened.signed_message, &next, &accepted)
+          == ASEPTIC_OK);
+    CHECK(accepted.earlier == ASEPTIC_EARLIER_CONTINUED && accepted.messages == 2 && accepted.run + 1u == opened.sequence);
     CHECK(aseptic_sessions_end(&sessions, text("pharmacy-1")) == ASEPTIC_OK);
     CHECK(aseptic_sessions_commit(&sessions, &ticket) == ASEPTIC_SESSION_UNKNOWN);
     CHECK(aseptic_sessions_open(&device, &sessions, NULL, second, &out, &opened, &ticket) == ASEPTIC_SESSION_UNKNOWN);
@@ -535,6 +555,7 @@ static void listen(void)
     aseptic_sessions_wipe(&sessions);
     aseptic_ticket_wipe(&ticket);
     aseptic_ticket_wipe(&other);
+    aseptic_ticket_wipe(&next);
     aseptic_opener_wipe(&opener);
 }
 

@@ -219,12 +219,15 @@ static void refuse_listening(aseptic_device *d, aseptic_identity *i, aseptic_ope
     aseptic_buf out = { room, sizeof room, 7 };
     aseptic_opened opened;
     aseptic_outcome outcome = { t, ASEPTIC_OUTCOME_DELIVERED, 0 };
+    aseptic_accepted accepted;
     (void)memset(&opened, 7, sizeof opened);
     (void)memset(&report, 7, sizeof report);
+    (void)memset(&accepted, 7, sizeof accepted);
     if (n == NULL || n == ODD(aseptic_sessions)) {
         CHECK(aseptic_sessions_init(n) == ASEPTIC_MISUSE);
     }
-    CHECK(aseptic_sessions_accept(d, i, o, n, NULL, one, t) == ASEPTIC_MISUSE);
+    CHECK(aseptic_sessions_accept(d, i, o, n, NULL, one, t, &accepted) == ASEPTIC_MISUSE);
+    CHECK(zeroed(&accepted, sizeof accepted));
     REFUSES(aseptic_sessions_open(d, n, NULL, one, &out, &opened, t));
     CHECK(zeroed(&opened, sizeof opened));
     CHECK(aseptic_sessions_commit(n, t) == ASEPTIC_MISUSE);

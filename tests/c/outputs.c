@@ -197,6 +197,8 @@ int main(int count, char **words)
     CHECK(out.len > good.body.len && out.len <= good.body.len + 37);
     message.message_class = ASEPTIC_COMMAND;
     CHECK(aseptic_session_offer(&device, &identity, &sender, &message, &session, &out) == ASEPTIC_MESSAGE_CLASS);
+    CHECK(aseptic_session_seal(&device, &session, good.body, &out) == ASEPTIC_OK);
+    aseptic_session_wipe(&session);
     CHECK(aseptic_session_seal(&device, &session, good.body, &out) == ASEPTIC_MISUSE);
 
     aseptic_sender_wipe(&sender);

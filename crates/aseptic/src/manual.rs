@@ -78,6 +78,8 @@ pub mod decisions {
     pub mod renewal_and_wipe {}
     #[doc = include_str!("../manual/decisions/2026-11-30-marks-and-uncertain-messages.md")]
     pub mod marks_and_uncertain_messages {}
+    #[doc = include_str!("../manual/decisions/2026-12-01-ends-of-sessions.md")]
+    pub mod ends_of_sessions {}
     #[doc = include_str!("../manual/decisions/2026-11-30-no-receipts-in-sessions.md")]
     pub mod no_receipts_in_sessions {}
     #[doc = include_str!("../manual/decisions/2026-11-30-hybrid-offers.md")]

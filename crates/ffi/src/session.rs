@@ -11,7 +11,7 @@ use crate::time;
 use aseptic_core::Reason;
 use aseptic_core::cose::KeySigner;
 use aseptic_core::trust::Purpose;
-use aseptic_messaging::{Origin, SESSION_OVERHEAD, Sender, Session};
+use aseptic_messaging::{Origin, SESSION_OVERHEAD, Sender, Session, SessionOffer};
 
 /// A session with one recipient for one class of messages. It lives in this memory alone and ends with it. Opaque.
 #[repr(C)]
@@ -26,11 +26,13 @@ impl Context for aseptic_session {
 }
 
 /// Makes `session`, and in `out` the sealed message that offers it to the recipient of `message`: send it before any message of the
-/// session. Of `message` class, recipient and content type count; its body is empty.
+/// session. Of `message` class, recipient and content type count; its body is empty. Where `session` holds an earlier one to the
+/// same recipient in the same class, the offer says how many messages went before, so that the recipient knows what it lacks at the
+/// end of that one: offer again in the same memory, without `aseptic_session_wipe`.
 ///
 /// Ownership: `session` must not move until `aseptic_session_wipe`. `out` is also working memory: a size query says how much it needs.
-/// Errors: as for `aseptic_message_seal`, MISUSE for a body; both outputs are zeroed then. Threads: as for all calls on a
-/// device. Power loss: ends the session; offer a new one.
+/// Errors: as for `aseptic_message_seal`, MISUSE for a body; `out` is zeroed then, and `session` holds what it held. Threads: as for
+/// all calls on a device. Power loss: ends the session; offer a new one.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn aseptic_session_offer(
@@ -49,39 +51,34 @@ pub unsafe extern "C" fn aseptic_session_offer(
         [Place::of(device), Place::of(identity), Place::of(sender), Place::of(message), recipient, content_type];
     let [ours, who, memory, what, recipient, content_type] = contexts;
     let inputs = [ours, who, memory, what, recipient, content_type, Place::of(session)];
-    // SAFETY: NULL, misaligned or writable memory of the type, as the caller promises. This zeroes it.
-    let zeroed = unsafe { output_apart(session, &contexts) }.map(|session| {
-        // SAFETY: as above.
-        let _zeroed = unsafe { make(session, || Err(Reason::Misuse)) };
-    });
     // SAFETY: as the caller promises; all that is read is named.
     unsafe {
         fill(out, &inputs, |room, needed| {
-            zeroed?;
-            let mut length = 0;
-            result(make(session, || {
-                let (mut device, identity, mut sender) = (state(device)?, state(identity)?, state(sender)?);
-                let Told { class, recipient, content_type, body, .. } = Told::read(&told?)?;
-                if !body.is_empty() {
-                    return Err(Reason::Misuse);
-                }
-                *needed = Sender::room(128);
-                let room = room.get_mut(..*needed).ok_or(Reason::BufferTooSmall)?;
-                identity.require_local()?;
-                device.with(|parts| {
-                    let now = time::now(&parts.platform)?;
-                    let (platform, suite, trust) = parts.load_trust()?;
-                    let key = identity.key()?;
-                    let alg = key.alg().signs().ok_or(Reason::KeyWrongUse)?;
-                    let signer = KeySigner::new(platform.keys, identity.key_id, alg);
-                    let from = Origin { name: identity.name()?, key, signer: &signer };
-                    let to = trust.pinned(&suite, Purpose::Receive, recipient)?;
-                    let (session, used) =
-                        Session::offer(&platform, &suite, &mut sender, &from, &to, class, content_type, now, room)?;
-                    length = used;
-                    Ok(session)
-                })
-            }))?;
+            output_apart(session, &contexts).map(drop)?;
+            let (mut device, identity, mut sender) = (state(device)?, state(identity)?, state(sender)?);
+            let Told { class, recipient, content_type, body, .. } = Told::read(&told?)?;
+            if !body.is_empty() {
+                return Err(Reason::Misuse);
+            }
+            *needed = Sender::room(128);
+            let room = room.get_mut(..*needed).ok_or(Reason::BufferTooSmall)?;
+            identity.require_local()?;
+            let held = state(session).ok();
+            let (offered, length) = device.with(|parts| {
+                let time = time::now(&parts.platform)?;
+                let (platform, suite, trust) = parts.load_trust()?;
+                let key = identity.key()?;
+                let alg = key.alg().signs().ok_or(Reason::KeyWrongUse)?;
+                let signer = KeySigner::new(platform.keys, identity.key_id, alg);
+                let from = Origin { name: identity.name()?, key, signer: &signer };
+                let to = trust.pinned(&suite, Purpose::Receive, recipient)?;
+                let offer = SessionOffer { to: &to, class, content_type, time, hybrid: None, after: held.as_deref() };
+                Session::offer(&platform, &suite, &mut sender, &from, &offer, room)
+            })?;
+            match held {
+                Some(mut held) => *held = offered,
+                None => result(make(session, || Ok(offered)))?,
+            }
             Ok(length)
         })
     }

@@ -1,6 +1,6 @@
 //! Sessions that others have offered to this device: their frequent small messages.
 
-use crate::abi::{Context, Place, aseptic_buf, aseptic_slice, aseptic_status, call, make, state, wipe};
+use crate::abi::{Context, Place, aseptic_buf, aseptic_slice, aseptic_status, call, make, output_apart, state, wipe};
 use crate::device::aseptic_device;
 use crate::identity::aseptic_identity;
 use crate::opener::{Receiving, aseptic_opener, verdict};
@@ -10,8 +10,33 @@ use aseptic_core::cose::{KeyAgree, Sign1};
 use aseptic_core::crypto::KeyAlg;
 use aseptic_core::time::Time;
 use aseptic_core::{Reason, Result};
-use aseptic_messaging::{CONTROL, Direction, Heartbeat, Observation, Opened, Order, Receiver, Sessions};
+use aseptic_messaging::{CONTROL, Direction, Earlier, Heartbeat, Observation, Opened, Order, Receiver, Sessions};
 use core::mem::replace;
+
+/// No session of this sender and class was known here. `messages` is how many its sender has sent since it was started: compare with
+/// those that are stored.
+pub const ASEPTIC_EARLIER_FIRST: u8 = 1;
+/// `messages` that were sent after the last one that was committed here are lost.
+pub const ASEPTIC_EARLIER_CONTINUED: u8 = 2;
+/// The sender was started anew, or counts anew. `messages` of the new count are lost, and whether it had sent any after the last one
+/// that was committed here nobody knows.
+pub const ASEPTIC_EARLIER_RESTARTED: u8 = 3;
+
+/// A session that was accepted, and what is missing at the end of those before it of the same sender and class.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct aseptic_accepted {
+    /// The number of the session, as its sender has it by `aseptic_session_number`.
+    pub number: u32,
+    /// What is known of the messages before the session, one of `ASEPTIC_EARLIER_...`.
+    pub earlier: u8,
+    /// 0.
+    pub reserved: [u8; 3],
+    /// The number of the offer that the sender's count began with: `messages` of sessions with the same one add up.
+    pub run: u64,
+    /// Messages, as `earlier` has it.
+    pub messages: u64,
+}
 
 /// Sessions that one device holds as their recipient: a sender and a class each.
 const SESSIONS: usize = 4;
@@ -19,7 +44,7 @@ const SESSIONS: usize = 4;
 /// The receiving ends of up to four sessions. They live in this memory alone and end with it. Opaque.
 #[repr(C)]
 pub struct aseptic_sessions {
-    _opaque: [u64; 160],
+    _opaque: [u64; 176],
 }
 
 impl Context for aseptic_sessions {
@@ -46,12 +71,13 @@ pub unsafe extern "C" fn aseptic_sessions_init(sessions: *mut aseptic_sessions) 
 }
 
 /// Takes the offer of a session, a message that `aseptic_message_open` has handed over on stream 3: `signed_message` as it was told,
-/// and its `ticket`. It replaces the session of the same sender and class. `sender` as it was there.
+/// and its `ticket`. It replaces the session of the same sender and class, and `accepted` tells what is missing at the end of that
+/// one: commit what was opened first. `sender` as it was there.
 ///
 /// Ownership: nothing is kept; `ticket` is committed. Errors: MISUSE for a ticket of another message or one that is committed,
 /// MESSAGE_MALFORMED for a message that offers none, ALGORITHM_UNSUPPORTED for a hybrid offer, which wants a KEM key that no device
 /// has, MESSAGE_UNKNOWN_SENDER or DENIED if the sender is not accepted any more, SENDERS_FULL: call `aseptic_sessions_end` and this
-/// again; nothing changes then. Threads: as for all calls on a device. Power loss: ends the session.
+/// again; nothing changes then, and `accepted` is zeroed. Threads: as for all calls on a device. Power loss: ends the session.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn aseptic_sessions_accept(
@@ -62,8 +88,15 @@ pub unsafe extern "C" fn aseptic_sessions_accept(
     sender: *mut aseptic_peer,
     signed_message: aseptic_slice,
     ticket: *mut aseptic_ticket,
+    accepted: *mut aseptic_accepted,
 ) -> aseptic_status {
     call(|| {
+        let contexts = [Place::of(device), Place::of(identity), Place::of(opener), Place::of(sessions)];
+        let [ours, who, memory, table] = contexts;
+        let inputs = [ours, who, memory, table, Place::of(sender), signed_message.place(), Place::of(ticket)];
+        // SAFETY: NULL, misaligned or writable, as the caller promises.
+        let told = unsafe { output_apart(accepted, &inputs)? };
+        *told = aseptic_accepted { number: 0, earlier: 0, reserved: [0; 3], run: 0, messages: 0 };
         // SAFETY: as the caller promises.
         let (mut device, identity, opener, mut sessions, mut ticket, signed) = unsafe {
             (
@@ -114,11 +147,21 @@ pub unsafe extern "C" fn aseptic_sessions_accept(
                 degraded: None,
                 ticket: held,
             };
-            let accepted = sessions.table.accept(&suite, &us, &signer, &offer).map(drop);
-            if accepted.is_err() {
-                *claim = Claim::Sealed(offer.ticket);
-            }
-            accepted
+            let accepted = match sessions.table.accept(&suite, &us, &signer, &offer) {
+                Ok(accepted) => accepted,
+                Err(reason) => {
+                    *claim = Claim::Sealed(offer.ticket);
+                    return Err(reason);
+                }
+            };
+            told.number = u32::from_be_bytes(accepted.kid);
+            told.run = accepted.run.1;
+            (told.earlier, told.messages) = match accepted.earlier {
+                Earlier::First { sent } => (ASEPTIC_EARLIER_FIRST, sent),
+                Earlier::Continued { missing } => (ASEPTIC_EARLIER_CONTINUED, missing),
+                Earlier::Restarted { missing } => (ASEPTIC_EARLIER_RESTARTED, missing),
+            };
+            Ok(())
         })
     })
 }

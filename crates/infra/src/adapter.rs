@@ -10,8 +10,8 @@ use aseptic_core::time::Time;
 use aseptic_core::trust::{PathEngine, Purpose, Purposes, Trust, VerifiedPeer};
 use aseptic_core::{Reason, limits};
 use aseptic_messaging::{
-    Decapsulate, Demand, Direction, MessageId, OFFER, Observation, Opened, Opener, Order, Origin, REPORT, Receipt,
-    Receiver, Sessions, Verdict,
+    Accepted, Decapsulate, Demand, Direction, MessageId, OFFER, Observation, Opened, Opener, Order, Origin, REPORT,
+    Receipt, Receiver, Sessions, Verdict,
 };
 use std::collections::{BTreeMap, VecDeque};
 
@@ -154,7 +154,14 @@ pub enum Received {
     /// One that the record had already; its receipt is due again.
     Known,
     /// A device has begun a session.
-    Session,
+    Session {
+        /// The device, proven.
+        from: String,
+        /// The class of its messages.
+        class: Purpose,
+        /// Its name, and what is missing at the end of those before it: for the record to say so.
+        accepted: Accepted,
+    },
 }
 
 /// Opens sealed messages beside the record.
@@ -214,7 +221,7 @@ impl<'a> RecordAdapter<'a> {
         match self.take(message, now, archive)? {
             Received::Kept(record) => Ok(record),
             Received::Known => Err(Error::new(Reason::MessageReplayed, "the record has it")),
-            Received::Session => Err(Error::new(Reason::MessageMalformed, "the offer of a session")),
+            Received::Session { .. } => Err(Error::new(Reason::MessageMalformed, "the offer of a session")),
         }
     }
 
@@ -270,8 +277,8 @@ impl<'a> RecordAdapter<'a> {
                 Some((key, demand)) => self.sessions.accept_hybrid(&suite, &us, key, demand, &signer, &opened),
                 None => self.sessions.accept(&suite, &us, &signer, &opened),
             };
-            accepted.during("taking the offer of a session")?;
-            return Ok(Received::Session);
+            let accepted = accepted.during("taking the offer of a session")?;
+            return Ok(Received::Session { from: opened.from.to_owned(), class: opened.class, accepted });
         }
         let receipt = opened.receipt(Verdict::Stored);
         let record = Record::of(&opened);

@@ -16,8 +16,8 @@ use aseptic_infra::hl7::{self, Code, Metric, Observation, Patient, Value, mllp};
 use aseptic_infra::relay::{self, Relay};
 use aseptic_infra::{Error, Result};
 use aseptic_messaging::{
-    Decapsulate as _, Demand, Direction, Fresh, HYBRID_OFFER, HybridKey, MessageId, Order, Origin, Outgoing, Report,
-    SESSION_OVERHEAD, Sender, Session, Verdict,
+    Decapsulate as _, Demand, Direction, Earlier, Fresh, HYBRID_OFFER, HybridKey, MessageId, Order, Origin, Outgoing,
+    Report, SESSION_OVERHEAD, Sender, Session, SessionOffer, Verdict,
 };
 use aseptic_testbed::bench::Bench;
 use aseptic_testbed::hostile::{self, Forger};
@@ -286,6 +286,14 @@ fn what_the_archive_could_not_keep_is_welcome_again_and_what_it_kept_stays_refus
     assert_eq!(adapter.register(&[&certificate[..]; 5], NOW).unwrap_err().reason(), Reason::PathTooLong);
 }
 
+/// What an offer of the device tells of the sessions before it.
+fn begun(taken: Result<Received>) -> Earlier {
+    match taken.unwrap() {
+        Received::Session { from, class: Purpose::Telemetry, accepted } if from == "pump-1" => accepted.earlier,
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn receipts_and_lost_sessions_are_reported_to_their_device() {
     let hospital = Hospital::new();
@@ -299,8 +307,8 @@ fn receipts_and_lost_sessions_are_reported_to_their_device() {
     let origin = Origin { name: b"pump-1", key: hospital.pump.public(), signer: &hospital.pump.0 };
     let mut out = vec![0; Sender::room(128)];
     let class = Purpose::Telemetry;
-    let (mut session, length) =
-        Session::offer(&platform, &suite, &mut sender, &origin, &to[0], class, HL7, NOW, &mut out).unwrap();
+    let terms = SessionOffer { to: &to[0], class, content_type: HL7, time: NOW, hybrid: None, after: None };
+    let (mut session, length) = Session::offer(&platform, &suite, &mut sender, &origin, &terms, &mut out).unwrap();
     let offer = out[..length].to_vec();
     let mut archive = Vec::new();
     let seal = |session: &mut Session| {
@@ -324,7 +332,7 @@ fn receipts_and_lost_sessions_are_reported_to_their_device() {
     };
 
     assert!(matches!(adapter.take(&sealed, NOW, &mut archive), Ok(Received::Kept(_))));
-    assert_eq!(adapter.take(&offer, NOW, &mut archive).unwrap(), Received::Session);
+    assert_eq!(begun(adapter.take(&offer, NOW, &mut archive)), Earlier::First { sent: 0 });
     let observed = adapter.receive(&seal(&mut session), NOW, &mut archive).unwrap();
     assert_eq!((observed.session, observed.signed.len()), (Some(session.kid()), 0));
     let report = heard(&mut adapter);
@@ -364,12 +372,12 @@ fn an_adapter_that_demands_hybrid_sessions_takes_no_other() {
     let mut archive = Vec::new();
     let mut adapter = hospital.adapter(trust).with_hybrid(&key, Demand::Hybrid);
 
-    let weak = Session::offer(&platform, &suite, &mut sender, &from, &to, class, HL7, NOW, &mut out).unwrap();
+    let weak = SessionOffer { to: &to, class, content_type: HL7, time: NOW, hybrid: None, after: None };
+    let strong = SessionOffer { hybrid: Some(&HybridKey { peer: &peer, key: public.bytes(), kem: &XWing }), ..weak };
+    let weak = Session::offer(&platform, &suite, &mut sender, &from, &weak, &mut out).unwrap();
     assert_eq!(adapter.take(&out[..weak.1], NOW, &mut archive).unwrap_err().reason(), Reason::HybridRequired);
-    let hybrid = HybridKey { peer: &peer, key: public.bytes(), kem: &XWing };
-    let (mut session, length) =
-        Session::offer_hybrid(&platform, &suite, &mut sender, &from, &to, &hybrid, class, HL7, NOW, &mut out).unwrap();
-    assert_eq!(adapter.take(&out[..length], NOW, &mut archive).unwrap(), Received::Session);
+    let (mut session, length) = Session::offer(&platform, &suite, &mut sender, &from, &strong, &mut out).unwrap();
+    assert_eq!(begun(adapter.take(&out[..length], NOW, &mut archive)), Earlier::First { sent: 0 });
     let length = session.seal(&platform, &suite, &to, b"2", &mut out).unwrap();
     assert!(matches!(adapter.take(&out[..length], NOW, &mut archive), Ok(Received::Kept(_))));
     assert_eq!(archive[0].session, Some(session.kid()));

@@ -97,7 +97,10 @@ pub use opener::{Opened, Opener, Receiver, Senders, Ticket};
 pub use outbox::{ENTRY, Outbox, Settled, stream_of};
 pub use report::{MessageId, REPORT, REPORT_PROFILE, Receipt, Report, Verdict};
 pub use sender::{CONTROL, Origin, Outgoing, Sender};
-pub use session::{HYBRID_OFFER, OFFER, Observation, SESSION_OVERHEAD, Session, SessionTicket, Sessions};
+pub use session::{
+    Accepted, Earlier, HYBRID_OFFER, OFFER, Observation, SESSION_OVERHEAD, Session, SessionOffer, SessionTicket,
+    Sessions,
+};
 pub use window::{Order, StreamReport};
 
 use aseptic_core::limits;

@@ -124,10 +124,10 @@ impl Sender {
             wipe(out);
             return Err(Reason::Misuse);
         }
-        self.seal_on_any(platform, suite, from, message, out)
+        self.seal_on_any(platform, suite, from, message, out).map(|(_, length)| length)
     }
 
-    /// [`Sender::seal`], on [`CONTROL`] too.
+    /// [`Sender::seal`], on [`CONTROL`] too; gives the number as well.
     pub(crate) fn seal_on_any(
         &mut self,
         platform: &Platform<'_>,
@@ -135,12 +135,13 @@ impl Sender {
         from: &Origin<'_>,
         message: &Outgoing<'_>,
         out: &mut [u8],
-    ) -> Result<usize> {
+    ) -> Result<(u64, usize)> {
         let signed = self.try_sign(platform, suite, from, message, out);
-        let sealed = signed.and_then(|(_, inner)| {
-            seal_signed(platform, suite, self.direction, message.class, message.to.iter(), inner, out)
+        let sealed = signed.and_then(|(position, inner)| {
+            let length = seal_signed(platform, suite, self.direction, message.class, message.to.iter(), inner, out)?;
+            Ok((position.sequence, length))
         });
-        wipe(out.get_mut(*sealed.as_ref().unwrap_or(&0)..).unwrap_or_default());
+        wipe(out.get_mut(sealed.map_or(0, |(_, length)| length)..).unwrap_or_default());
         if sealed.is_ok() {
             self.use_up(message.stream);
         }

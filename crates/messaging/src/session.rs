@@ -5,8 +5,8 @@
 //! key: a restart of either ends the session and the next offer begins another.
 //!
 //! ```text
-//! offer         body of a sealed message on stream 3: [secret (32), content type]
-//!               hybrid: [secret (32), content type, thumbprint of the recipient's KEM key (32), its ciphertext (1120)]
+//! offer         body of a sealed message on stream 3: [secret (32), content type, run, sent]
+//!               hybrid: followed by the thumbprint of the recipient's KEM key (32) and its ciphertext (1120)
 //! keys          HKDF-SHA-256(salt = boot id of the sender, secret,
 //!                            [profile, direction, class, sender, recipient]) = key (16), base IV (12), kid (4)
 //!               hybrid: the secret is followed by that of the ciphertext, the array by the thumbprint
@@ -16,6 +16,10 @@
 //! The epoch of a session is the number of its offer: receivers take an offer only above all before it, restarts included.
 //! Messages of a session are authentic between the two ends and prove nothing to a third: what must stand as evidence is
 //! sealed by itself.
+//!
+//! Numbers show what is missing inside a session. What is missing at its end shows in the next offer: a run is all that a
+//! sender has sent to one recipient in one class since it was started, named by the number of its first offer (0 in that
+//! offer itself), and each offer says how many messages of the run went before. See [`Earlier`].
 //!
 //! A hybrid session is never weaker than another: whoever is to read it later must have broken the agreement on P-256 that
 //! the offer is sealed by, and the KEM (X-Wing: both ML-KEM-768 and X25519). Nothing on the wire chooses between the two
@@ -53,6 +57,26 @@ pub(crate) fn is_offer(content_type: Option<ContentType<'_>>) -> bool {
     content_type == Some(ContentType::Text(OFFER))
 }
 
+/// What a session is to carry, and to whom.
+#[derive(Clone, Copy)]
+pub struct SessionOffer<'o> {
+    /// The one recipient, found fit for [`Purpose::Receive`].
+    pub to: &'o VerifiedPeer,
+    /// Telemetry, Alarm or Audit. Commands and configuration are sealed by themselves, each under a challenge.
+    pub class: Purpose,
+    /// What the bodies are; of a text at most 64 bytes.
+    pub content_type: ContentType<'o>,
+    /// The time of the offer, and what it is worth.
+    pub time: Time,
+    /// The KEM key of the recipient for a hybrid session, whose second secret only its holder can open: whoever keeps the
+    /// offer and breaks P-256 later has nothing. There is no way back from here to an offer without: an application that
+    /// lacks the key today does not offer.
+    pub hybrid: Option<&'o HybridKey<'o>>,
+    /// The session that this one follows, so that the recipient learns how many messages at the end of that one it lacks.
+    /// One to another recipient, in another class or of another epoch counts as none.
+    pub after: Option<&'o Session>,
+}
+
 /// The sending end of a session.
 ///
 /// It lives in memory alone and ends with it. Used from one thread.
@@ -61,56 +85,44 @@ pub struct Session {
     keys: Keys,
     /// The verdict about the recipient when the session was offered.
     recipient: VerifiedPeer,
+    run: Run,
     next: u64,
 }
 
+/// A count of messages over sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Run {
+    /// Epoch and number of the offer that it began with.
+    name: (u64, u64),
+    /// Messages of it before this session.
+    sent: u64,
+}
+
 impl Session {
-    /// Offers a session for messages of `class` to `to`: makes the session and, in the front of `out`, the sealed message
-    /// that carries its secret. `out` must hold [`Sender::room`] of 128 bytes. Whatever is sealed in the session before
+    /// Offers a session: makes it and, in the front of `out`, the sealed message that carries its secret. `out` must hold
+    /// [`Sender::room`] of 128 bytes, of [`HYBRID_OFFER`] bytes for a hybrid one. Whatever is sealed in the session before
     /// the offer has arrived is refused there, and reported.
     ///
-    /// [`Reason::MessageClass`] for Command and Configuration: those are sealed by themselves, each under a challenge.
-    #[allow(clippy::too_many_arguments, reason = "what a message is made of, less its body")]
+    /// [`Reason::MessageClass`] for a class that no session carries. Of a KEM key [`Reason::KeyInvalid`] for another than
+    /// the owner's store pins, [`Reason::NoPurpose`] for one of another recipient.
     pub fn offer(
         platform: &Platform<'_>,
         suite: &Suite<'_>,
         sender: &mut Sender,
         from: &Origin<'_>,
-        to: &VerifiedPeer,
-        class: Purpose,
-        content_type: ContentType<'_>,
-        time: Time,
+        offer: &SessionOffer<'_>,
         out: &mut [u8],
     ) -> Result<(Self, usize)> {
-        let offer = Offer { class, content_type, time, hybrid: None };
-        offer.make::<OFFER_BODY>(platform, suite, sender, from, to, out)
-    }
-
-    /// As [`Session::offer`], with a second secret that only the holder of the KEM key `hybrid` can open, so that whoever
-    /// keeps the offer and breaks P-256 later has nothing. `out` must hold [`Sender::room`] of [`HYBRID_OFFER`] bytes.
-    ///
-    /// There is no way back from here to [`Session::offer`]: an application that lacks the key today does not offer.
-    /// [`Reason::KeyInvalid`] for another key than the owner's store pins, [`Reason::NoPurpose`] for one of another
-    /// recipient.
-    #[allow(clippy::too_many_arguments, reason = "what a message is made of, less its body")]
-    pub fn offer_hybrid(
-        platform: &Platform<'_>,
-        suite: &Suite<'_>,
-        sender: &mut Sender,
-        from: &Origin<'_>,
-        to: &VerifiedPeer,
-        hybrid: &HybridKey<'_>,
-        class: Purpose,
-        content_type: ContentType<'_>,
-        time: Time,
-        out: &mut [u8],
-    ) -> Result<(Self, usize)> {
-        hybrid.peer.require(Purpose::Receive)?;
-        if hybrid.peer.name() != to.name() {
-            return Err(Reason::NoPurpose);
+        match offer.hybrid {
+            Some(hybrid) => {
+                hybrid.peer.require(Purpose::Receive)?;
+                if hybrid.peer.name() != offer.to.name() {
+                    return Err(Reason::NoPurpose);
+                }
+                offer.make::<HYBRID_OFFER>(platform, suite, sender, from, out)
+            }
+            None => offer.make::<OFFER_BODY>(platform, suite, sender, from, out),
         }
-        let offer = Offer { class, content_type, time, hybrid: Some(hybrid) };
-        offer.make::<HYBRID_OFFER>(platform, suite, sender, from, to, out)
     }
 
     /// The name of the recipient.
@@ -123,6 +135,16 @@ impl Session {
     #[must_use]
     pub const fn kid(&self) -> [u8; 4] {
         self.keys.kid
+    }
+
+    /// Whether `offer` of `sender` goes on counting where this session stopped.
+    fn is_before(&self, offer: &SessionOffer<'_>, sender: &Sender) -> bool {
+        let same = self.recipient.name() == offer.to.name() && self.keys.class == offer.class;
+        same && self.run.name.0 == sender.epoch()
+    }
+
+    fn run_so_far(&self) -> Run {
+        Run { sent: self.run.sent.saturating_add(self.next.saturating_sub(1)), ..self.run }
     }
 
     /// Seals one message into the front of `out`, which must hold [`SESSION_OVERHEAD`] bytes beside the body, and gives its
@@ -158,36 +180,29 @@ impl Session {
     }
 }
 
-/// What an offer says.
-struct Offer<'o> {
-    class: Purpose,
-    content_type: ContentType<'o>,
-    time: Time,
-    hybrid: Option<&'o HybridKey<'o>>,
-}
-
-impl Offer<'_> {
+impl SessionOffer<'_> {
     fn make<const BODY: usize>(
         &self,
         platform: &Platform<'_>,
         suite: &Suite<'_>,
         sender: &mut Sender,
         from: &Origin<'_>,
-        to: &VerifiedPeer,
         out: &mut [u8],
     ) -> Result<(Session, usize)> {
         require_session_class(self.class)?;
         let (mut secret, mut second) = (Secret::<32>::zeroed(), Secret::zeroed());
         random(platform.entropy, secret.expose_mut())?;
+        let before = self.after.filter(|session| session.is_before(self, sender)).map(Session::run_so_far);
         let mut body = Secret::<BODY>::zeroed();
         let mut writer = Writer::new(body.expose_mut());
-        writer.array(if self.hybrid.is_some() { 4 } else { 2 }).bytes(secret.expose());
+        writer.array(if self.hybrid.is_some() { 6 } else { 4 }).bytes(secret.expose());
         match self.content_type {
             ContentType::Text(text) if text.len() <= CONTENT_TYPE => writer.text(text),
             ContentType::Text(_) => return Err(Reason::TooLarge),
             ContentType::Number(number) => writer.uint(number),
         };
-        let names = [from.name, to.name()];
+        writer.uint(before.map_or(0, |run| run.name.1)).uint(before.map_or(0, |run| run.sent));
+        let names = [from.name, self.to.name()];
         let keys = match self.hybrid {
             Some(HybridKey { peer, key, kem }) => {
                 let (key, mut ciphertext) = (peer.long_key(suite, key)?, [0; CIPHERTEXT]);
@@ -202,19 +217,54 @@ impl Offer<'_> {
             }
             None => Keys::derive(suite, secret.expose(), sender.boot(), sender.direction(), self.class, names, &[]),
         }?;
-        let session = Session { keys, recipient: to.clone(), next: 1 };
         let message = Outgoing {
             class: self.class,
             stream: CONTROL,
-            to: core::slice::from_ref(to),
+            to: core::slice::from_ref(self.to),
             fresh: None,
             content_type: ContentType::Text(OFFER),
             body: writer.finish()?,
             time: self.time,
         };
-        let length = sender.seal_on_any(platform, suite, from, &message, out)?;
-        Ok((session, length))
+        let (sequence, length) = sender.seal_on_any(platform, suite, from, &message, out)?;
+        let run = before.unwrap_or(Run { name: (sender.epoch(), sequence), sent: 0 });
+        Ok((Session { keys, recipient: self.to.clone(), run, next: 1 }, length))
     }
+}
+
+/// What a receiver knows of the messages that a sender has sent it before a session, in earlier ones of its class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Earlier {
+    /// The receiver knows no session of this sender and class, since it was started itself at the latest. The sender has
+    /// sent so many since it was started: compare with those that are stored.
+    First {
+        /// Messages sent.
+        sent: u64,
+    },
+    /// So many were sent after the last one that was committed here. They are lost.
+    Continued {
+        /// Messages missing.
+        missing: u64,
+    },
+    /// The sender was started anew, or counts anew. So many messages of the new count are lost; whether it had sent any
+    /// after the last one that was committed here, and how many, nobody knows.
+    Restarted {
+        /// Messages missing.
+        missing: u64,
+    },
+}
+
+/// A session that was accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// What names the session.
+    pub kid: [u8; 4],
+    /// The epoch of the session: the number of its offer.
+    pub epoch: (u64, u64),
+    /// Epoch and number of the offer that the sender's count began with: sessions of the same run add up.
+    pub run: (u64, u64),
+    /// What is missing at the end of those before it.
+    pub earlier: Earlier,
 }
 
 /// A message of a session that was accepted.
@@ -264,6 +314,7 @@ struct Receiving {
     /// Bytes of the text, or none and a number.
     format: core::result::Result<usize, u64>,
     epoch: (u64, u64),
+    run: Run,
     window: Window,
 }
 
@@ -274,8 +325,9 @@ impl<const N: usize> Default for Sessions<N> {
 }
 
 impl<const N: usize> Sessions<N> {
-    /// Takes an offer that [`Opener::open`](crate::Opener::open) has handed over to `us`, and gives the name of the
-    /// session. It replaces the session of the same sender and class; where the table is full, [`Reason::SendersFull`].
+    /// Takes an offer that [`Opener::open`](crate::Opener::open) has handed over to `us`. The session replaces that of the
+    /// same sender and class, and says what the receiver lacks of it: commit what was opened first. Where the table is
+    /// full, [`Reason::SendersFull`].
     ///
     /// [`Reason::MessageMalformed`] for another message: offers have the content type [`OFFER`].
     /// [`Reason::AlgorithmUnsupported`] for a hybrid offer: that is taken by [`Sessions::accept_hybrid`].
@@ -285,7 +337,7 @@ impl<const N: usize> Sessions<N> {
         us: &Receiver<'_>,
         signer: &VerifiedPeer,
         offer: &Opened<'_>,
-    ) -> Result<[u8; 4]> {
+    ) -> Result<Accepted> {
         self.take(suite, us, signer, offer, None)
     }
 
@@ -300,7 +352,7 @@ impl<const N: usize> Sessions<N> {
         demand: Demand,
         signer: &VerifiedPeer,
         offer: &Opened<'_>,
-    ) -> Result<[u8; 4]> {
+    ) -> Result<Accepted> {
         self.take(suite, us, signer, offer, Some((key, demand)))
     }
 
@@ -376,7 +428,7 @@ impl<const N: usize> Sessions<N> {
         signer: &VerifiedPeer,
         offer: &Opened<'_>,
         hybrid: Option<(&dyn Decapsulate, Demand)>,
-    ) -> Result<[u8; 4]> {
+    ) -> Result<Accepted> {
         if offer.stream != CONTROL || !is_offer(Some(offer.content_type)) {
             return Err(Reason::MessageMalformed);
         }
@@ -396,15 +448,22 @@ impl<const N: usize> Sessions<N> {
             }
             ContentType::Number(number) => Err(number),
         };
+        let epoch = (offer.epoch, offer.sequence);
+        let [first, sent] = [reader.uint(), reader.uint()].map(|number| number.map_err(envelope::malformed));
+        let run = match (first?, sent?) {
+            (0, 0) => Run { name: epoch, sent: 0 },
+            (first, sent) if (1..offer.sequence).contains(&first) => Run { name: (offer.epoch, first), sent },
+            _ => return Err(Reason::MessageMalformed),
+        };
         let derive = |secret: &[u8], more: &[u8]| {
             let names = [offer.from.as_bytes(), us.name];
             Keys::derive(suite, secret, &offer.boot, us.direction, offer.class, names, more)
         };
         let keys = match (fields, hybrid) {
-            (2, Some((_, Demand::Hybrid))) => return Err(Reason::HybridRequired),
-            (2, _) => derive(secret.expose(), &[])?,
-            (4, None) => return Err(Reason::AlgorithmUnsupported),
-            (4, Some((key, _))) => {
+            (4, Some((_, Demand::Hybrid))) => return Err(Reason::HybridRequired),
+            (4, _) => derive(secret.expose(), &[])?,
+            (6, None) => return Err(Reason::AlgorithmUnsupported),
+            (6, Some((key, _))) => {
                 let thumbprint = reader.array_of::<32>().map_err(envelope::malformed)?;
                 let (ciphertext, mut second) = (reader.bytes().map_err(envelope::malformed)?, Secret::zeroed());
                 if *thumbprint != key.public()?.thumbprint(suite)? {
@@ -416,17 +475,16 @@ impl<const N: usize> Sessions<N> {
             _ => return Err(Reason::MessageMalformed),
         };
         reader.end().map_err(envelope::malformed)?;
-        let epoch = (offer.epoch, offer.sequence);
         let same = |held: &Receiving| held.sender.name() == signer.name() && held.keys.class == offer.class;
         let place = match self.table.iter().position(|place| place.as_ref().is_some_and(same)) {
             Some(place) => place,
             None => self.table.iter().position(Option::is_none).ok_or(Reason::SendersFull)?,
         };
-        let kid = keys.kid;
-        let session =
-            Receiving { keys, sender: signer.clone(), content_type, format, epoch, window: Window::default() };
-        *self.table.get_mut(place).ok_or(Reason::Internal)? = Some(session);
-        Ok(kid)
+        let place = self.table.get_mut(place).ok_or(Reason::Internal)?;
+        let earlier = place.as_ref().map_or(Earlier::First { sent: run.sent }, |held| held.followed_by(&run));
+        let (kid, sender, window) = (keys.kid, signer.clone(), Window::default());
+        *place = Some(Receiving { keys, sender, content_type, format, epoch, run, window });
+        Ok(Accepted { kid, epoch, run: run.name, earlier })
     }
 
     /// Decrypts with the session that fits: its place, the number, the length and the order. Changes no window.
@@ -467,6 +525,17 @@ impl<const N: usize> Sessions<N> {
             return Ok((place, number, length, held.window.judge(number)?));
         }
         Err(failure)
+    }
+}
+
+impl Receiving {
+    /// What is missing at the end of this session where the next one counts on from `next`.
+    fn followed_by(&self, next: &Run) -> Earlier {
+        let known = self.run.sent.saturating_add(self.window.high());
+        match next.sent.checked_sub(known).filter(|_| next.name == self.run.name) {
+            Some(missing) => Earlier::Continued { missing },
+            None => Earlier::Restarted { missing: next.sent },
+        }
     }
 }
 

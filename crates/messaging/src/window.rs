@@ -80,6 +80,11 @@ impl Window {
         Ok(order)
     }
 
+    /// The highest number that was handed over; 0 if none was.
+    pub(crate) const fn high(self) -> u64 {
+        self.high
+    }
+
     /// The numbers seen: bit n stands for `high - n`.
     fn bits(self) -> u128 {
         u128::from(self.seen) << 1 | u128::from(self.top == Top::Seen)

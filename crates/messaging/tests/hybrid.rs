@@ -12,7 +12,8 @@ use aseptic_core::{Reason, Result, limits};
 use aseptic_hosted::crypto::hybrid::{self, PrivateKey, XWing};
 use aseptic_hosted::os::OsEntropy;
 use aseptic_messaging::{
-    Decapsulate, Demand, Direction, HYBRID_OFFER, HybridKey, Kem, Opener, SESSION_OVERHEAD, Sender, Session, Sessions,
+    Decapsulate, Demand, Direction, HYBRID_OFFER, HybridKey, Kem, Opener, SESSION_OVERHEAD, Sender, Session,
+    SessionOffer, Sessions,
 };
 use aseptic_testbed::bench::Bench;
 use aseptic_testbed::sweep::sweep;
@@ -49,12 +50,8 @@ impl Pair {
         let Self { ward, device, sender, .. } = self;
         let (to, mut out) = (ward.to(&ward.adapters[0]), vec![0; Sender::room(HYBRID_OFFER)]);
         let (platform, suite, from) = (device.platform(), ward.suite, ward.pump.origin());
-        let (mut session, length) = match hybrid {
-            Some(hybrid) => {
-                Session::offer_hybrid(&platform, &suite, sender, &from, &to, hybrid, CLASS, TYPE, NOW, &mut out)
-            }
-            None => Session::offer(&platform, &suite, sender, &from, &to, CLASS, TYPE, NOW, &mut out),
-        }?;
+        let offer = SessionOffer { to: &to, class: CLASS, content_type: TYPE, time: NOW, hybrid, after: None };
+        let (mut session, length) = Session::offer(&platform, &suite, sender, &from, &offer, &mut out)?;
         let mut message = vec![0; 4 + SESSION_OVERHEAD];
         let sealed = session.seal(&platform, &suite, &to, b"SpO2", &mut message).unwrap();
         message.truncate(sealed);
@@ -90,6 +87,7 @@ fn accept(
         Some((key, demand)) => sessions.accept_hybrid(&ward.suite, &adapter.receiver(), key, demand, &signer, &opened),
         None => sessions.accept(&ward.suite, &adapter.receiver(), &signer, &opened),
     }
+    .map(|accepted| accepted.kid)
 }
 
 /// What the owner's store says of the KEM key of `name`.

@@ -8,7 +8,9 @@ use aseptic_core::cbor::Rules;
 use aseptic_core::cose::{ContentType, Encrypt0};
 use aseptic_core::trust::{Authority, Entry, Material, Purpose, Purposes, VerifiedPeer, danger};
 use aseptic_core::{Reason, Result, limits};
-use aseptic_messaging::{Direction, Opener, Order, SESSION_OVERHEAD, Sender, Session, Sessions};
+use aseptic_messaging::{
+    Accepted, Direction, Earlier, Opener, Order, SESSION_OVERHEAD, Sender, Session, SessionOffer, Sessions,
+};
 use aseptic_testbed::bench::Bench;
 use aseptic_testbed::hostile;
 use std::collections::BTreeSet;
@@ -39,15 +41,19 @@ impl Pair {
     }
 
     fn offer(&mut self, class: Purpose) -> Result<(Session, Vec<u8>)> {
+        self.offer_after(class, None)
+    }
+
+    fn offer_after(&mut self, class: Purpose, after: Option<&Session>) -> Result<(Session, Vec<u8>)> {
         let (to, mut out) = (self.to(), vec![0; Sender::room(128)]);
         let (platform, from) = (self.device.platform(), self.ward.pump.origin());
-        let (session, length) =
-            Session::offer(&platform, &self.ward.suite, &mut self.sender, &from, &to, class, TYPE, NOW, &mut out)?;
+        let offer = SessionOffer { to: &to, class, content_type: TYPE, time: NOW, hybrid: None, after };
+        let (session, length) = Session::offer(&platform, &self.ward.suite, &mut self.sender, &from, &offer, &mut out)?;
         out.truncate(length);
         Ok((session, out))
     }
 
-    fn accept(&mut self, offer: &[u8]) -> Result<[u8; 4]> {
+    fn accept(&mut self, offer: &[u8]) -> Result<Accepted> {
         let (ward, mut out) = (&self.ward, vec![0; offer.len()]);
         let adapter = &ward.adapters[0];
         let opened = ward.open(&mut self.opener, &self.server, adapter, offer, &mut out)?;
@@ -123,7 +129,7 @@ fn every_changed_bit_is_refused_and_each_message_is_taken_once() {
     let (mut session, offer) = pair.offer(Purpose::Telemetry).unwrap();
     let early = pair.seal(&mut session, b"before the offer").unwrap();
     assert_eq!(pair.take(&early), Err(Reason::SessionUnknown));
-    assert_eq!(pair.accept(&offer), Ok(session.kid()));
+    assert_eq!(pair.accept(&offer).map(|accepted| accepted.kid), Ok(session.kid()));
     assert_eq!(pair.accept(&offer), Err(Reason::MessageReplayed), "an offer is taken once");
     assert_eq!(pair.take(&early), Ok((1, Order::InOrder)));
     let message = pair.seal(&mut session, b"SpO2 97 %").unwrap();
@@ -231,6 +237,91 @@ fn the_table_is_bounded_and_a_new_offer_replaces_the_old_session() {
     assert_eq!(pair.accept(&offer), Err(Reason::SendersFull));
     let long = vec![0; limits::MESSAGE + 1];
     assert_eq!(pair.seal(&mut old, &long), Err(Reason::TooLarge));
+}
+
+/// A device that talks, loses power, counts on or anew, and a receiver that does; what each offer tells against a tally that
+/// forgets nothing.
+#[test]
+fn each_offer_tells_what_is_missing_at_the_end_of_the_sessions_before() {
+    let class = Purpose::Telemetry;
+    let (mut told, mut unknown) = (0, 0);
+    for seed in 1..=15_u64 {
+        let (mut pair, mut dice) = (Pair::new(), seed);
+        let mut below = |limit: u64| {
+            dice ^= dice << 13;
+            dice ^= dice >> 7;
+            dice ^= dice << 17;
+            dice % limit
+        };
+        let mut session: Option<Session> = None;
+        // Of the run: all that was sent, and the last of them that arrived; of the receiver: the run that it knows.
+        let (mut run, mut sent, mut last, mut knows) = (0_u64, 0, 0, None);
+        for _ in 0..30 {
+            match below(6) {
+                0 => {
+                    pair.device.restart();
+                    pair.sender = Sender::load(&pair.device.platform(), Direction::FromDevice).unwrap();
+                    session = None;
+                }
+                1 => {
+                    pair.server.restart();
+                    pair.opener = Opener::load(&pair.server.platform()).unwrap();
+                    (pair.sessions, knows) = (Sessions::default(), None);
+                }
+                _ => {}
+            }
+            let before = session.as_ref().filter(|_| below(5) > 0);
+            if before.is_none() {
+                (run, sent, last) = (run + 1, 0, 0);
+            }
+            let (mut next, offer) = pair.offer_after(class, before).unwrap();
+            let arrives = below(3) > 0;
+            if arrives {
+                let accepted = pair.accept(&offer).unwrap();
+                let expected = match knows {
+                    None => Earlier::First { sent },
+                    Some(known) if known == run => Earlier::Continued { missing: sent - last },
+                    Some(_) => Earlier::Restarted { missing: sent },
+                };
+                assert_eq!(accepted.earlier, expected, "seed {seed}");
+                unknown += u32::from(matches!(expected, Earlier::Restarted { .. }));
+                told += u32::from(matches!(expected, Earlier::Continued { missing } if missing > 0));
+                (knows, last) = (Some(run), sent);
+            }
+            for _ in 0..below(8) {
+                let message = pair.seal(&mut next, b"x").unwrap();
+                sent += 1;
+                match pair.take(&message) {
+                    Ok(_) if arrives => last = sent,
+                    other => assert_eq!((arrives, other), (false, Err(Reason::SessionUnknown))),
+                }
+                // Lost on its way.
+                for _ in 0..below(3) {
+                    pair.seal(&mut next, b"x").unwrap();
+                    sent += 1;
+                }
+            }
+            session = Some(next);
+        }
+    }
+    println!("{told} ends of sessions were told by number, {unknown} as not known");
+    assert!(told > 25 && unknown > 25);
+}
+
+#[test]
+fn a_count_is_of_one_recipient_one_class_and_one_epoch() {
+    let mut pair = Pair::new();
+    let (mut first, offer) = pair.offer(Purpose::Telemetry).unwrap();
+    pair.accept(&offer).unwrap();
+    pair.seal(&mut first, b"x").unwrap();
+    let (_, alarms) = pair.offer_after(Purpose::Alarm, Some(&first)).unwrap();
+    assert_eq!(pair.accept(&alarms).unwrap().earlier, Earlier::First { sent: 0 });
+    let (mut second, offer) = pair.offer_after(Purpose::Telemetry, Some(&first)).unwrap();
+    assert_eq!(pair.accept(&offer).unwrap().earlier, Earlier::Continued { missing: 1 });
+    pair.seal(&mut second, b"x").unwrap();
+    pair.sender = Sender::start_over(&pair.device.platform(), Direction::FromDevice).unwrap();
+    let (_, offer) = pair.offer_after(Purpose::Telemetry, Some(&second)).unwrap();
+    assert_eq!(pair.accept(&offer).unwrap().earlier, Earlier::Restarted { missing: 0 });
 }
 
 #[test]

@@ -15,8 +15,14 @@ impl Bench {
             match op {
                 step::SESSIONS_INIT => aseptic_sessions_init(sessions),
                 step::SESSIONS_ACCEPT => {
-                    let signed = slice(script.blob());
-                    aseptic_sessions_accept(device, identity, opener, sessions, core::ptr::null_mut(), signed, ticket)
+                    let (signed, none) = (slice(script.blob()), core::ptr::null_mut());
+                    let mut accepted: aseptic_accepted = core::mem::zeroed();
+                    accepted.earlier = 7;
+                    let told = &raw mut accepted;
+                    let status =
+                        aseptic_sessions_accept(device, identity, opener, sessions, none, signed, ticket, told);
+                    assert!((1..=3).contains(&accepted.earlier) == (status == ASEPTIC_OK));
+                    status
                 }
                 step::SESSIONS_OPEN => {
                     let sender = if script.small() == 0 { core::ptr::null_mut() } else { peer };

@@ -2,7 +2,7 @@
 
 use super::{ALARM_BOUND, ATTACKS, Coverage, STATES};
 use aseptic_core::trust::Purpose;
-use aseptic_messaging::{MessageId, Order, Report, Verdict};
+use aseptic_messaging::{Earlier, MessageId, Order, Report, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -15,9 +15,9 @@ pub struct Outcome {
     pub arrived: u32,
     /// Those that gave way in the outbox, or will not be taken, and of which the device told.
     pub told: u32,
-    /// Those of sessions that are missing and counted as a gap.
-    pub gaps: u32,
-    /// Those of sessions after the last that arrived, whose end both sides know.
+    /// Those of sessions that are missing and counted, by the numbers after them or by the offer of a later session.
+    pub counted: u32,
+    /// Those of sessions at the end of a run of which the record was told that it has lost sight of it: not how many.
     pub ended: u32,
     /// Orders that were not obeyed: the console sees no effect.
     pub void: u32,
@@ -61,7 +61,7 @@ impl Outcome {
             (&mut self.made, other.made),
             (&mut self.arrived, other.arrived),
             (&mut self.told, other.told),
-            (&mut self.gaps, other.gaps),
+            (&mut self.counted, other.counted),
             (&mut self.ended, other.ended),
             (&mut self.void, other.void),
             (&mut self.accepted, other.accepted),
@@ -83,7 +83,7 @@ impl Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(out, "genuine {}: arrived {}, told as given way {}", self.made, self.arrived, self.told)?;
-        writeln!(out, "  of sessions: missing and counted {}, lost with the end {}", self.gaps, self.ended)?;
+        writeln!(out, "  of sessions: missing and counted {}, told as an end unknown {}", self.counted, self.ended)?;
         writeln!(out, "  of orders: without effect {}; missing and nobody told {}", self.void, self.silent)?;
         let refused: u32 = self.refused.values().sum();
         writeln!(out, "deliveries: accepted {}, refused {refused}", self.accepted)?;
@@ -117,12 +117,32 @@ pub(super) struct Books {
     observed: BTreeMap<(Kid, u64), Vec<u8>>,
     seen: BTreeSet<(Kid, u64)>,
     gaps: BTreeMap<Kid, i64>,
+    runs: Vec<Run>,
+    offers: BTreeMap<Kid, Offer>,
     given: BTreeSet<Vec<u8>>,
     obeyed: BTreeSet<Vec<u8>>,
     reported: BTreeSet<Vec<u8>>,
 }
 
 type Kid = [u8; 4];
+
+/// What the device sent in one class since it was started.
+struct Run {
+    class: Purpose,
+    sent: Vec<(Kid, u64)>,
+    /// The record knows what it lacks of so many of them.
+    told: usize,
+    /// The record knows that it may lack more.
+    ended: bool,
+}
+
+/// A session of a run.
+#[derive(Clone, Copy)]
+struct Offer {
+    run: usize,
+    /// Messages of the run before it.
+    before: usize,
+}
 
 impl Books {
     pub(super) fn violation(&mut self, what: String) {
@@ -166,8 +186,42 @@ impl Books {
     /// The device sends in a session; sessions number from 1.
     pub(super) fn observe(&mut self, kid: Kid, body: Vec<u8>) {
         let number = self.observed.range((kid, 0)..=(kid, u64::MAX)).count() + 1;
-        self.observed.insert((kid, u64::try_from(number).expect("few")), body);
+        let number = u64::try_from(number).expect("few");
+        self.observed.insert((kid, number), body);
+        self.runs[self.offers[&kid].run].sent.push((kid, number));
         self.outcome.made += 1;
+    }
+
+    /// The device offers a session, and goes on counting after another or begins a run.
+    pub(super) fn offer(&mut self, class: Purpose, kid: Kid, after: Option<Kid>) {
+        let run = after.map_or(self.runs.len(), |after| self.offers[&after].run);
+        if run == self.runs.len() {
+            self.runs.push(Run { class, sent: Vec::new(), told: 0, ended: false });
+        }
+        self.offers.insert(kid, Offer { run, before: self.runs[run].sent.len() });
+    }
+
+    /// The record takes the offer of a session, which tells it what it lacks.
+    pub(super) fn begun(&mut self, kid: Kid, earlier: Earlier) {
+        let Some(Offer { run, before }) = self.offers.get(&kid).copied() else {
+            self.outcome.forged += 1;
+            return self.violation(format!("{kid:?} was never offered"));
+        };
+        let this = &self.runs[run];
+        let class = this.class;
+        let last = this.sent.iter().rposition(|sent| self.seen.contains(sent)).map_or(0, |at| at + 1);
+        let told = match earlier {
+            Earlier::First { sent } => (sent, before),
+            Earlier::Continued { missing } => (missing, before - last.max(this.told).min(before)),
+            Earlier::Restarted { missing } => (missing, before),
+        };
+        if usize::try_from(told.0) != Ok(told.1) {
+            self.violation(format!("{earlier:?} in place of {} before {kid:?}", told.1));
+        }
+        self.runs[run].told = before;
+        if !matches!(earlier, Earlier::Continued { .. }) {
+            self.runs[..run].iter_mut().filter(|run| run.class == class).for_each(|run| run.ended = true);
+        }
     }
 
     /// The record takes a message of a session.
@@ -264,15 +318,26 @@ impl Books {
         for kid in kids {
             let range = (kid, 0)..=(kid, u64::MAX);
             let highest = self.seen.range(range.clone()).next_back().map_or(0, |(_, number)| *number);
-            let [made, seen] =
-                [self.observed.range(range.clone()).count(), self.seen.range(range).count()].map(|count| count as u64);
+            let seen = self.seen.range(range).count() as u64;
             let counted = self.gaps.get(&kid).copied().unwrap_or(0);
             if i64::try_from(highest - seen) != Ok(counted) {
                 self.outcome.silent += 1;
                 self.violation(format!("{counted} messages of {kid:?} are counted as missing"));
             }
-            self.outcome.gaps += u32::try_from(highest - seen).expect("few");
-            self.outcome.ended += u32::try_from(made - highest).expect("few");
+        }
+        for Run { sent, told, ended, .. } in std::mem::take(&mut self.runs) {
+            let last = sent.iter().rposition(|sent| self.seen.contains(sent)).map_or(0, |at| at + 1);
+            let missing = sent.iter().enumerate().filter(|(_, sent)| !self.seen.contains(*sent));
+            for (at, (kid, number)) in missing {
+                if at < told || self.seen.range((*kid, *number)..=(*kid, u64::MAX)).next().is_some() {
+                    self.outcome.counted += 1;
+                } else if ended && at >= last {
+                    self.outcome.ended += 1;
+                } else {
+                    self.outcome.silent += 1;
+                    self.outcome.violations.push(format!("{number} of {kid:?} is missing and nobody told"));
+                }
+            }
         }
         let count = |number: usize| u32::try_from(number).expect("few");
         self.outcome.arrived = count(self.kept.len() + self.seen.len() + self.obeyed.len());

@@ -12,8 +12,8 @@ use aseptic_core::time::Time;
 use aseptic_core::trust::Purpose;
 use aseptic_core::{Reason, Result};
 use aseptic_messaging::{
-    Direction, ENTRY, Fresh, MessageId, OFFER, Opener, Outbox, Outgoing, REPORT, Receipt, Report, Sender, Session,
-    Sessions, Verdict,
+    Direction, ENTRY, Fresh, HYBRID_OFFER, MessageId, OFFER, Opener, Outbox, Outgoing, REPORT, Receipt, Report, Sender,
+    Session, SessionOffer, Sessions, Verdict,
 };
 use std::collections::{BTreeSet, VecDeque};
 
@@ -48,9 +48,17 @@ pub(super) struct Device {
     bench: Bench,
     sender: Sender,
     outbox: Outbox,
-    pub(super) sessions: [Option<Session>; 2],
+    sessions: [Option<Talk>; 2],
     pub(super) orders: Opener,
     restarted: bool,
+    /// Turns for which the owner's store has no key of the record.
+    distrusts: u32,
+}
+
+/// A session, and whether the record has lost it.
+struct Talk {
+    session: Session,
+    lost: bool,
 }
 
 struct Record {
@@ -66,14 +74,15 @@ struct Record {
 }
 
 impl Ward {
-    pub(super) fn new(suite: Suite<'static>, seed: u64, coverage: Coverage) -> Self {
+    pub(super) fn new(parties: Parties, seed: u64, coverage: Coverage) -> Self {
         let [device, record, console] = [1, 2, 3].map(|number| Bench::new(seed << 8 | number));
         let device = Device {
             sender: Sender::load(&device.platform(), Direction::FromDevice).expect("a blank device"),
-            outbox: outbox(&suite, &device),
+            outbox: outbox(&parties.suite, &device),
             sessions: [None, None],
             orders: Opener::load(&device.platform()).expect("a blank device"),
             restarted: false,
+            distrusts: 0,
             bench: device,
         };
         let record = Record {
@@ -88,8 +97,7 @@ impl Ward {
         let sender = Sender::load(&console.platform(), Direction::ToDevice).expect("a blank console");
         let (dice, mut books) = (Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1), Books::default());
         books.outcome.coverage = coverage;
-        let (parties, network) = (Parties::new(suite), Network::default());
-        Self { parties, dice, books, network, device, record, console: (console, sender) }
+        Self { parties, dice, books, network: Network::default(), device, record, console: (console, sender) }
     }
 
     /// Sends at least `messages` messages through the network, then lets what waits arrive over a line without fault.
@@ -104,9 +112,10 @@ impl Ward {
             self.send(false);
             self.report(false);
         }
-        // What comes now shows what was missing before it.
-        for class in [0, 1, 0, 1] {
-            self.observe(class, false);
+        // What comes now shows what was missing before it; where a session is lost, its end in the offer of the next.
+        for _ in 0..8 {
+            (0..2).for_each(|class| self.observe(class, false));
+            self.report(false);
         }
         let empty = self.device.outbox.is_empty();
         self.books.close(empty)
@@ -119,6 +128,11 @@ impl Ward {
         match self.dice.below(40) {
             0 => self.restart_device(),
             1 => self.restart_record(),
+            2 if self.dice.below(4) == 0 => {
+                // Trust withdrawn: what waits waits, and sessions are over.
+                self.device.distrusts = 1 + u32::try_from(self.dice.below(6)).expect("few");
+                self.device.sessions = [None, None];
+            }
             2..8 => [true, false].into_iter().for_each(|challenged| self.order(challenged)),
             8..20 => {
                 let class = self.dice.below(SESSIONS.len());
@@ -129,6 +143,7 @@ impl Ward {
         self.send(true);
         self.report(true);
         self.deliver_held(self.books.turns);
+        self.device.distrusts = self.device.distrusts.saturating_sub(1);
         self.books.turn();
     }
 
@@ -180,9 +195,10 @@ impl Ward {
 
     fn send(&mut self, hostile: bool) {
         let (to, mut out) = ([self.parties.receives(RECORD)], vec![0; Sender::room(256)]);
+        let trusted = if self.device.distrusts == 0 { &to[..] } else { &[] };
         loop {
             let Device { bench, sender, outbox, .. } = &mut self.device;
-            let next = outbox.seal_next(&bench.platform(), &self.parties.suite, sender, &to, &mut out);
+            let next = outbox.seal_next(&bench.platform(), &self.parties.suite, sender, trusted, &mut out);
             let Some((id, length)) = next.expect("an outbox that sends") else { break };
             let state = self.state_of(id);
             self.carry(hostile, state, (Topic::Record, out.get(..length).expect("what was written").to_vec()));
@@ -202,16 +218,24 @@ impl Ward {
     }
 
     fn observe(&mut self, class: usize, hostile: bool) {
+        if self.device.distrusts > 0 {
+            return;
+        }
         let (to, suite) = (self.parties.receives(RECORD), self.parties.suite);
         let body = self.body();
         let Device { bench, sender, sessions, .. } = &mut self.device;
         let platform = bench.platform();
-        let Some(session) = &mut sessions[class] else {
-            let (from, mut out) = (origin(DEVICE, &self.parties.device), vec![0; Sender::room(128)]);
-            let time = Time::UNKNOWN;
-            let offer = Session::offer(&platform, &suite, sender, &from, &to, SESSIONS[class], TEXT, time, &mut out);
-            let (session, length) = offer.expect("an offer");
-            sessions[class] = Some(session);
+        let Some(Talk { session, lost: false }) = &mut sessions[class] else {
+            let (from, mut out) = (origin(DEVICE, &self.parties.device), vec![0; Sender::room(HYBRID_OFFER)]);
+            let after = sessions[class].as_ref().map(|talk| &talk.session);
+            let (session, length) = self.parties.with_hybrid(|key| {
+                let hybrid = key.filter(|_| SESSIONS[class] == Purpose::Audit);
+                let class = SESSIONS[class];
+                let offer = SessionOffer { to: &to, class, content_type: TEXT, time: Time::UNKNOWN, hybrid, after };
+                Session::offer(&platform, &suite, sender, &from, &offer, &mut out).expect("an offer")
+            });
+            self.books.offer(SESSIONS[class], session.kid(), after.map(Session::kid));
+            sessions[class] = Some(Talk { session, lost: false });
             out.truncate(length);
             return self.carry(hostile, 5, (Topic::Record, out));
         };
@@ -289,9 +313,9 @@ impl Ward {
             }
         };
         if opened.content_type == ContentType::Text(OFFER) {
-            let signer = parties.peer(opened.from, opened.class)?;
-            let kid = record.sessions.accept(&parties.suite, &us, &signer, &opened)?;
-            record.knows.insert(kid);
+            let accepted = parties.accept(&mut record.sessions, &us, &opened)?;
+            record.knows.insert(accepted.kid);
+            self.books.begun(accepted.kid, accepted.earlier);
             record.lost.clear();
             return Ok(());
         }
@@ -309,9 +333,12 @@ impl Ward {
         let opened = record.sessions.open(&platform, &parties.suite, &mut senders, message, &mut out);
         let opened = opened.inspect_err(|reason| {
             let claimed = Sessions::<4>::claimed(message).filter(|kid| !record.lost.contains(kid));
-            if *reason == Reason::SessionUnknown {
-                record.lost.extend(claimed);
-                record.lost.truncate(LOST);
+            if *reason == Reason::SessionUnknown
+                && let Some(kid) = claimed
+            {
+                // The newest first: the network names sessions that nobody ever had.
+                record.lost.truncate(LOST - 1);
+                record.lost.push_front(kid);
             }
         })?;
         self.books.see(opened.kid, opened.sequence, opened.body, opened.order);
@@ -332,10 +359,8 @@ impl Ward {
         self.books.believe(message, &report);
         let Device { bench, outbox, sessions, .. } = &mut self.device;
         outbox.settle(&bench.platform(), &report)?;
-        for session in sessions {
-            if report.lost_session.is_some() && report.lost_session == session.as_ref().map(Session::kid) {
-                *session = None;
-            }
+        for talk in sessions.iter_mut().flatten() {
+            talk.lost |= report.lost_session == Some(talk.session.kid());
         }
         Ok(())
     }

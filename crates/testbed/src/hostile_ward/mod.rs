@@ -1,7 +1,8 @@
 //! A ward whose network means harm: every attack on every state of the protocol, over messages without end.
 //!
-//! A device queues alarms, audit records and telemetry, offers sessions and talks in them; a record opens, keeps and reports;
-//! a console gives orders. Both ends lose power at any time, and the device now and then its numbers. Between them stands a
+//! A device queues alarms, audit records and telemetry, offers sessions and talks in them, hybrid ones among them; a record
+//! opens, keeps and reports; a console gives orders. Both ends lose power at any time, and the device now and then its
+//! numbers, or its owner's trust in the record. Between them stands a
 //! network that does one of [`ATTACKS`] to each message, in whatever of [`STATES`] it finds it. The books of both ends say
 //! afterwards whether anything was accepted that nobody sent, or twice, and whether anything is missing that nobody told of.
 
@@ -13,6 +14,8 @@ mod parties;
 pub use books::Outcome;
 
 use aseptic_core::crypto::{Suite, soft};
+use aseptic_messaging::{Decapsulate, Kem};
+use parties::Parties;
 use std::collections::BTreeMap;
 
 /// What the network does to one message.
@@ -61,7 +64,7 @@ pub fn run(wards: u32, messages: u32, seed: u64) -> Outcome {
     for number in 0..wards {
         let seed = seed.wrapping_add(u64::from(number).wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let coverage = std::mem::take(&mut sum.coverage);
-        sum.add(ends::Ward::new(suite(number), seed, coverage).live(messages));
+        sum.add(ends::Ward::new(Parties::new(suite(number), hybrid(number)), seed, coverage).live(messages));
     }
     sum
 }
@@ -94,4 +97,18 @@ fn suite(number: u32) -> Suite<'static> {
     }
     let _ = number;
     soft::suite()
+}
+
+/// The KEM of every fourth ward, in which the sessions for audit records are hybrid.
+type Hybrid = Option<(Box<dyn Decapsulate>, &'static dyn Kem)>;
+
+fn hybrid(number: u32) -> Hybrid {
+    #[cfg(feature = "hosted")]
+    if number % 4 == 1 {
+        let bench = crate::bench::Bench::new(u64::from(number));
+        let key = aseptic_hosted::crypto::hybrid::PrivateKey::generate(bench.platform().entropy);
+        return Some((Box::new(key.expect("a key")), &aseptic_hosted::crypto::hybrid::XWing));
+    }
+    let _ = number;
+    None
 }

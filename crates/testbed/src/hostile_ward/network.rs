@@ -9,7 +9,7 @@ use aseptic_core::crypto::Suite;
 use aseptic_core::platform::Platform;
 use aseptic_core::time::Time;
 use aseptic_core::trust::Purpose;
-use aseptic_messaging::{Direction, Fresh, Opener, Origin, Outgoing, Report, Sender, Session};
+use aseptic_messaging::{Direction, Fresh, Opener, Origin, Outgoing, Report, Sender, Session, SessionOffer};
 use std::collections::VecDeque;
 
 /// Messages of one state that it keeps to replay them.
@@ -172,8 +172,9 @@ impl Ward {
         let mut offer = |class| {
             let to = self.parties.receives(RECORD);
             let offer =
-                Session::offer(&platform, suite, &mut sender, &device, &to, class, TEXT, Time::UNKNOWN, &mut out);
-            let (session, length) = offer.expect("a forgery");
+                SessionOffer { to: &to, class, content_type: TEXT, time: Time::UNKNOWN, hybrid: None, after: None };
+            let (session, length) =
+                Session::offer(&platform, suite, &mut sender, &device, &offer, &mut out).expect("a forgery");
             (session, out[..length].to_vec())
         };
         match STATES[state] {

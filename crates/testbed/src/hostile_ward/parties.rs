@@ -1,12 +1,13 @@
 //! Who lives in the ward, with their keys, and what they believe of one another.
 
+use super::Hybrid;
 use crate::trust::KeyPair;
 use aseptic_core::cose::ContentType;
 use aseptic_core::crypto::{KeyAlg, Suite};
 use aseptic_core::time::Time;
 use aseptic_core::trust::{Authority, Entry, Material, Purpose, Purposes, VerifiedPeer, danger};
 use aseptic_core::{Reason, Result};
-use aseptic_messaging::{Direction, Origin, Outgoing, Receiver};
+use aseptic_messaging::{Accepted, Demand, Direction, HybridKey, Opened, Origin, Outgoing, Receiver, Sessions};
 
 pub(super) const DEVICE: &str = "pump-1";
 /// Another device of the owner, to which nobody says anything.
@@ -41,13 +42,14 @@ pub(super) struct Parties {
     pub(super) receipts: KeyPair,
     pub(super) console: KeyPair,
     pub(super) network: KeyPair,
+    hybrid: Hybrid,
 }
 
 impl Parties {
-    pub(super) fn new(suite: Suite<'static>) -> Self {
+    pub(super) fn new(suite: Suite<'static>, hybrid: Hybrid) -> Self {
         let [device, own, neighbour, record, other, receipts, console, network] =
             [51, 52, 53, 54, 55, 56, 57, 58].map(|number| KeyPair::new(KeyAlg::P256, number));
-        Self { suite, device, own, neighbour, record, other, receipts, console, network }
+        Self { suite, device, own, neighbour, record, other, receipts, console, network, hybrid }
     }
 
     /// What the owner's trust store says of `name`.
@@ -68,6 +70,33 @@ impl Parties {
         let material = Material::Key(key.public());
         let entries = [Entry { purposes, name: name.as_bytes(), material }];
         danger::unsigned(Authority::Owner, &entries)?.pinned(&self.suite, purpose, name.as_bytes())
+    }
+
+    /// Runs `offer` with the KEM key of the record, where the ward has one.
+    pub(super) fn with_hybrid<R>(&self, offer: impl FnOnce(Option<&HybridKey<'_>>) -> R) -> R {
+        let Some((key, kem)) = &self.hybrid else { return offer(None) };
+        let public = key.public().expect("a key");
+        let thumbprint = public.thumbprint(&self.suite).expect("a thumbprint");
+        let (alg, purposes) = (public.alg(), Purposes::of(&[Purpose::Receive]));
+        let material = Material::Thumbprint(alg, &thumbprint);
+        let entries = [Entry { purposes, name: RECORD.as_bytes(), material }];
+        let trust = danger::unsigned(Authority::Owner, &entries).expect("a store");
+        let peer = trust.pinned_long(&self.suite, Purpose::Receive, RECORD.as_bytes(), alg).expect("pinned");
+        offer(Some(&HybridKey { peer: &peer, key: public.bytes(), kem: *kem }))
+    }
+
+    /// The record takes an offer, hybrid ones where it has the key.
+    pub(super) fn accept(
+        &self,
+        sessions: &mut Sessions<4>,
+        us: &Receiver<'_>,
+        opened: &Opened<'_>,
+    ) -> Result<Accepted> {
+        let signer = self.peer(opened.from, opened.class)?;
+        match &self.hybrid {
+            Some((key, _)) => sessions.accept_hybrid(&self.suite, us, &**key, Demand::Either, &signer, opened),
+            None => sessions.accept(&self.suite, us, &signer, opened),
+        }
     }
 
     pub(super) fn receives(&self, name: &str) -> VerifiedPeer {

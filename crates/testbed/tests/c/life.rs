@@ -14,11 +14,12 @@ use aseptic_core::time::Time;
 use aseptic_core::trust::{Authority, Entry, Material, Purpose, Purposes, VerifiedPeer, danger};
 use aseptic_identity::wipe::Tombstone;
 use aseptic_infra::AuthorityKey;
+use aseptic_infra::adapter::Received;
 use aseptic_infra::ca::{Expected, Local, Server, Validity};
 use aseptic_infra::revocation::{RevocationList, Revoked};
 use aseptic_messaging::{
-    Centre, Countersigned, Direction, Fresh, Heartbeat, Origin, Outgoing, Receipt, Report, SESSION_OVERHEAD, Sender,
-    Session, Verdict, countersign,
+    Centre, Countersigned, Direction, Earlier, Fresh, Heartbeat, Origin, Outgoing, Receipt, Report, SESSION_OVERHEAD,
+    Sender, Session, SessionOffer, Verdict, countersign,
 };
 use aseptic_testbed::bench::Bench;
 use aseptic_update::Digest;
@@ -130,17 +131,20 @@ pub(crate) fn accompany(line: &mut Line, scene: &Scene, restart: impl FnOnce()) 
     // An alarm from the outbox, and its receipt.
     let alarm = line.hear();
     line.tell(&kept(scene, &local, &alarm));
+    let offers = [line.hear(), line.hear()];
+    assert_eq!(begun(scene, &local, &offers), [Earlier::First { sent: 0 }, Earlier::Continued { missing: 2 }]);
 
     // A session that comes over a relay, heartbeats in it, and what the device says of what came.
     pharmacy.device = line.hear();
     let beat = Heartbeat::decode(&line.hear()).unwrap();
-    let (offer, mut session) = pharmacy.offer("application/heartbeat");
+    let (offer, mut session) = pharmacy.offer("application/heartbeat", None);
     line.tell(&carried(&offer));
     line.tell(&pharmacy.say(&mut session, &Centre::new(0).answer(0, beat).encode()));
     pharmacy.say(&mut session, b"lost");
     line.tell(&pharmacy.say(&mut session, b"bed 9"));
     let message = pharmacy.seal(Purpose::Telemetry, None, b"bed 8");
     line.tell(&message);
+    line.tell(&pharmacy.offer("application/heartbeat", Some(&session)).0);
     let device = Certificate::parse(&local[0]).unwrap().public_key().unwrap();
     let [stored, refused] = [line.hear(), line.hear()].map(|report| read_report(device, &report));
     let receipt = stored.receipts[0].unwrap();
@@ -186,6 +190,21 @@ fn kept(scene: &Scene, chain: &[Vec<u8>], alarm: &[u8]) -> Vec<u8> {
         report = adapter.report(SERIAL, &signer).unwrap();
     });
     report
+}
+
+/// The record adapter takes offers of the device: what each tells of the sessions before it.
+fn begun(scene: &Scene, chain: &[Vec<u8>], offers: &[Vec<u8>; 2]) -> Vec<Earlier> {
+    let mut told = Vec::new();
+    scene.with_adapter(chain, |adapter| {
+        told = offers
+            .iter()
+            .map(|offer| match adapter.take(offer, Scene::time(), &mut Vec::new()) {
+                Ok(Received::Session { accepted, .. }) => accepted.earlier,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+    });
+    told
 }
 
 /// What the pharmacy reads of a report by the device with this key.
@@ -272,14 +291,13 @@ impl Pharmacy {
     }
 
     /// Offers a session of telemetry.
-    fn offer(&mut self, content_type: &str) -> (Vec<u8>, Session) {
+    fn offer(&mut self, content_type: &str, after: Option<&Session>) -> (Vec<u8>, Session) {
         let (to, public, class) = (self.to(), public(&self.key), Purpose::Telemetry);
         let (from, content_type) = (origin(&self.key, &public), ContentType::Text(content_type));
         let (platform, mut out) = (self.bench.platform(), vec![0; Sender::room(128)]);
         let (suite, time) = (soft::suite(), Time::trusted(now()));
-        let sender = &mut self.sender;
-        let (session, length) =
-            Session::offer(&platform, &suite, sender, &from, &to, class, content_type, time, &mut out).unwrap();
+        let offer = SessionOffer { to: &to, class, content_type, time, hybrid: None, after };
+        let (session, length) = Session::offer(&platform, &suite, &mut self.sender, &from, &offer, &mut out).unwrap();
         out.truncate(length);
         (out, session)
     }

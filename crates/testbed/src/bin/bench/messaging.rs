@@ -9,7 +9,7 @@ use aseptic_core::time::Time;
 use aseptic_core::trust::{Authority, Entry, Material, Purpose, Purposes, danger};
 use aseptic_hosted::crypto;
 use aseptic_messaging::{
-    Countersigned, Direction, Opener, Origin, Receiver, SESSION_OVERHEAD, Sender, Session, Sessions,
+    Countersigned, Direction, Opener, Origin, Receiver, SESSION_OVERHEAD, Sender, Session, SessionOffer, Sessions,
 };
 use aseptic_testbed::bench::Bench;
 use aseptic_testbed::trust::KeyPair;
@@ -99,9 +99,9 @@ fn session(suite: &Suite<'_>) -> Outcomes<()> {
     let origin = Origin { name: b"pump-1", key: pump.public(), signer: &pump.private };
     let mut sender = Sender::load(&device, Direction::FromDevice)?;
     let mut offer = vec![0; Sender::room(128)];
-    let hl7 = ContentType::Text("x-application/hl7-v2+er7");
-    let (mut session, length) =
-        Session::offer(&device, suite, &mut sender, &origin, &to, class, hl7, Time::UNKNOWN, &mut offer)?;
+    let content_type = ContentType::Text("x-application/hl7-v2+er7");
+    let terms = SessionOffer { to: &to, class, content_type, time: Time::UNKNOWN, hybrid: None, after: None };
+    let (mut session, length) = Session::offer(&device, suite, &mut sender, &origin, &terms, &mut offer)?;
     let us = Receiver {
         name: b"adapter-1",
         key: &adapter.private,
