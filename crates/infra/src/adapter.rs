@@ -4,7 +4,7 @@
 use crate::error::While;
 use crate::{Error, Result, hl7};
 use aseptic_core::cose::{Agree, ContentType};
-use aseptic_core::crypto::Suite;
+use aseptic_core::crypto::{Suite, soft};
 use aseptic_core::platform::Platform;
 use aseptic_core::time::Time;
 use aseptic_core::trust::{PathEngine, Purpose, Purposes, Trust, VerifiedPeer};
@@ -130,8 +130,10 @@ pub trait Archive {
     /// Stores a message durably before it returns. The same message may come twice, if power was lost in between; storing
     /// it again must then succeed.
     fn keep(&mut self, record: &Record) -> Result<()>;
-    /// Whether a signed message of this device was kept. Asked only for what came before a restart of the adapter.
-    fn holds(&self, device: &str, id: &MessageId) -> Result<bool>;
+    /// Whether this very message of the device was kept: by its name, and by `digest`, the first half of SHA-256 of
+    /// [`Record::signed`], because a device that was copied or set back signs other messages under the same names. What is
+    /// answered goes into a signed receipt, upon which the device gives its copy up.
+    fn holds(&self, device: &str, id: &MessageId, digest: &[u8; 16]) -> Result<bool>;
 }
 
 /// An archive in memory, for tools and tests.
@@ -141,8 +143,10 @@ impl Archive for Vec<Record> {
         Ok(())
     }
 
-    fn holds(&self, device: &str, id: &MessageId) -> Result<bool> {
-        Ok(self.iter().any(|record| record.session.is_none() && record.from == device && record.id() == *id))
+    fn holds(&self, device: &str, id: &MessageId, digest: &[u8; 16]) -> Result<bool> {
+        let named = |record: &&Record| record.session.is_none() && record.from == device && record.id() == *id;
+        let mut same = self.iter().filter(named).map(|record| soft::suite().sha256(&[&record.signed]));
+        Ok(same.any(|hash| hash.is_ok_and(|hash| hash.starts_with(digest))))
     }
 }
 
@@ -265,7 +269,7 @@ impl<'a> RecordAdapter<'a> {
             Err(reason) => {
                 for device in self.devices.keys() {
                     if let Some(receipt) = self.opener.receipt_again(&suite, device.as_bytes()).unwrap_or_default() {
-                        owe(&mut self.receipts, device, receipt);
+                        owe(&mut self.receipts, device, answered(receipt, device, archive)?);
                     }
                 }
                 return Err(reason).during("opening a message");
@@ -282,7 +286,7 @@ impl<'a> RecordAdapter<'a> {
         }
         let receipt = opened.receipt(Verdict::Stored);
         let record = Record::of(&opened);
-        let known = opened.order == Order::Uncertain && archive.holds(&record.from, &record.id())?;
+        let known = opened.order == Order::Uncertain && archive.holds(&record.from, &receipt.id, &receipt.digest)?;
         if !known {
             archive.keep(&record)?;
         }
@@ -331,6 +335,18 @@ fn directory<'d>(
         let chain: Vec<&[u8]> = chain.iter().map(Vec::as_slice).collect();
         trust.verify_chain(suite, engine, class, &chain, now)
     }
+}
+
+/// The receipt for a message that was refused because its number was taken: "stored" only where the archive holds this very
+/// message, else the device would give up what nobody has.
+fn answered(receipt: Receipt, device: &str, archive: &dyn Archive) -> Result<Receipt> {
+    let verdict = match receipt.verdict {
+        Verdict::Stored if !archive.holds(device, &receipt.id, &receipt.digest)? => {
+            Verdict::Rejected(Reason::MessageReplayed)
+        }
+        verdict => verdict,
+    };
+    Ok(Receipt { verdict, ..receipt })
 }
 
 /// Notes a receipt for the next reports to a device.

@@ -124,6 +124,19 @@ impl Hospital {
         [trust.pinned(&self.suite, Purpose::Receive, b"record-adapter-1").unwrap()]
     }
 
+    /// What the pump learns from the next report.
+    fn heard(&self, adapter: &mut RecordAdapter<'_>) -> Report {
+        // The key with which the adapter signs; devices trust it for that and for nothing else.
+        let (signer, name) = (Party::new(6), b"record-adapter-1");
+        let material = Material::Key(signer.public());
+        let pinned = [Entry { purposes: Purposes::of(&[Purpose::Receipt]), name, material }];
+        let trust = danger::unsigned(Authority::Owner, &pinned).unwrap();
+        let peer = trust.pinned(&self.suite, Purpose::Receipt, name).unwrap();
+        let from = Origin { name, key: signer.public(), signer: &signer.0 };
+        let report = adapter.report("pump-1", &from).unwrap();
+        Report::verify(&self.suite, &peer, b"pump-1", Direction::FromDevice, &report).unwrap()
+    }
+
     fn seal(&self, sender: &mut Sender, class: Purpose, to: &[VerifiedPeer], body: &[u8]) -> Vec<u8> {
         let origin = Origin { name: b"pump-1", key: self.pump.public(), signer: &self.pump.0 };
         let mut out = vec![0; Sender::room(body.len())];
@@ -250,8 +263,8 @@ impl Archive for Full {
         self.1.keep(record)
     }
 
-    fn holds(&self, device: &str, id: &MessageId) -> Result<bool> {
-        self.1.holds(device, id)
+    fn holds(&self, device: &str, id: &MessageId, digest: &[u8; 16]) -> Result<bool> {
+        self.1.holds(device, id, digest)
     }
 }
 
@@ -286,6 +299,42 @@ fn what_the_archive_could_not_keep_is_welcome_again_and_what_it_kept_stays_refus
     assert_eq!(adapter.register(&[&certificate[..]; 5], NOW).unwrap_err().reason(), Reason::PathTooLong);
 }
 
+#[test]
+fn what_the_record_does_not_hold_is_never_told_as_stored() {
+    let hospital = Hospital::new();
+    let entries = hospital.entries();
+    let trust = danger::unsigned(Authority::Owner, &entries).unwrap();
+    let to = hospital.to(&trust);
+    let mut adapter = hospital.adapter(trust);
+    let load = || Sender::load(&hospital.device.platform(), Direction::FromDevice).unwrap();
+    let mut sender = load();
+    let factory = hospital.device.snapshot();
+    let first = hospital.seal(&mut sender, Purpose::Telemetry, &to, b"1");
+    // The same device with the flash of before, which gives the number out a second time.
+    hospital.device.edit(|medium| *medium = factory);
+    let second = hospital.seal(&mut load(), Purpose::Telemetry, &to, b"2");
+
+    let mut archive = Vec::new();
+    let kept = adapter.receive(&first, NOW, &mut archive).unwrap();
+    let receipt = hospital.heard(&mut adapter).receipts[0].unwrap();
+    assert_eq!((receipt.id, receipt.verdict), (kept.id(), Verdict::Stored));
+    assert_eq!(refused(adapter.receive(&second, NOW, &mut archive)), Reason::MessageReplayed);
+    let other = hospital.heard(&mut adapter).receipts[0].unwrap();
+    assert_eq!((other.id, other.verdict), (kept.id(), Verdict::Rejected(Reason::MessageReplayed)));
+    assert_eq!(refused(adapter.receive(&first, NOW, &mut archive)), Reason::MessageReplayed);
+    assert_eq!(hospital.heard(&mut adapter).receipts[0], Some(receipt), "the one that it holds");
+
+    // After a restart the adapter knows no digest; the archive does, and keeps the other message beside the first.
+    drop(adapter);
+    let mut adapter = hospital.adapter(trust);
+    assert_eq!(adapter.take(&first, NOW, &mut archive).unwrap(), Received::Known);
+    drop(adapter);
+    let mut adapter = hospital.adapter(trust);
+    assert!(matches!(adapter.take(&second, NOW, &mut archive), Ok(Received::Kept(_))));
+    assert_eq!(hospital.heard(&mut adapter).receipts[0].unwrap().verdict, Verdict::Stored);
+    assert_eq!(archive.len(), 2);
+}
+
 /// What an offer of the device tells of the sessions before it.
 fn begun(taken: Result<Received>) -> Earlier {
     match taken.unwrap() {
@@ -317,19 +366,7 @@ fn receipts_and_lost_sessions_are_reported_to_their_device() {
         out.truncate(length);
         out
     };
-    // The key with which the adapter signs; devices trust it for that and for nothing else.
-    let signer = Party::new(6);
-    let receipts = Purposes::of(&[Purpose::Receipt]);
-    let pinned = [Entry { purposes: receipts, name: b"record-adapter-1", material: Material::Key(signer.public()) }];
-    let peer = danger::unsigned(Authority::Owner, &pinned)
-        .unwrap()
-        .pinned(&suite, Purpose::Receipt, b"record-adapter-1")
-        .unwrap();
-    let from = Origin { name: b"record-adapter-1", key: signer.public(), signer: &signer.0 };
-    let heard = |adapter: &mut RecordAdapter<'_>| {
-        let report = adapter.report("pump-1", &from).unwrap();
-        Report::verify(&suite, &peer, b"pump-1", Direction::FromDevice, &report).unwrap()
-    };
+    let heard = |adapter: &mut RecordAdapter<'_>| hospital.heard(adapter);
 
     assert!(matches!(adapter.take(&sealed, NOW, &mut archive), Ok(Received::Kept(_))));
     assert_eq!(begun(adapter.take(&offer, NOW, &mut archive)), Earlier::First { sent: 0 });
