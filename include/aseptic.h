@@ -50,12 +50,15 @@
  *     once an hour        aseptic_renewal_next says whether to renew
  *     at the end          aseptic_device_decommission; aseptic_device_tombstone to look
  *     once a day          aseptic_inventory_next to look, aseptic_inventory_warn to be told
- *     messages out        aseptic_sender_init, aseptic_message_seal, aseptic_sender_wipe
+ *     messages out        aseptic_sender_init, or aseptic_sender_start_over where the numbers cannot be read any
+ *                         more; aseptic_message_seal, aseptic_sender_wipe
  *     about updates       aseptic_update_account once one has begun, aseptic_update_account_deferrals before it is activated,
  *                         aseptic_update_refused if it is given up; aseptic_update_report for whoever keeps the fleet
  *     store and forward   aseptic_outbox_init, aseptic_outbox_put, aseptic_outbox_next, aseptic_outbox_settle,
  *                         aseptic_outbox_retry, aseptic_outbox_count, aseptic_outbox_erase, aseptic_outbox_wipe
- *     small and frequent  aseptic_session_offer, aseptic_session_seal, aseptic_session_number, aseptic_session_wipe
+ *     small and frequent  aseptic_session_offer, or aseptic_session_offer_hybrid in the Hosted tier for secrets that
+ *                         outlive today's cryptography; aseptic_session_seal, aseptic_session_number,
+ *                         aseptic_session_wipe
  *     messages in         aseptic_agreement_public, aseptic_agreement_renew; aseptic_opener_init, aseptic_opener_challenge,
  *                         aseptic_message_open, aseptic_message_commit, aseptic_opener_forget, aseptic_opener_wipe,
  *                         aseptic_ticket_wipe
@@ -3326,12 +3329,23 @@ aseptic_status aseptic_inventory_warn(aseptic_device *device,
 /**
  * Makes `sender` ready; once at every start.
  *
- * Ownership: `sender` must not move until `aseptic_sender_wipe`; have one sender a device. Errors: RECORD_CORRUPT, ENTROPY_FAILED;
- * `sender` is zeroed then. Threads: as for all calls on a device. Power loss: no sequence number is ever used twice.
+ * Ownership: `sender` must not move until `aseptic_sender_wipe`; have one sender a device. Errors: RECORD_CORRUPT: see
+ * `aseptic_sender_start_over`; ENTROPY_FAILED; `sender` is zeroed then. Threads: as for all calls on a device. Power loss: no sequence number is ever used twice.
  */
 ASEPTIC_MUST_USE
 aseptic_status aseptic_sender_init(aseptic_device *device,
                                    aseptic_sender *sender);
+
+/**
+ * Gives up sequence numbers that cannot be read any more, where `aseptic_sender_init` answers RECORD_CORRUPT, and makes `sender`
+ * ready in a new epoch: nothing that was sent before is ever named anew.
+ *
+ * Ownership: as for `aseptic_sender_init`. Errors: ENTROPY_FAILED, those of the platform; `sender` is zeroed then. Threads: as
+ * for all calls on a device. Power loss: the epoch is a new one as well, or the record is still there and cannot be read.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_sender_start_over(aseptic_device *device,
+                                         aseptic_sender *sender);
 
 /**
  * Signs `message` and seals it for its recipient: nobody on the way can read it, change it, or pass it on as meant for
@@ -3521,6 +3535,26 @@ aseptic_status aseptic_session_offer(aseptic_device *device,
                                      const aseptic_message *message,
                                      aseptic_session *session,
                                      aseptic_buf *out);
+
+#if defined(ASEPTIC_HOSTED)
+/**
+ * `aseptic_session_offer` of a hybrid session: its keys come from `kem_key` as well, the recipient's X-Wing key (ML-KEM-768 with
+ * X25519, 1,216 bytes), by whatever way it came: the owner's trust store pins its thumbprint beside the recipient's other key. Who
+ * records the messages of today then cannot read them with a quantum computer either.
+ *
+ * Ownership: as for `aseptic_session_offer`; `kem_key` is read during the call. Errors: as there, NO_PURPOSE if the store pins no such
+ * thumbprint for the recipient, KEY_INVALID for another key than the pinned one. Threads: as for all calls on a device. Power loss:
+ * ends the session; offer a new one.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_session_offer_hybrid(aseptic_device *device,
+                                            aseptic_identity *identity,
+                                            aseptic_sender *sender,
+                                            const aseptic_message *message,
+                                            aseptic_slice kem_key,
+                                            aseptic_session *session,
+                                            aseptic_buf *out);
+#endif
 
 /**
  * Seals `body` in the session: 37 bytes longer at most. The recipient is looked up in the owner's trust store of today.

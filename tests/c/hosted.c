@@ -78,6 +78,53 @@ static void renew(aseptic_slice registrar, aseptic_slice server)
     aseptic_channel_free(channel);
 }
 
+/* A session whose keys come from a KEM key as well, which the store of the owner pins. */
+static void hybrid(void)
+{
+    static aseptic_sender sender;
+    static aseptic_session session;
+    static uint8_t key[1216];
+    aseptic_buf out = { room, sizeof room, 0 };
+    aseptic_message message = { ASEPTIC_TELEMETRY, 0, { 0 }, text("record-adapter-1"), text("text/plain"), { NULL, 0 } };
+    uint8_t links = 0;
+    CHECK(aseptic_identity_load(&device, ASEPTIC_IDENTITY_LOCAL, &identity) == ASEPTIC_OK);
+    while (aseptic_identity_certificate(&device, &identity, links, &out) == ASEPTIC_OK) {
+        links++;
+    }
+    tell(&links, 1);
+    for (uint8_t link = 0; link < links; link++) {
+        CHECK(aseptic_identity_certificate(&device, &identity, link, &out) == ASEPTIC_OK);
+        tell(room, out.len);
+    }
+    aseptic_slice kem = hear(0), other = { key, sizeof key };
+    CHECK(kem.len == sizeof key);
+    (void)memcpy(key, kem.ptr, sizeof key);
+    key[0] ^= 1;
+    CHECK(aseptic_sender_init(&device, &sender) == ASEPTIC_OK);
+    CHECK(aseptic_session_offer_hybrid(&device, &identity, &sender, &message, other, &session, &out) == ASEPTIC_KEY_INVALID);
+    CHECK(aseptic_session_offer_hybrid(&device, &identity, &sender, &message, text("short"), &session, &out)
+          == ASEPTIC_KEY_INVALID);
+    other.ptr = room + 100;
+    CHECK(aseptic_session_offer_hybrid(&device, &identity, &sender, &message, other, &session, &out) == ASEPTIC_MISUSE);
+    message.recipient = text("pharmacy-1");
+    CHECK(aseptic_session_offer_hybrid(&device, &identity, &sender, &message, kem, &session, &out) == ASEPTIC_NO_PURPOSE);
+    message.recipient = text("record-adapter-1");
+    CHECK(out.len == 0 && aseptic_session_seal(&device, &session, text("?"), &out) == ASEPTIC_MISUSE);
+    out.cap = 0;
+    CHECK(aseptic_session_offer_hybrid(&device, &identity, &sender, &message, kem, &session, &out)
+          == ASEPTIC_BUFFER_TOO_SMALL);
+    out.cap = out.len;
+    CHECK(aseptic_session_offer_hybrid(&device, &identity, &sender, &message, kem, &session, &out) == ASEPTIC_OK);
+    tell(room, out.len);
+    out.cap = sizeof room;
+    CHECK(aseptic_session_seal(&device, &session, text("flow 2.5 ml/h"), &out) == ASEPTIC_OK);
+    tell(room, out.len);
+    CHECK(aseptic_session_offer(&device, &identity, &sender, &message, &session, &out) == ASEPTIC_OK);
+    tell(room, out.len);
+    aseptic_session_wipe(&session);
+    aseptic_sender_wipe(&sender);
+}
+
 int main(int count, char **words)
 {
     aseptic_slice chain[CHAIN];
@@ -130,6 +177,7 @@ int main(int count, char **words)
     tell(NULL, 0);
     CHECK(hear(1).len == 0);
     renew(registrar, address);
+    hybrid();
 
     aseptic_device_wipe(&device);
     aseptic_files_free(files);

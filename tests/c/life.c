@@ -457,6 +457,7 @@ static void queue(void)
     CHECK(aseptic_session_offer(&device, &local, &sender, &message, &session, &out) == ASEPTIC_OK);
     tell(room, out.len);
     aseptic_session_wipe(&session);
+    CHECK(aseptic_sender_start_over(&device, &sender) == ASEPTIC_OK);
     aseptic_sender_wipe(&sender);
 }
 

@@ -67,6 +67,7 @@ static void refuse(aseptic_device *d, aseptic_identity *i, aseptic_sender *s, as
     CHECK(aseptic_identity_name(i, &out) == ASEPTIC_MISUSE);
     CHECK(out.len == 0 && zeroed(room, sizeof room));
     CHECK(aseptic_sender_init(d, s) == ASEPTIC_MISUSE);
+    CHECK(aseptic_sender_start_over(d, s) == ASEPTIC_MISUSE);
     (void)memset(room, 7, sizeof room);
     out.len = 7;
     CHECK(aseptic_message_seal(d, i, s, &message, &out) == ASEPTIC_MISUSE);

@@ -17,6 +17,8 @@ static aseptic_list list;
 static const aseptic_model model = { .component = { (const uint8_t *)"main", 4 } };
 static const aseptic_slice nothing = { (const uint8_t *)"x", 1 };
 static unsigned entered;
+/* The kind of the record with the sequence numbers; its two slots are this number twice, and that plus 1. */
+enum { SENDER_SEQUENCE = 8 };
 
 /* What firmware must not do: call the library from a platform function, here with everything that is in use. */
 static void call_back(void)
@@ -145,6 +147,28 @@ static void texts(void)
     CHECK(aseptic_status_cause(INT32_MIN).len == 0 && aseptic_status_cause(INT32_MAX).len == 0);
 }
 
+/* The record of the sequence numbers rots: the sender says so, and begins a new epoch where it is told to. */
+static void numbers_lost(void)
+{
+    uint8_t *first[2] = { NULL, NULL };
+    unsigned copies = 0;
+    CHECK(aseptic_sender_init(&device, &sender) == ASEPTIC_OK);
+    for (size_t i = 0; i < RAM_SLOTS; i++) {
+        if (memory.slots[i].there && memory.slots[i].slot >> 1 == SENDER_SEQUENCE && copies < 2) {
+            first[copies] = memory.slots[i].bytes;
+            copies++;
+        }
+    }
+    CHECK(copies >= 1);
+    for (unsigned i = 0; i < copies; i++) {
+        (void)memset(first[i], 0xA5, 16);
+    }
+    CHECK(aseptic_sender_init(&device, &sender) == ASEPTIC_RECORD_CORRUPT);
+    CHECK(aseptic_sender_start_over(&device, &sender) == ASEPTIC_OK);
+    CHECK(aseptic_sender_init(&device, &sender) == ASEPTIC_OK);
+    CHECK(aseptic_sender_start_over(NULL, &sender) == ASEPTIC_MISUSE);
+}
+
 int main(void)
 {
     aseptic_platform platform = ram_platform(&memory);
@@ -166,6 +190,7 @@ int main(void)
     /* Initialising again is a fresh start, also in the middle of a life. */
     CHECK(aseptic_sender_init(&device, &sender) == ASEPTIC_OK);
     CHECK(aseptic_device_init(&device, &platform, NULL) == ASEPTIC_OK);
+    numbers_lost();
     aseptic_sender_wipe(&sender);
     aseptic_sender_wipe(&sender);
     aseptic_device_wipe(&device);

@@ -48,8 +48,8 @@ impl Context for aseptic_sender {
 
 /// Makes `sender` ready; once at every start.
 ///
-/// Ownership: `sender` must not move until `aseptic_sender_wipe`; have one sender a device. Errors: RECORD_CORRUPT, ENTROPY_FAILED;
-/// `sender` is zeroed then. Threads: as for all calls on a device. Power loss: no sequence number is ever used twice.
+/// Ownership: `sender` must not move until `aseptic_sender_wipe`; have one sender a device. Errors: RECORD_CORRUPT: see
+/// `aseptic_sender_start_over`; ENTROPY_FAILED; `sender` is zeroed then. Threads: as for all calls on a device. Power loss: no sequence number is ever used twice.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn aseptic_sender_init(
@@ -58,6 +58,21 @@ pub unsafe extern "C" fn aseptic_sender_init(
 ) -> aseptic_status {
     // SAFETY: NULL or writable memory of the type, as the caller promises.
     unsafe { make(sender, || state(device)?.with(|parts| Sender::load(&parts.platform, Direction::FromDevice))) }
+}
+
+/// Gives up sequence numbers that cannot be read any more, where `aseptic_sender_init` answers RECORD_CORRUPT, and makes `sender`
+/// ready in a new epoch: nothing that was sent before is ever named anew.
+///
+/// Ownership: as for `aseptic_sender_init`. Errors: ENTROPY_FAILED, those of the platform; `sender` is zeroed then. Threads: as
+/// for all calls on a device. Power loss: the epoch is a new one as well, or the record is still there and cannot be read.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_sender_start_over(
+    device: *mut aseptic_device,
+    sender: *mut aseptic_sender,
+) -> aseptic_status {
+    // SAFETY: NULL or writable memory of the type, as the caller promises.
+    unsafe { make(sender, || state(device)?.with(|parts| Sender::start_over(&parts.platform, Direction::FromDevice))) }
 }
 
 /// Signs `message` and seals it for its recipient: nobody on the way can read it, change it, or pass it on as meant for

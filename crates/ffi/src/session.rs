@@ -8,10 +8,12 @@ use crate::device::aseptic_device;
 use crate::identity::aseptic_identity;
 use crate::message::{Told, aseptic_message, aseptic_sender};
 use crate::time;
+#[cfg(feature = "hosted")]
+use ::aseptic_hosted::crypto::hybrid::XWing;
 use aseptic_core::Reason;
 use aseptic_core::cose::KeySigner;
 use aseptic_core::trust::Purpose;
-use aseptic_messaging::{Origin, SESSION_OVERHEAD, Sender, Session, SessionOffer};
+use aseptic_messaging::{HYBRID_OFFER, HybridKey, Kem, Origin, SESSION_OVERHEAD, Sender, Session, SessionOffer};
 
 /// A session with one recipient for one class of messages. It lives in this memory alone and ends with it. Opaque.
 #[repr(C)]
@@ -43,45 +45,31 @@ pub unsafe extern "C" fn aseptic_session_offer(
     session: *mut aseptic_session,
     out: *mut aseptic_buf,
 ) -> aseptic_status {
-    // SAFETY: NULL, misaligned or readable, as the caller promises.
-    let told = unsafe { input(message) }.copied();
-    let [recipient, content_type] =
-        told.map_or([Place::of::<()>(&()); 2], |told| [told.recipient, told.content_type].map(aseptic_slice::place));
-    let contexts =
-        [Place::of(device), Place::of(identity), Place::of(sender), Place::of(message), recipient, content_type];
-    let [ours, who, memory, what, recipient, content_type] = contexts;
-    let inputs = [ours, who, memory, what, recipient, content_type, Place::of(session)];
-    // SAFETY: as the caller promises; all that is read is named.
-    unsafe {
-        fill(out, &inputs, |room, needed| {
-            output_apart(session, &contexts).map(drop)?;
-            let (mut device, identity, mut sender) = (state(device)?, state(identity)?, state(sender)?);
-            let Told { class, recipient, content_type, body, .. } = Told::read(&told?)?;
-            if !body.is_empty() {
-                return Err(Reason::Misuse);
-            }
-            *needed = Sender::room(128);
-            let room = room.get_mut(..*needed).ok_or(Reason::BufferTooSmall)?;
-            identity.require_local()?;
-            let held = state(session).ok();
-            let (offered, length) = device.with(|parts| {
-                let time = time::now(&parts.platform)?;
-                let (platform, suite, trust) = parts.load_trust()?;
-                let key = identity.key()?;
-                let alg = key.alg().signs().ok_or(Reason::KeyWrongUse)?;
-                let signer = KeySigner::new(platform.keys, identity.key_id, alg);
-                let from = Origin { name: identity.name()?, key, signer: &signer };
-                let to = trust.pinned(&suite, Purpose::Receive, recipient)?;
-                let offer = SessionOffer { to: &to, class, content_type, time, hybrid: None, after: held.as_deref() };
-                Session::offer(&platform, &suite, &mut sender, &from, &offer, room)
-            })?;
-            match held {
-                Some(mut held) => *held = offered,
-                None => result(make(session, || Ok(offered)))?,
-            }
-            Ok(length)
-        })
-    }
+    // SAFETY: as the caller promises.
+    unsafe { offer(device, identity, sender, message, None, session, out) }
+}
+
+/// `aseptic_session_offer` of a hybrid session: its keys come from `kem_key` as well, the recipient's X-Wing key (ML-KEM-768 with
+/// X25519, 1,216 bytes), by whatever way it came: the owner's trust store pins its thumbprint beside the recipient's other key. Who
+/// records the messages of today then cannot read them with a quantum computer either.
+///
+/// Ownership: as for `aseptic_session_offer`; `kem_key` is read during the call. Errors: as there, NO_PURPOSE if the store pins no such
+/// thumbprint for the recipient, KEY_INVALID for another key than the pinned one. Threads: as for all calls on a device. Power loss:
+/// ends the session; offer a new one.
+#[cfg(feature = "hosted")]
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_session_offer_hybrid(
+    device: *mut aseptic_device,
+    identity: *mut aseptic_identity,
+    sender: *mut aseptic_sender,
+    message: *const aseptic_message,
+    kem_key: aseptic_slice,
+    session: *mut aseptic_session,
+    out: *mut aseptic_buf,
+) -> aseptic_status {
+    // SAFETY: as the caller promises.
+    unsafe { offer(device, identity, sender, message, Some((kem_key, &XWing)), session, out) }
 }
 
 /// Seals `body` in the session: 37 bytes longer at most. The recipient is looked up in the owner's trust store of today.
@@ -137,4 +125,72 @@ pub unsafe extern "C" fn aseptic_session_number(session: *mut aseptic_session, n
 pub unsafe extern "C" fn aseptic_session_wipe(session: *mut aseptic_session) {
     // SAFETY: as the caller promises.
     unsafe { wipe(session) }
+}
+
+/// Offers a session, a hybrid one with the KEM key of the recipient.
+///
+/// # Safety
+/// As the two functions above promise.
+unsafe fn offer(
+    device: *mut aseptic_device,
+    identity: *mut aseptic_identity,
+    sender: *mut aseptic_sender,
+    message: *const aseptic_message,
+    kem: Option<(aseptic_slice, &dyn Kem)>,
+    session: *mut aseptic_session,
+    out: *mut aseptic_buf,
+) -> aseptic_status {
+    // SAFETY: NULL, misaligned or readable, as the caller promises.
+    let told = unsafe { input(message) }.copied();
+    let [recipient, content_type] =
+        told.map_or([Place::of::<()>(&()); 2], |told| [told.recipient, told.content_type].map(aseptic_slice::place));
+    let kem_key = kem.map_or(Place::of::<()>(&()), |(key, _)| key.place());
+    let contexts = [
+        Place::of(device),
+        Place::of(identity),
+        Place::of(sender),
+        Place::of(message),
+        recipient,
+        content_type,
+        kem_key,
+    ];
+    let [ours, who, memory, what, recipient, content_type, kem_key] = contexts;
+    let inputs = [ours, who, memory, what, recipient, content_type, kem_key, Place::of(session)];
+    // SAFETY: as the caller promises; all that is read is named.
+    unsafe {
+        fill(out, &inputs, |room, needed| {
+            output_apart(session, &contexts).map(drop)?;
+            let (mut device, identity, mut sender) = (state(device)?, state(identity)?, state(sender)?);
+            let Told { class, recipient, content_type, body, .. } = Told::read(&told?)?;
+            if !body.is_empty() {
+                return Err(Reason::Misuse);
+            }
+            *needed = Sender::room(if kem.is_some() { HYBRID_OFFER } else { 128 });
+            let room = room.get_mut(..*needed).ok_or(Reason::BufferTooSmall)?;
+            identity.require_local()?;
+            let held = state(session).ok();
+            let (offered, length) = device.with(|parts| {
+                let time = time::now(&parts.platform)?;
+                let (platform, suite, trust) = parts.load_trust()?;
+                let key = identity.key()?;
+                let alg = key.alg().signs().ok_or(Reason::KeyWrongUse)?;
+                let signer = KeySigner::new(platform.keys, identity.key_id, alg);
+                let from = Origin { name: identity.name()?, key, signer: &signer };
+                let to = trust.pinned(&suite, Purpose::Receive, recipient)?;
+                let offer = SessionOffer { to: &to, class, content_type, time, hybrid: None, after: held.as_deref() };
+                let Some((key, kem)) = kem else {
+                    return Session::offer(&platform, &suite, &mut sender, &from, &offer, room);
+                };
+                let peer = trust.pinned_long(&suite, Purpose::Receive, recipient, kem.alg())?;
+                let hybrid = HybridKey { peer: &peer, key: key.bytes()?, kem };
+                let offer = SessionOffer { hybrid: Some(&hybrid), ..offer };
+                Session::offer(&platform, &suite, &mut sender, &from, &offer, room)
+            })?;
+            match held {
+                Some(mut held) => *held = offered,
+                None => result(make(session, || Ok(offered)))?,
+            }
+            Ok(length)
+        })
+    }
 }

@@ -4,14 +4,17 @@ use crate::life::Line;
 use crate::program::{hosted, spawn};
 use crate::scene::{HARDWARE, HARDWARE_SERIAL, Life, SERIAL, Scene, now};
 use aseptic_certs::Engine;
+use aseptic_core::Reason;
 use aseptic_core::crypto::{KeyAlg, PublicKey, soft};
 use aseptic_core::platform::{KeyId, KeyPolicy, KeyUse, Keys};
 use aseptic_core::time::Time;
 use aseptic_core::trust::{Authority, Purpose};
 use aseptic_hosted::channel::{Local, Remote, accept, limited};
+use aseptic_infra::adapter::Received;
 use aseptic_infra::ca::{Expected, Server, Validity};
 use aseptic_infra::registrar::{Decision, Registrar};
 use aseptic_infra::{AuthorityKey, ServerTrust};
+use aseptic_messaging::{Decapsulate as _, Demand, Earlier};
 use aseptic_testbed::bench::Bench;
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -75,10 +78,27 @@ fn a_device_of_files_enrols_and_connects_by_c_functions() {
     approved.store(true, Ordering::SeqCst);
     line.tell(&[]);
     welcome(&scene, &listener);
+    hybrid_session(&scene, &mut line);
     assert_eq!(line.hear(), b"lived");
     drop(line);
     assert_eq!(child.wait().unwrap().code(), Some(0));
     handle.shutdown();
+}
+
+/// A session of the device for whose messages an attacker would have to break two kinds of cryptography.
+fn hybrid_session(scene: &Scene, line: &mut Line) {
+    let links = line.hear()[0];
+    let chain: Vec<_> = (0..links).map(|_| line.hear()).collect();
+    line.tell(scene.kem.public().unwrap().bytes());
+    let (offer, message, lost) = (line.hear(), line.hear(), line.hear());
+    scene.with_adapter_that(Demand::Hybrid, &chain, |adapter| {
+        let mut archive = Vec::new();
+        let told = adapter.take(&offer, Scene::time(), &mut archive).unwrap();
+        assert!(matches!(told, Received::Session { accepted, .. } if accepted.earlier == Earlier::First { sent: 0 }));
+        assert_eq!(adapter.receive(&message, Scene::time(), &mut archive).unwrap().body, b"flow 2.5 ml/h");
+        // Offered in the same memory, without a KEM: told apart, and refused where the hospital demands one.
+        assert_eq!(adapter.take(&lost, Scene::time(), &mut archive).unwrap_err().reason(), Reason::HybridRequired);
+    });
 }
 
 /// A server of the hospital: it takes one connection of a device, hears it, answers and ends it.

@@ -7,12 +7,15 @@ use aseptic_core::crypto::{KeyAlg, PublicKey};
 use aseptic_core::limits;
 use aseptic_core::time::Time;
 use aseptic_core::trust::{self, Authority, PhysicalPresence, Purpose, Trust, TrustBuffers};
+use aseptic_hosted::crypto::hybrid;
+use aseptic_hosted::os::OsEntropy;
 use aseptic_identity::{DeviceName, Enroller, Identity, Workspace, birth};
 use aseptic_infra::adapter::{Record, RecordAdapter, Setup};
 use aseptic_infra::author::{Manifest, Signature};
 use aseptic_infra::ca::{Ca, Expected, Local, Validity};
 use aseptic_infra::owner::Store;
 use aseptic_infra::{AuthorityKey, ServerTrust};
+use aseptic_messaging::{Decapsulate as _, Demand};
 use aseptic_testbed::bench::Bench;
 use aseptic_testbed::posix::Folder;
 use std::path::PathBuf;
@@ -37,6 +40,7 @@ pub(crate) struct Scene {
     pub(crate) hospital: Ca,
     pub(crate) owner: Vec<u8>,
     adapter: PrivateKey,
+    pub(crate) kem: hybrid::PrivateKey,
     server: Bench,
     _folder: TempDir,
 }
@@ -58,7 +62,8 @@ impl Scene {
         let author = AuthorityKey::generate(KeyAlg::P256).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let adapter = PrivateKey::from_bytes(KeyAlg::P256, &[3; 32]).unwrap();
-        let owner = owner_store(&hospital, &author, &adapter, None);
+        let kem = hybrid::PrivateKey::generate(&OsEntropy).unwrap();
+        let owner = owner_store(&hospital, &author, &adapter, &kem, None);
         let scene = Self {
             device: Folder::new(folder.path()),
             desk: tempfile::tempdir().unwrap(),
@@ -67,6 +72,7 @@ impl Scene {
             hospital,
             owner,
             adapter,
+            kem,
             server: Bench::new(2),
             _folder: folder,
         };
@@ -115,6 +121,16 @@ impl Scene {
 
     /// A record adapter that knows the device with this chain, replay windows kept from one to the next.
     pub(crate) fn with_adapter(&self, chain: &[Vec<u8>], use_it: impl FnOnce(&mut RecordAdapter<'_>)) {
+        self.with_adapter_that(Demand::Either, chain, use_it);
+    }
+
+    /// The same with its demand of the offers of sessions.
+    pub(crate) fn with_adapter_that(
+        &self,
+        demand: Demand,
+        chain: &[Vec<u8>],
+        use_it: impl FnOnce(&mut RecordAdapter<'_>),
+    ) {
         let trust = ServerTrust::new(soft::suite(), &[(Authority::Owner, &self.owner)]).unwrap();
         let used = trust.with(|trust| {
             let setup = Setup {
@@ -125,7 +141,7 @@ impl Scene {
                 trust: *trust,
                 engine: &Engine,
             };
-            let mut adapter = RecordAdapter::open(setup).unwrap();
+            let mut adapter = RecordAdapter::open(setup).unwrap().with_hybrid(&self.kem, demand);
             let links: Vec<&[u8]> = chain.iter().map(Vec::as_slice).collect();
             assert_eq!(adapter.register(&links, Self::time()).unwrap(), SERIAL);
             use_it(&mut adapter);
@@ -167,7 +183,7 @@ impl Scene {
 
     /// The owner's trust store after the first.
     pub(crate) fn next_owner_store(&self) -> Vec<u8> {
-        owner_store(&self.hospital, &self.author, &self.adapter, Some(&self.owner))
+        owner_store(&self.hospital, &self.author, &self.adapter, &self.kem, Some(&self.owner))
     }
 
     fn give_birth(&self) {
@@ -220,7 +236,14 @@ pub(crate) fn now() -> u64 {
 }
 
 /// Version 1 of the owner's store, or the one after `installed`.
-fn owner_store(hospital: &Ca, signer: &AuthorityKey, adapter: &PrivateKey, installed: Option<&[u8]>) -> Vec<u8> {
+fn owner_store(
+    hospital: &Ca,
+    signer: &AuthorityKey,
+    adapter: &PrivateKey,
+    kem: &hybrid::PrivateKey,
+    installed: Option<&[u8]>,
+) -> Vec<u8> {
+    let thumbprint = kem.public().unwrap().thumbprint(&soft::suite()).unwrap();
     let mut public = [0; 65];
     adapter.public(&mut public).unwrap();
     let mut pharmacy = [0; 65];
@@ -238,6 +261,7 @@ fn owner_store(hospital: &Ca, signer: &AuthorityKey, adapter: &PrivateKey, insta
         .signer(signer.public().unwrap())
         .anchor("hospital", &devices, hospital.anchor())
         .pin(ADAPTER, &[Purpose::Receive], PublicKey::new(KeyAlg::P256, &public).unwrap())
+        .pin_thumbprint(ADAPTER, &[Purpose::Receive], KeyAlg::XWing, &thumbprint)
         .pin(ADAPTER, &[Purpose::Receipt], PublicKey::new(KeyAlg::P256, &receipts).unwrap())
         .pin(RELAY, &[Purpose::Network], PublicKey::new(KeyAlg::P256, &relay).unwrap())
         .pin(PHARMACY, &[Purpose::Telemetry, Purpose::Configuration], PublicKey::new(KeyAlg::P256, &pharmacy).unwrap())
