@@ -114,64 +114,65 @@
  * than 1 ms, a hosted function what its network takes. Images, and revocation lists, are read in steps.
  * No instruction of the library masks interrupts.
  *                                instructions   at 64 MHz   at 120 MHz   stack
- *   aseptic_device_decommission   170,000,000     3188 ms      1700 ms    8700
+ *   aseptic_device_decommission   180,000,000     3375 ms      1800 ms    8700
  *   aseptic_birth_request         63,000,000     1182 ms       630 ms    6400
- *   aseptic_session_offer         63,000,000     1182 ms       630 ms   11500
+ *   aseptic_session_offer         63,000,000     1182 ms       630 ms   11600
  *   aseptic_message_seal          62,000,000     1163 ms       620 ms   10500
  *   aseptic_agreement_renew       57,000,000     1069 ms       570 ms    4800
  *   aseptic_enroller_step         54,000,000     1013 ms       540 ms   17500
  *   aseptic_outbox_init           49,000,000      919 ms       490 ms    4400
+ *   aseptic_identity_load         47,000,000      882 ms       470 ms    6200
  *   aseptic_peer_finding          47,000,000      882 ms       470 ms   24100
  *   aseptic_peer_verify_listed    47,000,000      882 ms       470 ms   23300
- *   aseptic_identity_load         46,000,000      863 ms       460 ms    6200
- *   aseptic_update_begin          44,000,000      825 ms       440 ms   11100
+ *   aseptic_update_begin          47,000,000      882 ms       470 ms   11100
+ *   aseptic_update_begin_with     46,000,000      863 ms       460 ms   11100
+ *   aseptic_update_report         44,000,000      825 ms       440 ms    8900
  *   aseptic_outbox_erase          43,000,000      807 ms       430 ms    4500
- *   aseptic_update_begin_with     42,000,000      788 ms       420 ms   11100
- *   aseptic_update_report         42,000,000      788 ms       420 ms    8900
- *   aseptic_enroller_begin_with   40,000,000      750 ms       400 ms    6500
+ *   aseptic_enroller_begin_with   40,000,000      750 ms       400 ms    6700
  *   aseptic_outbox_put            39,000,000      732 ms       390 ms    9000
+ *   aseptic_message_open          37,000,000      694 ms       370 ms   10100
+ *   aseptic_identity_tidy         36,000,000      675 ms       360 ms    2600
  *   aseptic_inventory_next        36,000,000      675 ms       360 ms    8000
  *   aseptic_inventory_warn        36,000,000      675 ms       360 ms    8200
- *   aseptic_message_open          36,000,000      675 ms       360 ms   10100
  *   aseptic_birth_install         34,000,000      638 ms       340 ms   16100
  *   aseptic_identity_stage        34,000,000      638 ms       340 ms    5600
  *   aseptic_renewal_next          34,000,000      638 ms       340 ms    6100
- *   aseptic_identity_tidy         33,000,000      619 ms       330 ms    2600
  *   aseptic_outbox_next           32,000,000      600 ms       320 ms    8300
  *   aseptic_agreement_public      31,000,000      582 ms       310 ms    4400
  *   aseptic_enroller_begin        31,000,000      582 ms       310 ms    6500
- *   aseptic_identity_check_hardware 31,000,000      582 ms       310 ms    5300
  *   aseptic_identity_certificate  30,000,000      563 ms       300 ms    5700
+ *   aseptic_identity_check_hardware 30,000,000      563 ms       300 ms    5300
  *   aseptic_countersignature_add  28,000,000      525 ms       280 ms    6900
- *   aseptic_trust_update          27,000,000      507 ms       270 ms    9500
+ *   aseptic_trust_update          28,000,000      525 ms       280 ms    9500
  *   aseptic_identity_sign         26,000,000      488 ms       260 ms    5400
  *   aseptic_report_sign           26,000,000      488 ms       260 ms   12600
- *   aseptic_boot_confirm          23,000,000      432 ms       230 ms    5100
+ *   aseptic_boot_confirm          25,000,000      469 ms       250 ms    5100
  *   aseptic_countersignature_verify 20,000,000      375 ms       200 ms    8500
  *   aseptic_outbox_settle         20,000,000      375 ms       200 ms   11800
  *   aseptic_report_verify         20,000,000      375 ms       200 ms   11700
  *   aseptic_trust_install         20,000,000      375 ms       200 ms    9200
  *   aseptic_peer_verify           19,000,000      357 ms       190 ms   16400
  *   aseptic_list_accept           17,000,000      319 ms       170 ms   12700
- *   aseptic_boot_verify           14,000,000      263 ms       140 ms    5700
- *   aseptic_update_account_deferrals 11,000,000      207 ms       110 ms    6900
- *   aseptic_update_activate       11,000,000      207 ms       110 ms    5400
- *   aseptic_identity_confirm       9,100,000      171 ms        91 ms    4200
- *   aseptic_update_abandon         9,000,000      169 ms        90 ms    4700
+ *   aseptic_boot_verify           15,000,000      282 ms       150 ms    5700
+ *   aseptic_update_account_deferrals 12,000,000      225 ms       120 ms    6900
+ *   aseptic_update_activate       12,000,000      225 ms       120 ms    5400
+ *   aseptic_update_abandon        11,000,000      207 ms       110 ms    4900
+ *   aseptic_identity_confirm       9,000,000      169 ms        90 ms    4200
  *   aseptic_update_account         8,300,000      156 ms        83 ms    7700
- *   aseptic_enroller_connected     6,600,000      124 ms        66 ms    7800
- *   aseptic_sessions_open          6,100,000      115 ms        61 ms    7800
- *   aseptic_trust_version          6,100,000      115 ms        61 ms    6200
- *   aseptic_update_hold            6,100,000      115 ms        61 ms    7700
- *   aseptic_sessions_accept        6,000,000      113 ms        60 ms    6900
- *   aseptic_session_seal           5,700,000      107 ms        57 ms    6500
+ *   aseptic_trust_version          6,800,000      128 ms        68 ms    6200
+ *   aseptic_update_hold            6,800,000      128 ms        68 ms    7700
+ *   aseptic_sessions_accept        6,600,000      124 ms        66 ms    7100
+ *   aseptic_sessions_open          6,600,000      124 ms        66 ms    7800
+ *   aseptic_enroller_connected     6,400,000      120 ms        64 ms    7800
+ *   aseptic_sender_start_over      6,400,000      120 ms        64 ms    4600
+ *   aseptic_session_seal           5,800,000      109 ms        58 ms    6500
+ *   aseptic_boot_state             5,400,000      102 ms        54 ms    4900
  *   aseptic_boot_provision         5,000,000       94 ms        50 ms    5100
- *   aseptic_boot_state             4,900,000       92 ms        49 ms    4900
  *   aseptic_trust_epoch            4,600,000       87 ms        46 ms    6200
- *   aseptic_opener_init            4,100,000       77 ms        41 ms    5100
- *   aseptic_update_step            3,700,000       70 ms        37 ms    7500
- *   aseptic_sender_init            3,500,000       66 ms        35 ms    5500
+ *   aseptic_opener_init            4,200,000       79 ms        42 ms    5100
+ *   aseptic_update_step            3,400,000       64 ms        34 ms    6000
  *   aseptic_update_refused         3,300,000       62 ms        33 ms    4200
+ *   aseptic_sender_init            3,200,000       60 ms        32 ms    4500
  *   aseptic_device_tombstone       2,200,000       42 ms        22 ms    2800
  *   aseptic_message_commit         2,200,000       42 ms        22 ms    7000
  *   aseptic_opener_forget          2,100,000       40 ms        21 ms    7100

@@ -10,9 +10,12 @@ use crate::message::{Told, aseptic_message, aseptic_sender};
 use crate::time;
 #[cfg(feature = "hosted")]
 use ::aseptic_hosted::crypto::hybrid::XWing;
-use aseptic_core::Reason;
 use aseptic_core::cose::KeySigner;
+use aseptic_core::crypto::KeyAlg;
+use aseptic_core::platform::Entropy;
+use aseptic_core::secret::Secret;
 use aseptic_core::trust::Purpose;
+use aseptic_core::{Reason, Result};
 use aseptic_messaging::{HYBRID_OFFER, HybridKey, Kem, Origin, SESSION_OVERHEAD, Sender, Session, SessionOffer};
 
 /// A session with one recipient for one class of messages. It lives in this memory alone and ends with it. Opaque.
@@ -46,7 +49,7 @@ pub unsafe extern "C" fn aseptic_session_offer(
     out: *mut aseptic_buf,
 ) -> aseptic_status {
     // SAFETY: as the caller promises.
-    unsafe { offer(device, identity, sender, message, None, session, out) }
+    unsafe { offer(device, identity, sender, message, None::<(_, NoKem)>, session, out) }
 }
 
 /// `aseptic_session_offer` of a hybrid session: its keys come from `kem_key` as well, the recipient's X-Wing key (ML-KEM-768 with
@@ -69,7 +72,7 @@ pub unsafe extern "C" fn aseptic_session_offer_hybrid(
     out: *mut aseptic_buf,
 ) -> aseptic_status {
     // SAFETY: as the caller promises.
-    unsafe { offer(device, identity, sender, message, Some((kem_key, &XWing)), session, out) }
+    unsafe { offer(device, identity, sender, message, Some((kem_key, XWing)), session, out) }
 }
 
 /// Seals `body` in the session: 37 bytes longer at most. The recipient is looked up in the owner's trust store of today.
@@ -127,16 +130,29 @@ pub unsafe extern "C" fn aseptic_session_wipe(session: *mut aseptic_session) {
     unsafe { wipe(session) }
 }
 
+/// The KEM of a session that has none: there is no value of it, so that firmware links nothing of hybrid sessions.
+enum NoKem {}
+
+impl Kem for NoKem {
+    fn alg(&self) -> KeyAlg {
+        match *self {}
+    }
+
+    fn encapsulate(&self, _: &dyn Entropy, _: &[u8], _: &mut [u8], _: &mut Secret<32>) -> Result<usize> {
+        match *self {}
+    }
+}
+
 /// Offers a session, a hybrid one with the KEM key of the recipient.
 ///
 /// # Safety
 /// As the two functions above promise.
-unsafe fn offer(
+unsafe fn offer<K: Kem>(
     device: *mut aseptic_device,
     identity: *mut aseptic_identity,
     sender: *mut aseptic_sender,
     message: *const aseptic_message,
-    kem: Option<(aseptic_slice, &dyn Kem)>,
+    kem: Option<(aseptic_slice, K)>,
     session: *mut aseptic_session,
     out: *mut aseptic_buf,
 ) -> aseptic_status {
@@ -144,7 +160,7 @@ unsafe fn offer(
     let told = unsafe { input(message) }.copied();
     let [recipient, content_type] =
         told.map_or([Place::of::<()>(&()); 2], |told| [told.recipient, told.content_type].map(aseptic_slice::place));
-    let kem_key = kem.map_or(Place::of::<()>(&()), |(key, _)| key.place());
+    let kem_key = kem.as_ref().map_or(Place::of::<()>(&()), |(key, _)| key.place());
     let contexts = [
         Place::of(device),
         Place::of(identity),
@@ -178,7 +194,7 @@ unsafe fn offer(
                 let from = Origin { name: identity.name()?, key, signer: &signer };
                 let to = trust.pinned(&suite, Purpose::Receive, recipient)?;
                 let offer = SessionOffer { to: &to, class, content_type, time, hybrid: None, after: held.as_deref() };
-                let Some((key, kem)) = kem else {
+                let Some((key, kem)) = &kem else {
                     return Session::offer(&platform, &suite, &mut sender, &from, &offer, room);
                 };
                 let peer = trust.pinned_long(&suite, Purpose::Receive, recipient, kem.alg())?;

@@ -15,6 +15,9 @@ type Calls = BTreeMap<String, [u64; 2]>;
 
 /// Per cent that a figure may grow. Keys and signatures differ from run to run, which makes up to 3 % where they are verified.
 const GROWTH: u64 = 5;
+/// Lives of which the most is written down, and the least must have grown to fail: which call cleans the log of the flash up
+/// hangs on the lengths of certificates and signatures, which differ from life to life.
+const LIVES: usize = 4;
 /// Instructions below which a call is quick (1 ms at 64 MHz); such calls are not in the table, and do not fail.
 const QUICK: u64 = 53_000;
 /// Bytes of stack that may come and go unseen.
@@ -22,42 +25,40 @@ const SLACK: u64 = 64;
 /// Cycles an instruction of such code takes on a Cortex-M4 without wait states.
 const TENTHS_OF_CYCLES: u64 = 12;
 /// For hosts, and for the bench.
-const ELSEWHERE: [&str; 4] = ["aseptic_channel_", "aseptic_est_", "aseptic_files_", "aseptic_selftest_"];
+const ELSEWHERE: [&str; 5] =
+    ["aseptic_channel_", "aseptic_est_", "aseptic_files_", "aseptic_selftest_", "aseptic_session_offer_hybrid"];
 
 const BEGIN: &str = " *                                instructions   at 64 MHz   at 120 MHz   stack\n";
 const END: &str = " *\n * POWER LOSS.";
 
 /// Measures, compares, and checks the table; `accept` writes both anew.
 pub(crate) fn run(library: &Path, accept: bool) -> Result<()> {
-    let measured = firmware::calls(library)?;
+    let mut measured = firmware::calls(library)?;
     all_there(&measured)?;
-    for (name, [instructions, stack]) in &measured {
-        println!("calls: {name:<32} instructions {instructions:>9}, stack {stack:>6}");
-    }
     let root = shell::root();
     let path = root.join("tests/abi/calls.toml");
     let essay = root.join("crates/ffi/cbindgen.toml");
     let text = fs::read_to_string(&essay)?;
     if accept {
+        for _ in 1..LIVES {
+            join(&mut measured, &firmware::calls(library)?, u64::max);
+        }
+        print(&measured);
         fs::write(&path, toml::to_string(&measured)?)?;
         fs::write(&essay, with_table(&text, &measured)?)?;
         println!("calls: written to tests/abi/calls.toml and the header's essay; `cargo xtask header` is next");
         return Ok(());
     }
     let reviewed: Calls = toml::from_str(&fs::read_to_string(&path).unwrap_or_default())?;
-    let mut grown = Vec::new();
-    for (name, [instructions, stack]) in &measured {
-        match reviewed.get(name) {
-            None => grown.push(format!("{name} is new")),
-            Some([known, _]) if *instructions > QUICK && exceeds(*instructions, *known) => {
-                grown.push(format!("{name}: {known} -> {instructions} instructions"));
-            }
-            Some([_, known]) if *stack > known + SLACK && exceeds(*stack, *known) => {
-                grown.push(format!("{name}: {known} -> {stack} bytes of stack"));
-            }
-            Some(_) => {}
+    let mut grown = beyond(&reviewed, &measured);
+    for _ in 1..LIVES {
+        if grown.is_empty() {
+            break;
         }
+        join(&mut measured, &firmware::calls(library)?, u64::min);
+        grown = beyond(&reviewed, &measured);
     }
+    print(&measured);
     if !grown.is_empty() {
         bail!(
             "beyond tests/abi/calls.toml by more than {GROWTH} % (--accept after a review):\n  {}",
@@ -69,6 +70,37 @@ pub(crate) fn run(library: &Path, accept: bool) -> Result<()> {
     }
     println!("calls: {} functions within {GROWTH} % of tests/abi/calls.toml, as the header says", measured.len());
     Ok(())
+}
+
+/// What has grown by more than it may.
+fn beyond(reviewed: &Calls, measured: &Calls) -> Vec<String> {
+    let mut grown = Vec::new();
+    for (name, [instructions, stack]) in measured {
+        match reviewed.get(name) {
+            None => grown.push(format!("{name} is new")),
+            Some([known, _]) if *instructions > QUICK && exceeds(*instructions, *known) => {
+                grown.push(format!("{name}: {known} -> {instructions} instructions"));
+            }
+            Some([_, known]) if *stack > known + SLACK && exceeds(*stack, *known) => {
+                grown.push(format!("{name}: {known} -> {stack} bytes of stack"));
+            }
+            Some(_) => {}
+        }
+    }
+    grown
+}
+
+/// The `choice` of the figures of two lives.
+fn join(figures: &mut Calls, other: &Calls, choice: impl Fn(u64, u64) -> u64) {
+    for (figures, other) in figures.iter_mut().filter_map(|(name, figures)| Some((figures, other.get(name)?))) {
+        *figures = [choice(figures[0], other[0]), choice(figures[1], other[1])];
+    }
+}
+
+fn print(calls: &Calls) {
+    for (name, [instructions, stack]) in calls {
+        println!("calls: {name:<32} instructions {instructions:>9}, stack {stack:>6}");
+    }
 }
 
 /// Fails on a function that no call of the life reaches: its time would be unknown.
@@ -136,6 +168,18 @@ fn exceeds(value: u64, known: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_grows_in_every_life_has_grown() {
+        let life = |a, b| Calls::from([("a".to_owned(), [a, 100]), ("b".to_owned(), [b, 100])]);
+        let reviewed = life(1_000_000, 1_000_000);
+        let mut measured = life(1_060_000, 1_070_000);
+        assert_eq!(beyond(&reviewed, &measured).len(), 2);
+        join(&mut measured, &life(1_040_000, 1_080_000), u64::min);
+        assert_eq!(beyond(&reviewed, &measured), ["b: 1000000 -> 1070000 instructions"]);
+        join(&mut measured, &life(9, 2_000_000), u64::max);
+        assert_eq!(measured, life(1_040_000, 2_000_000));
+    }
 
     #[test]
     fn numbers_are_rounded_up_and_grouped() {
