@@ -88,6 +88,8 @@ pub mod decisions {
     pub mod heads_of_cbor {}
     #[doc = include_str!("../manual/decisions/2026-11-30-sets-are-slots.md")]
     pub mod sets_are_slots {}
+    #[doc = include_str!("../manual/decisions/2026-12-01-public-keys-are-kept.md")]
+    pub mod public_keys_are_kept {}
     #[doc = include_str!("../manual/decisions/2026-12-01-functions-of-c.md")]
     pub mod functions_of_c {}
     #[doc = include_str!("../manual/decisions/2026-12-01-transfers-in-place.md")]

@@ -11,7 +11,10 @@ use aseptic_core::{Reason, limits};
 
 const VERSION: u8 = 1;
 const HEAD: usize = 4;
-const ENTRY: usize = HEAD + 32;
+const SECRET: usize = 32;
+/// Version, algorithm, use and check, the private key, the public key filled up with zeros: to compute that one takes as long
+/// as a signature, and it is asked for at every start.
+const ENTRY: usize = HEAD + SECRET + limits::PUBLIC_KEY;
 
 /// [`Keys`] over a [`Store`]: one slot a key, ids 1 to [`limits::SOFT_KEYS`].
 ///
@@ -27,33 +30,38 @@ pub struct StoredKeys<'a> {
 }
 
 impl StoredKeys<'_> {
-    fn load(&self, id: KeyId) -> Outcome<(KeyPolicy, PrivateKey)> {
+    fn load(&self, id: KeyId) -> Outcome<Entry> {
         let mut entry = Secret::<ENTRY>::zeroed();
         let len = self.store.load(slot(id)?, entry.expose_mut()).map_err(|fault| match fault {
             // Longer than any entry of ours.
             Fault::Full => Fault::Corrupt,
             other => other,
         })?;
-        let ([version, alg, usage, check], secret) =
-            entry.expose().split_first_chunk::<HEAD>().ok_or(Fault::Corrupt)?;
+        let ([version, alg, usage, check], body) = entry.expose().split_first_chunk::<HEAD>().ok_or(Fault::Corrupt)?;
         let usage = match usage {
             1 => KeyUse::Sign,
             2 => KeyUse::Agree,
             _ => return Err(Fault::Corrupt),
         };
-        if len != ENTRY || *version != VERSION || *check != digest(secret)? {
+        if len != ENTRY || *version != VERSION || *check != digest(body)? {
             return Err(Fault::Corrupt);
         }
         let alg = KeyAlg::from_u8(*alg).map_err(|_| Fault::Corrupt)?;
-        let secret = secret.first_chunk().ok_or(Fault::Corrupt)?;
+        let (secret, public) = body.split_first_chunk::<SECRET>().ok_or(Fault::Corrupt)?;
         let key = PrivateKey::from_bytes(alg, secret).map_err(|_| Fault::Corrupt)?;
-        Ok((KeyPolicy { alg, usage }, key))
+        Ok(Entry { policy: KeyPolicy { alg, usage }, key, public: *public.first_chunk().ok_or(Fault::Corrupt)? })
     }
 
     fn with(&self, id: KeyId, usage: KeyUse) -> Outcome<PrivateKey> {
-        let (policy, key) = self.load(id)?;
+        let Entry { policy, key, .. } = self.load(id)?;
         if policy.usage == usage { Ok(key) } else { Err(Fault::Denied) }
     }
+}
+
+struct Entry {
+    policy: KeyPolicy,
+    key: PrivateKey,
+    public: [u8; limits::PUBLIC_KEY],
 }
 
 impl Keys for StoredKeys<'_> {
@@ -65,17 +73,20 @@ impl Keys for StoredKeys<'_> {
             Err(fault) => return Err(fault),
         }
         let key = PrivateKey::generate(policy.alg, self.entropy).map_err(fault)?;
-        let secret = key.expose().expose();
         let mut entry = Secret::<ENTRY>::zeroed();
-        let (head, room) = entry.expose_mut().split_first_chunk_mut::<HEAD>().ok_or(Fault::Corrupt)?;
-        *head = [VERSION, policy.alg as u8, policy.usage as u8, digest(secret)?];
-        copy(secret, room).ok_or(Fault::Corrupt)?;
+        let (head, body) = entry.expose_mut().split_first_chunk_mut::<HEAD>().ok_or(Fault::Corrupt)?;
+        let (secret, public) = body.split_first_chunk_mut::<SECRET>().ok_or(Fault::Corrupt)?;
+        *secret = *key.expose().expose();
+        key.public(public).map_err(fault)?;
+        *head = [VERSION, policy.alg as u8, policy.usage as u8, digest(body)?];
         self.store.save(slot, entry.expose())
     }
 
     fn public(&self, id: KeyId, out: &mut [u8]) -> Outcome<(KeyPolicy, usize)> {
-        let (policy, key) = self.load(id)?;
-        Ok((policy, key.public(out).map_err(fault)?))
+        let Entry { policy, public, .. } = self.load(id)?;
+        let public = public.get(..policy.alg.public_len()).ok_or(Fault::Corrupt)?;
+        copy(public, out).ok_or(Fault::Full)?;
+        Ok((policy, public.len()))
     }
 
     fn sign(&self, id: KeyId, input: SignInput<'_>, out: &mut [u8]) -> Outcome<Progress<usize>> {
@@ -120,7 +131,7 @@ fn slot(id: KeyId) -> Outcome<Slot> {
     }
 }
 
-/// One byte of SHA-256 over the secret: finds an entry that rotted, gives nothing away that helps to guess the key.
+/// One byte of SHA-256 over both keys: finds an entry that rotted, gives nothing away that helps to guess the key.
 fn digest(secret: &[u8]) -> Outcome<u8> {
     let digest = suite().digest(HashAlg::Sha256, &mut Parts(&[secret])).map_err(fault)?;
     digest.first().copied().ok_or(Fault::Io)

@@ -34,7 +34,8 @@ mod log;
 
 use aseptic_core::limits;
 use aseptic_core::platform::{Counter, Counters, Fault, Outcome, Slot, Store, Strength};
-use entry::{Entry, Kind, crc32};
+use aseptic_core::record::crc32;
+use entry::{Entry, Kind};
 use log::{Log, Newest};
 
 /// An area of NOR flash, addressed from 0.

@@ -10,9 +10,10 @@
 //! long that is. A head that cannot be read is a torn write: nothing was written behind it, and the unit ends there. The head of
 //! the next unit says where. One flipped bit of a head or a body is mended when it is read, and when the unit is copied.
 
-use crate::entry::{Damage, Entry, HEAD, Kind, crc32, crc32_part};
+use crate::entry::{Damage, Entry, HEAD, Kind};
 use crate::{Flash, Geometry};
 use aseptic_core::platform::{Fault, Outcome};
+use aseptic_core::record::{crc32, crc32_part};
 
 /// Blobs that the log tells apart.
 const SLOTS: usize = 64;

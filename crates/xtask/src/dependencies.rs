@@ -54,13 +54,14 @@ const RULES: [(&str, &[&str]); 12] = [
 const TOOLS: [&str; 2] = ["aseptic-testbed", "xtask"];
 
 /// Third-party packages that only the named packages may use.
-const CONFINED: [(&str, &[&str]); 12] = [
+const CONFINED: [(&str, &[&str]); 13] = [
     ("rustls", &["aseptic-hosted", "aseptic-infra", "aseptic-cli"]),
     ("rcgen", &["aseptic-infra", "aseptic-cli"]),
     ("x509-parser", &["aseptic-infra", "aseptic-cli"]),
     ("aws-lc-rs", &["aseptic-hosted"]),
     ("rustls-webpki", &["aseptic-certs"]),
     ("cbor4ii", &["aseptic-core"]),
+    ("ecdsa", &["aseptic-core"]),
     ("p256", &["aseptic-core"]),
     ("ed25519-dalek", &["aseptic-core"]),
     ("x25519-dalek", &["aseptic-core"]),

@@ -3,7 +3,7 @@
 use super::{content, cose, item};
 use crate::tree::Node;
 use aseptic_core::cbor::{Reader, Rules};
-use aseptic_core::record::Kind;
+use aseptic_core::record::{Kind, crc32};
 use aseptic_core::{Reason, Result};
 
 const MAGIC: &[u8] = b"aRec";
@@ -103,10 +103,4 @@ const fn meaning(kind: Kind) -> &'static str {
         Kind::RenewalSecret => "what spreads the renewals of a lot over time",
         _ => "unknown to this version",
     }
-}
-
-/// CRC-32 (ISO-HDLC).
-pub(crate) fn crc32(bytes: &[u8]) -> u32 {
-    let step = |crc: u32, _| (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg());
-    !bytes.iter().fold(u32::MAX, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), step))
 }

@@ -105,7 +105,7 @@ fn cbor(write: impl Fn(&mut Writer<'_>)) -> Vec<u8> {
 fn frame(kind: Kind, payload: &[u8]) -> Vec<u8> {
     let length = u16::try_from(payload.len()).unwrap().to_be_bytes();
     let mut frame = [b"aRec", &[kind as u8, 1][..], &length, &[0, 0, 0, 9], payload].concat();
-    frame.extend(record::crc32(&frame).to_be_bytes());
+    frame.extend(aseptic_core::record::crc32(&frame).to_be_bytes());
     frame
 }
 

@@ -7,9 +7,11 @@ use crate::crypto::{Agreement, Hash, HashAlg, KeyAlg, Message, SigAlg, Verifier}
 use crate::platform::Entropy;
 use crate::reason::Reason;
 use crate::secret::Secret;
-use p256::ecdsa::signature::hazmat::{PrehashSigner, PrehashVerifier};
-use p256::ecdsa::{Signature, SigningKey, VerifyingKey};
+use ecdsa::hazmat::sign_prehashed_rfc6979;
+use p256::ecdsa::signature::hazmat::PrehashVerifier;
+use p256::ecdsa::{Signature, VerifyingKey};
 use p256::{PublicKey, SecretKey};
+use zeroize::Zeroizing;
 
 /// ECDSA on P-256 with SHA-256 (FIPS 186-5).
 #[derive(Clone, Copy, Debug)]
@@ -73,8 +75,8 @@ pub(super) fn public(scalar: &[u8; 32], out: &mut [u8]) -> Result<usize> {
 
 /// Deterministic ECDSA (RFC 6979): no nonce that a weak generator could spoil.
 pub(super) fn sign_digest(scalar: &[u8; 32], digest: &[u8; 32], out: &mut [u8]) -> Result<usize> {
-    let key = SigningKey::from(secret(scalar)?);
-    let signature: Signature = key.sign_prehash(digest).map_err(|_| Reason::Internal)?;
+    let key = Zeroizing::new(secret(scalar)?.to_nonzero_scalar());
+    let (signature, _): (Signature, _) = sign_prehashed_rfc6979::<_, sha2::Sha256>(&key, digest, &[]);
     copy(&signature.to_bytes(), out).map(|written| written.len()).ok_or(Reason::BufferTooSmall)
 }
 

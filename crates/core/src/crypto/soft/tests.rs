@@ -74,6 +74,31 @@ fn signatures_verify_and_every_flipped_bit_is_refused() {
     }
 }
 
+/// RFC 6979, appendix A.2.5: P-256 with SHA-256.
+#[test]
+fn the_nonce_of_a_signature_is_that_of_the_rfc() {
+    let byte = |pair: &[u8]| u8::from_str_radix(core::str::from_utf8(pair).unwrap(), 16).unwrap();
+    let bytes = |hex: &str| -> Vec<u8> { hex.as_bytes().chunks(2).map(byte).collect() };
+    let secret = bytes("C9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721");
+    let key = PrivateKey::from_bytes(KeyAlg::P256, secret.first_chunk().unwrap()).unwrap();
+    for (message, r, s) in [
+        (
+            "sample",
+            "EFD48B2AACB6A8FD1140DD9CD45E81D69D2C877B56AAF991C34D0EA84EAF3716",
+            "F7CB1C942D657C41D436C7A1B6E29F65F3E900DBB9AFF4064DC4AB2F843ACDA8",
+        ),
+        (
+            "test",
+            "F1ABB023518351CD71D881567B1EA663ED3EFCF6C5132B354F28D3B0B7D38367",
+            "019F4113742A2B14BD25926B49C649155F267E60D3814B4C0CC84250E46F0083",
+        ),
+    ] {
+        let mut signature = [0; 64];
+        key.sign(&mut Parts(&[message.as_bytes()]), &mut signature).unwrap();
+        assert_eq!(signature.to_vec(), [bytes(r), bytes(s)].concat(), "{message}");
+    }
+}
+
 #[test]
 fn a_digest_signs_as_its_message_does() {
     let key = PrivateKey::generate(KeyAlg::P256, &entropy()).unwrap();
