@@ -3616,7 +3616,7 @@ aseptic_status aseptic_agreement_renew(aseptic_device *device,
  * `1u << ASEPTIC_...`, for example `1u << ASEPTIC_CONFIGURATION`.
  *
  * Ownership: `opener` must not move until `aseptic_opener_wipe`; have one opener a device. Errors: MISUSE before the first
- * `aseptic_agreement_public`, MESSAGE_CLASS for classes that are none, RECORD_CORRUPT; `opener` is zeroed then. Threads: as for
+ * `aseptic_agreement_public`, MESSAGE_CLASS for classes that are none, RECORD_CORRUPT, ENTROPY_FAILED; `opener` is zeroed then. Threads: as for
  * all calls on a device. Power loss: nothing is stored.
  */
 ASEPTIC_MUST_USE
@@ -3667,7 +3667,7 @@ aseptic_status aseptic_message_open(aseptic_device *device,
  *
  * Ownership: `ticket` is committed once, and serves for a receipt after it. Errors: MESSAGE_REPLAYED or MESSAGE_TOO_OLD if the
  * message was committed, or fell out of the window, since it was opened: then it has been handled twice. MISUSE for a ticket that
- * is committed or of a session. After those of the platform the message may be handed over again. Threads: as for all calls on a
+ * is committed, of a session, or of another opener or an earlier life of this one. After those of the platform the message may be handed over again. Threads: as for all calls on a
  * device. Power loss: noted or not.
  */
 ASEPTIC_MUST_USE
@@ -3796,7 +3796,8 @@ aseptic_status aseptic_report_verify(aseptic_device *device,
  * Signs a report for `sender`, whose messages this device opens: `count` outcomes, at most 16, then which numbers of its streams
  * are missing and which are asked for again after a restart. If the message that was opened last was refused for its number
  * alone, and there is room, its receipt is given again; and the session is named whose message `sessions` has refused last because
- * nobody here knows it. `sessions` may be NULL.
+ * nobody here knows it, in every report until `aseptic_sessions_accept` has taken another: whose it was cannot be told. `sessions`
+ * may be NULL.
  *
  * A message counts as stored after its `aseptic_message_commit` alone: the sender forgets it then. The recipient needs the key of
  * this device in its trust store, for receipts.

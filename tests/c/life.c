@@ -467,6 +467,7 @@ static void listen(void)
 {
     static aseptic_sessions sessions;
     static aseptic_link link, elsewhere;
+    static aseptic_opener stranger;
     static aseptic_ticket other, next;
     uint64_t time;
     aseptic_opened opened;
@@ -539,14 +540,17 @@ static void listen(void)
     aseptic_link_wipe(&link);
     aseptic_link_wipe(&elsewhere);
 
-    /* Stored is what was committed. The report names the lost session as well. */
+    /* Stored is what was committed. Each report names the lost session as well. */
     CHECK(aseptic_report_sign(&device, &local, &opener, &sessions, text("pharmacy-1"), &outcome, 1, &out) == ASEPTIC_MISUSE);
+    CHECK(aseptic_opener_init(&device, 1u << ASEPTIC_TELEMETRY, &stranger) == ASEPTIC_OK);
+    CHECK(aseptic_message_commit(&device, &stranger, &other) == ASEPTIC_MISUSE);
+    aseptic_opener_wipe(&stranger);
     CHECK(aseptic_message_commit(&device, &opener, &other) == ASEPTIC_OK);
     CHECK(aseptic_report_sign(&device, &local, &opener, &sessions, text("nobody"), &outcome, 1, &out) == ASEPTIC_MISUSE);
     CHECK(aseptic_report_sign(&device, &local, &opener, &sessions, text("pharmacy-1"), &outcome, 1, &out) == ASEPTIC_OK);
     tell(room, out.len);
     outcome.outcome = ASEPTIC_MESSAGE_CLASS;
-    CHECK(aseptic_report_sign(&device, &local, &opener, NULL, text("pharmacy-1"), &outcome, 1, &out) == ASEPTIC_OK);
+    CHECK(aseptic_report_sign(&device, &local, &opener, &sessions, text("pharmacy-1"), &outcome, 1, &out) == ASEPTIC_OK);
     tell(room, out.len);
 
     /* The device as a relay. */

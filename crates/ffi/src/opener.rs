@@ -40,6 +40,10 @@ pub(crate) struct Receiving {
 }
 
 impl Receiving {
+    pub(crate) fn opener_ref(&self) -> Result<&Opener> {
+        self.opener.as_ref().ok_or(Reason::Misuse)
+    }
+
     pub(crate) fn opener(&mut self) -> Result<&mut Opener> {
         self.opener.as_mut().ok_or(Reason::Misuse)
     }
@@ -49,7 +53,7 @@ impl Receiving {
 /// `1u << ASEPTIC_...`, for example `1u << ASEPTIC_CONFIGURATION`.
 ///
 /// Ownership: `opener` must not move until `aseptic_opener_wipe`; have one opener a device. Errors: MISUSE before the first
-/// `aseptic_agreement_public`, MESSAGE_CLASS for classes that are none, RECORD_CORRUPT; `opener` is zeroed then. Threads: as for
+/// `aseptic_agreement_public`, MESSAGE_CLASS for classes that are none, RECORD_CORRUPT, ENTROPY_FAILED; `opener` is zeroed then. Threads: as for
 /// all calls on a device. Power loss: nothing is stored.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -167,7 +171,7 @@ pub unsafe extern "C" fn aseptic_message_open(
 ///
 /// Ownership: `ticket` is committed once, and serves for a receipt after it. Errors: MESSAGE_REPLAYED or MESSAGE_TOO_OLD if the
 /// message was committed, or fell out of the window, since it was opened: then it has been handled twice. MISUSE for a ticket that
-/// is committed or of a session. After those of the platform the message may be handed over again. Threads: as for all calls on a
+/// is committed, of a session, or of another opener or an earlier life of this one. After those of the platform the message may be handed over again. Threads: as for all calls on a
 /// device. Power loss: noted or not.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -180,7 +184,9 @@ pub unsafe extern "C" fn aseptic_message_commit(
         // SAFETY: as the caller promises.
         let (mut device, mut opener, mut ticket) = unsafe { (state(device)?, state(opener)?, state(ticket)?) };
         match replace(&mut ticket.claim, Claim::Committed) {
-            Claim::Sealed(claim) => device.with(|parts| opener.opener()?.commit(&parts.platform, claim)),
+            Claim::Sealed(claim) if opener.opener()?.require_own(&claim).is_ok() => {
+                device.with(|parts| opener.opener()?.commit(&parts.platform, claim))
+            }
             other => {
                 ticket.claim = other;
                 Err(Reason::Misuse)

@@ -130,7 +130,8 @@ pub unsafe extern "C" fn aseptic_report_verify(
 /// Signs a report for `sender`, whose messages this device opens: `count` outcomes, at most 16, then which numbers of its streams
 /// are missing and which are asked for again after a restart. If the message that was opened last was refused for its number
 /// alone, and there is room, its receipt is given again; and the session is named whose message `sessions` has refused last because
-/// nobody here knows it. `sessions` may be NULL.
+/// nobody here knows it, in every report until `aseptic_sessions_accept` has taken another: whose it was cannot be told. `sessions`
+/// may be NULL.
 ///
 /// A message counts as stored after its `aseptic_message_commit` alone: the sender forgets it then. The recipient needs the key of
 /// this device in its trust store, for receipts.
@@ -159,7 +160,7 @@ pub unsafe extern "C" fn aseptic_report_sign(
         fill(out, &inputs, |room, needed| {
             let (mut device, identity, mut opener) = (state(device)?, state(identity)?, state(opener)?);
             let opener = opener.opener()?;
-            let mut sessions = if sessions.is_null() { None } else { Some(state(sessions)?) };
+            let sessions = if sessions.is_null() { None } else { Some(state(sessions)?) };
             let sender = sender.bytes()?;
             let receipts = receipts(sender, outcomes, count)?;
             identity.require_local()?;
@@ -178,11 +179,7 @@ pub unsafe extern "C" fn aseptic_report_sign(
                     let _full = report.add(again);
                 }
                 report.lost_session = sessions.as_ref().and_then(|sessions| sessions.lost);
-                let length = report.sign(&suite, &from, sender, Direction::ToDevice, room)?;
-                if let Some(sessions) = &mut sessions {
-                    sessions.lost = None;
-                }
-                Ok(length)
+                report.sign(&suite, &from, sender, Direction::ToDevice, room)
             })
         })
     }

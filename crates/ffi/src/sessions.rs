@@ -55,7 +55,8 @@ impl Context for aseptic_sessions {
 
 pub(crate) struct Held {
     table: Sessions<SESSIONS>,
-    /// The session of the message that was refused last because nobody here knows it.
+    /// The session of the message that was refused last because nobody here knows it, until another one is accepted: whose it is
+    /// nobody can tell, so each report to each sender names it.
     pub(crate) lost: Option<[u8; 4]>,
 }
 
@@ -113,7 +114,7 @@ pub unsafe extern "C" fn aseptic_sessions_accept(
         identity.require_local()?;
         device.with(|parts| {
             let (platform, suite, trust) = parts.load_trust()?;
-            let Receiving { key, classes, .. } = &*opener;
+            let (Receiving { key, classes, .. }, known_here) = (&*opener, opener.opener_ref()?);
             let key = KeyAgree::new(platform.keys, *key, KeyAlg::P256);
             let us = Receiver { name: identity.name()?, key: &key, direction: Direction::ToDevice, allowed: *classes };
             let Handed { claim, sender, sealed, class, .. } = &mut *ticket;
@@ -124,7 +125,7 @@ pub unsafe extern "C" fn aseptic_sessions_accept(
             let inner = Sign1::parse(signed)?;
             let signer = verdict(known.as_deref(), &trust, &suite, from, *class)?;
             let held = match replace(claim, Claim::Committed) {
-                Claim::Sealed(held) => held,
+                Claim::Sealed(held) if known_here.require_own(&held).is_ok() => held,
                 other => {
                     *claim = other;
                     return Err(Reason::Misuse);
@@ -154,6 +155,8 @@ pub unsafe extern "C" fn aseptic_sessions_accept(
                     return Err(reason);
                 }
             };
+            // Whoever had lost one has learned of it.
+            sessions.lost = None;
             told.number = u32::from_be_bytes(accepted.kid);
             told.run = accepted.run.1;
             (told.earlier, told.messages) = match accepted.earlier {

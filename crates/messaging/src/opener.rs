@@ -89,6 +89,7 @@ pub struct Ticket {
     place: Place,
     sequence: u64,
     care: Care,
+    opener: [u8; 8],
 }
 
 /// A receiver's memory of what it handed over.
@@ -105,8 +106,8 @@ pub struct Ticket {
 #[derive(Debug)]
 pub struct Opener {
     windows: Windows,
-    /// Names this boot, once something was said of it.
-    boot: Option<[u8; 8]>,
+    /// Names this boot, and this opener: drawn at its load.
+    boot: [u8; 8],
     challenges: [Option<Challenge>; CHALLENGES],
     /// The receipt of an authentic message that was refused for its number alone, and the fingerprint of its sender.
     again: Option<([u8; 16], Receipt)>,
@@ -129,7 +130,8 @@ impl Opener {
 
     /// [`Opener::load`] where the opener is to lie, for small stacks: `place` holds it afterwards, or after an error nothing.
     pub fn load_into(place: &mut Option<Self>, platform: &Platform<'_>) -> Result<()> {
-        let loaded = Self::empty(place).windows.load(platform);
+        let opener = Self::empty(place);
+        let loaded = random(platform.entropy, &mut opener.boot).and_then(|()| opener.windows.load(platform));
         if loaded.is_err() {
             *place = None;
         }
@@ -141,7 +143,7 @@ impl Opener {
     fn empty(place: &mut Option<Self>) -> &mut Self {
         place.insert(Self {
             windows: const { Windows::new() },
-            boot: None,
+            boot: [0; 8],
             challenges: [None; CHALLENGES],
             again: None,
         })
@@ -160,16 +162,9 @@ impl Opener {
     }
 
     /// This boot, and for how many milliseconds it has lasted: what [`Fresh::Until`] is made of.
-    pub fn ticks(&mut self, platform: &Platform<'_>) -> Result<([u8; 8], u64)> {
-        let boot = match self.boot {
-            Some(boot) => boot,
-            None => {
-                let mut boot = [0; 8];
-                random(platform.entropy, &mut boot)?;
-                *self.boot.insert(boot)
-            }
-        };
-        Ok((boot, platform.clock.uptime()))
+    #[must_use]
+    pub fn ticks(&self, platform: &Platform<'_>) -> ([u8; 8], u64) {
+        (self.boot, platform.clock.uptime())
     }
 
     /// What this receiver knows of the streams of `sender`, to be signed and sent to it: gaps, and what it asks for again.
@@ -250,12 +245,19 @@ impl Opener {
     /// again as [`Order::Uncertain`].
     ///
     /// [`Reason::MessageReplayed`] or [`Reason::MessageTooOld`] if it was committed, or fell out of the window, since it
-    /// was opened: the application then has it twice. After power loss, and after an error, the note is there or it is not.
+    /// was opened: the application then has it twice. [`Reason::Misuse`] for a ticket of another opener, or of this one before
+    /// it was loaded again. After power loss, and after an error, the note is there or it is not.
     pub fn commit(&mut self, platform: &Platform<'_>, ticket: Ticket) -> Result<()> {
+        self.require_own(&ticket)?;
         match ticket.care {
             Care::AtMostOnce => Ok(()),
             Care::AtLeastOnce => self.take(platform, &ticket.place, ticket.sequence, ticket.care).map(drop),
         }
+    }
+
+    /// [`Reason::Misuse`] unless the ticket is of a message that this opener opened.
+    pub fn require_own(&self, ticket: &Ticket) -> Result<()> {
+        if ticket.opener == self.boot { Ok(()) } else { Err(Reason::Misuse) }
     }
 
     /// Forgets a sender's windows. Its old messages would be accepted again, so forget only what can no longer sign:
@@ -325,7 +327,7 @@ impl Opener {
                 *place = None;
             }
         }
-        let ticket = Ticket { place, sequence, care };
+        let ticket = Ticket { place, sequence, care, opener: self.boot };
         Ok(Accepted { length, digest, judgement, degraded: peer.degraded(), ticket })
     }
 
@@ -341,7 +343,7 @@ impl Opener {
             }
             Some(Fresh::Until { boot, uptime }) => {
                 let ahead = uptime.saturating_sub(now);
-                let holds = self.boot == Some(boot) && (1..=COMMAND_LIFETIME).contains(&ahead);
+                let holds = self.boot == boot && (1..=COMMAND_LIFETIME).contains(&ahead);
                 if holds { Ok(None) } else { Err(Reason::CommandNotFresh) }
             }
             None => Err(Reason::CommandNotFresh),

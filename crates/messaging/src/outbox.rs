@@ -17,17 +17,20 @@ use crate::report::{MessageId, Report, Verdict};
 use crate::sender::{Origin, Outgoing, Sender, seal_signed};
 use aseptic_core::cose::Sign1;
 use aseptic_core::crypto::{AeadAlg, HashAlg, NONCE, Suite, TAG, random};
-use aseptic_core::limits::{COSE_LAYERS, OUTBOX, REPLAY_WINDOW, SLOT};
+use aseptic_core::limits::{OUTBOX, REPLAY_WINDOW, SLOT};
 use aseptic_core::platform::{Fault, Platform, Slot};
 use aseptic_core::record;
 use aseptic_core::secret::{Secret, wipe};
 use aseptic_core::trust::{Purpose, VerifiedPeer};
 use aseptic_core::{Reason, Result};
 use core::cell::Cell;
+use core::mem::replace;
 
 /// Bytes of the longest entry, and of the working memory of the calls below.
 pub const ENTRY: usize = SLOT;
 
+/// Verdicts that [`Outbox::seal_next`] takes; the audience of one message is smaller.
+const TO: usize = 32;
 const VERSION: u8 = 1;
 const SALT: usize = 16;
 const HEAD: usize = 2 + 8 + SALT;
@@ -56,6 +59,8 @@ pub struct Outbox {
     capacity: usize,
     /// Rises with each message put in.
     order: u64,
+    /// Names those to whom was sent last: what is held is held for them.
+    asked: [u8; 16],
     rows: [Option<Row>; OUTBOX],
 }
 
@@ -94,8 +99,8 @@ impl Outbox {
     /// at most [`OUTBOX`]; `buffer` holds [`ENTRY`] bytes.
     ///
     /// What cannot be read back is removed, with the event [`Reason::OutboxDamaged`]: a message whose writing the power
-    /// cut short, which its caller was never told was in, or one whose medium failed. Messages without a key are what an
-    /// interrupted [`Outbox::erase`] leaves; they go too.
+    /// cut short, which its caller was never told was in, or one whose medium failed; all of them, an event each, where the
+    /// storage key is damaged. Messages without a key are what an interrupted [`Outbox::erase`] leaves; they go too.
     pub fn load(platform: &Platform<'_>, suite: &Suite<'_>, capacity: usize, buffer: &mut [u8]) -> Result<Self> {
         let mut place = None;
         Self::load_into(&mut place, platform, suite, capacity, buffer)?;
@@ -124,13 +129,21 @@ impl Outbox {
     /// Apart, so that what is moved into `place` has left the stack before anything is read.
     #[inline(never)]
     fn empty(place: &mut Option<Self>, capacity: usize) -> &mut Self {
-        place.insert(Self { key: Secret::zeroed(), capacity, order: 1, rows: const { [None; OUTBOX] } })
+        let (key, asked, rows) = (Secret::zeroed(), [0; 16], const { [None; OUTBOX] });
+        place.insert(Self { key, capacity, order: 1, asked, rows })
     }
 
     fn read_rows(&mut self, platform: &Platform<'_>, suite: &Suite<'_>, buffer: &mut [u8]) -> Result<()> {
         self.key = match load_key(platform, suite)? {
-            Some(key) => key,
-            None => {
+            Stored::Key(key) => key,
+            lost => {
+                if matches!(lost, Stored::Damaged) {
+                    for slot in record::OUTBOX {
+                        if platform.store.load(Slot(slot), &mut []) != Err(Fault::NotFound) {
+                            platform.event(Reason::OutboxDamaged, u64::from(slot));
+                        }
+                    }
+                }
                 remove_all(platform)?;
                 make_key(platform, suite)?
             }
@@ -142,7 +155,7 @@ impl Outbox {
                 Ok(row) => row,
                 Err(Reason::OutboxDamaged) => {
                     platform.event(Reason::OutboxDamaged, u64::from(slot));
-                    platform.store.erase(Slot(slot))?;
+                    give_up(platform, Slot(slot), u64::from(slot));
                     None
                 }
                 Err(other) => return Err(other),
@@ -225,8 +238,8 @@ impl Outbox {
     /// Seals the next message to be sent, if there is one, into the front of `out` for those of `to` that its signed
     /// audience names; `to` are today's verdicts. Gives its name and length.
     ///
-    /// `out` holds [`Sender::room`] of the longest body. A message of whose audience `to` has nobody stays in
-    /// and is held until [`Outbox::retry`]. Nothing but an alarm goes out more than [`REPLAY_WINDOW`] numbers ahead of one
+    /// `out` holds [`Sender::room`] of the longest body; `to` are at most 32, [`Reason::TooLarge`] for more. A message of
+    /// whose audience `to` has nobody stays in, and is held until others are named or [`Outbox::retry`]. Nothing but an alarm goes out more than [`REPLAY_WINDOW`] numbers ahead of one
     /// that has no receipt, so that none becomes too old for its receiver; no alarm waits for a receipt. Nothing is stored: what was sent before a restart is sent
     /// again after it, and told as a duplicate by its name.
     pub fn seal_next(
@@ -237,6 +250,14 @@ impl Outbox {
         to: &[VerifiedPeer],
         out: &mut [u8],
     ) -> Result<Option<(MessageId, usize)>> {
+        let asked = to.iter().try_fold([0; 16], |asked, peer| {
+            suite.sha256(&[&asked, peer.name()])?.first_chunk().copied().ok_or(Reason::Internal)
+        })?;
+        if replace(&mut self.asked, asked) != asked {
+            for row in self.rows.iter_mut().flatten().filter(|row| row.state == State::Held) {
+                row.state = State::Waiting;
+            }
+        }
         while let Some(place) = self.next() {
             let row = self.rows.get(place).copied().flatten().ok_or(Reason::Internal)?;
             let sealed = self.seal_row(platform, suite, sender, place, row.class, to, out);
@@ -246,7 +267,7 @@ impl Outbox {
                 Err(Reason::MessageNotForUs) => (Some(State::Held), Ok(None)),
                 Err(Reason::OutboxDamaged) => {
                     platform.event(Reason::OutboxDamaged, row.id.sequence);
-                    platform.store.erase(slot_of(place)?)?;
+                    give_up(platform, slot_of(place)?, row.id.sequence);
                     (None, Ok(None))
                 }
                 Err(other) => return Err(other),
@@ -263,7 +284,8 @@ impl Outbox {
 
     /// Takes a report that was verified. A message leaves only for a receipt with its own digest.
     ///
-    /// After power loss a message that left may be in again: it is sent again and told as a duplicate.
+    /// After power loss a message that left may be in again, as it may where its slot could not be erased, which an event with
+    /// the reason of the platform tells: it is sent again and told as a duplicate.
     pub fn settle(&mut self, platform: &Platform<'_>, report: &Report) -> Result<Settled> {
         let mut settled = Settled::default();
         for receipt in report.receipts.iter().flatten() {
@@ -277,7 +299,7 @@ impl Outbox {
                     settled.rejected = settled.rejected.saturating_add(1);
                 }
             }
-            platform.store.erase(slot_of(place)?)?;
+            give_up(platform, slot_of(place)?, receipt.id.sequence);
             if let Some(entry) = self.rows.get_mut(place) {
                 *entry = None;
             }
@@ -371,8 +393,8 @@ impl Outbox {
         let (_, _, length) = self.read(platform, suite, slot_of(place)?, out)?.ok_or(Reason::OutboxDamaged)?;
         let signed = Sign1::parse(out.get(..length).ok_or(Reason::Internal)?)?;
         let claims = Claims::read(signed.header.claims)?;
-        let mut fit = [false; COSE_LAYERS];
-        for (fit, peer) in fit.iter_mut().zip(to) {
+        let mut fit = [false; TO];
+        for (fit, peer) in fit.get_mut(..to.len()).ok_or(Reason::TooLarge)?.iter_mut().zip(to) {
             *fit = claims.names(peer.name());
         }
         if !fit.contains(&true) {
@@ -479,6 +501,14 @@ fn front(buffer: &mut [u8], start: usize, length: usize) -> Result<()> {
     Ok(())
 }
 
+/// Erases an entry that is of no use any more. Where that fails the slot counts as free all the same, and is written over: a
+/// medium that wears out must not keep the others from going out.
+fn give_up(platform: &Platform<'_>, slot: Slot, detail: u64) {
+    if let Err(fault) = platform.store.erase(slot) {
+        platform.event(fault.into(), detail);
+    }
+}
+
 fn remove_all(platform: &Platform<'_>) -> Result<()> {
     for slot in record::OUTBOX {
         platform.store.erase(Slot(slot))?;
@@ -486,17 +516,25 @@ fn remove_all(platform: &Platform<'_>) -> Result<()> {
     Ok(())
 }
 
-fn load_key(platform: &Platform<'_>, suite: &Suite<'_>) -> Result<Option<Secret<32>>> {
+/// The storage key as it was found.
+enum Stored {
+    Absent,
+    Damaged,
+    Key(Secret<32>),
+}
+
+fn load_key(platform: &Platform<'_>, suite: &Suite<'_>) -> Result<Stored> {
     let mut stored = Secret::<KEY>::zeroed();
     match platform.store.load(record::OUTBOX_KEY, stored.expose_mut()) {
         Ok(KEY) => {}
-        Ok(_) | Err(Fault::NotFound | Fault::Corrupt | Fault::Full) => return Ok(None),
+        Err(Fault::NotFound) => return Ok(Stored::Absent),
+        Ok(_) | Err(Fault::Corrupt | Fault::Full) => return Ok(Stored::Damaged),
         Err(fault) => return Err(fault.into()),
     }
     let (version, rest) = stored.expose().split_first().ok_or(Reason::Internal)?;
     let (key, check) = rest.split_first_chunk::<32>().ok_or(Reason::Internal)?;
     let whole = *version == VERSION && suite.sha256(&[key])?.starts_with(check);
-    Ok(whole.then(|| Secret::new(*key)))
+    Ok(if whole { Stored::Key(Secret::new(*key)) } else { Stored::Damaged })
 }
 
 fn make_key(platform: &Platform<'_>, suite: &Suite<'_>) -> Result<Secret<32>> {

@@ -4,7 +4,7 @@
 mod ward;
 
 use aseptic_core::limits::{self, OUTBOX};
-use aseptic_core::platform::{Slot, Store};
+use aseptic_core::platform::{Fault, Slot, Store};
 use aseptic_core::trust::{Purpose, VerifiedPeer};
 use aseptic_core::{Reason, Result, record};
 use aseptic_messaging::{
@@ -225,6 +225,72 @@ fn what_is_queued_outlasts_withdrawn_trust_and_goes_to_whom_is_accepted() {
     device.outbox.retry();
     let again = device.all(&[one]);
     assert_eq!(open(0, &again[0].1), Ok(1));
+}
+
+#[test]
+fn what_is_held_for_one_recipient_goes_out_when_another_is_asked_for() {
+    let ward = Ward::new();
+    let bench = Bench::new(1);
+    let mut device = Device::start(&ward, &bench, 8).unwrap();
+    let id = device.put(Purpose::Alarm, b"occlusion").unwrap();
+    let [one, _, three] = [0, 1, 2].map(|at| ward.to(&ward.adapters[at]));
+    // A program that sends to its recipients in turn never calls `retry`.
+    assert_eq!(device.all(std::slice::from_ref(&three)), []);
+    assert_eq!(device.all(std::slice::from_ref(&one))[0].0, id);
+    // However many are accepted, those of the audience are found among them.
+    device.outbox.retry();
+    let mut crowd = vec![three; 31];
+    crowd.push(one.clone());
+    assert_eq!(device.all(&crowd)[0].0, id);
+    device.outbox.retry();
+    crowd.push(one);
+    assert_eq!(device.next(&crowd), Err(Reason::TooLarge));
+}
+
+#[test]
+fn a_damaged_storage_key_is_told_for_each_message_that_it_costs() {
+    let ward = Ward::new();
+    let bench = Bench::new(1);
+    let mut device = Device::start(&ward, &bench, 8).unwrap();
+    device.put(Purpose::Alarm, b"one").unwrap();
+    device.put(Purpose::Telemetry, b"two").unwrap();
+    let _ = bench.take_events();
+    let mut key = [0; 64];
+    let length = Store::load(&bench, record::OUTBOX_KEY, &mut key).unwrap();
+    key[5] ^= 1;
+    bench.save(record::OUTBOX_KEY, &key[..length]).unwrap();
+    assert!(load(&ward, &bench, 8).unwrap().is_empty());
+    let told = bench.take_events().iter().filter(|event| event.reason == Reason::OutboxDamaged).count();
+    assert_eq!(told, 2);
+    // A key that was destroyed on purpose is nothing to tell.
+    let mut device = Device::start(&ward, &bench, 8).unwrap();
+    device.put(Purpose::Alarm, b"three").unwrap();
+    Store::erase(&bench, record::OUTBOX_KEY).unwrap();
+    assert!(load(&ward, &bench, 8).unwrap().is_empty());
+    assert!(bench.take_events().iter().all(|event| event.reason != Reason::OutboxDamaged));
+}
+
+#[test]
+fn an_entry_that_cannot_be_erased_stops_no_other() {
+    let (ward, server) = (Ward::new(), Bench::new(2));
+    let bench = Bench::new(1);
+    let mut device = Device::start(&ward, &bench, 8).unwrap();
+    let to = [ward.to(&ward.adapters[0])];
+    device.put(Purpose::Alarm, b"one").unwrap();
+    device.put(Purpose::Alarm, b"two").unwrap();
+    let mut opener = Opener::load(&server.platform()).unwrap();
+    let taken: Vec<_> =
+        device.all(&to).iter().map(|(_, sealed)| take(&ward, &mut opener, &server, sealed).unwrap()).collect();
+    let _ = bench.take_events();
+    bench.arm(Interruption::Fail { call: 0, fault: Fault::Io });
+    let settled = device.outbox.settle(&bench.platform(), &report(&[taken[0].1, taken[1].1]));
+    assert!(bench.fired());
+    bench.disarm();
+    assert_eq!(settled, Ok(Settled { stored: 2, rejected: 0, again: 0 }));
+    assert!(device.outbox.is_empty());
+    assert!(bench.take_events().iter().any(|event| event.reason == Reason::PlatformIo), "never silent");
+    // It is in again after a restart, and known as a duplicate.
+    assert_eq!(Device::start(&ward, &bench, 8).unwrap().outbox.count(Purpose::Alarm), 1);
 }
 
 #[test]

@@ -293,7 +293,7 @@ fn an_order_is_taken_while_it_is_fresh_and_once() {
     }
     assert_eq!(ward.take(&mut opener, &bench, adapter, &seal(oldest)), stale);
 
-    let (boot, now) = opener.ticks(&platform).unwrap();
+    let (boot, now) = opener.ticks(&platform);
     let until = |ahead| Fresh::Until { boot, uptime: now + ahead };
     assert_eq!(ward.take(&mut opener, &bench, adapter, &seal(until(0))), stale);
     assert_eq!(ward.take(&mut opener, &bench, adapter, &seal(until(limits::COMMAND_LIFETIME + 1))), stale);
@@ -304,7 +304,6 @@ fn an_order_is_taken_while_it_is_fresh_and_once() {
     let (open, timed) = (seal(challenge(&mut opener, 1000)), seal(until(10)));
     bench.restart();
     let mut opener = Opener::load(&bench.platform()).unwrap();
-    opener.ticks(&platform).unwrap();
     for order in [&open, &timed] {
         assert_eq!(ward.take(&mut opener, &bench, adapter, order), stale);
     }

@@ -254,7 +254,7 @@ impl Ward {
             let challenge = self.device.orders.challenge(&platform, 60_000).expect("a challenge");
             (8, Fresh::Challenge(challenge))
         } else {
-            let (boot, uptime) = self.device.orders.ticks(&platform).expect("a boot");
+            let (boot, uptime) = self.device.orders.ticks(&platform);
             (9, Fresh::Until { boot, uptime: uptime + 60_000 })
         };
         let message = Outgoing { fresh: Some(fresh), ..plain(Purpose::Command, &to, &body) };
