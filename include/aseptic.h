@@ -89,7 +89,7 @@
  * MEMORY. The caller owns all of it. Contexts are opaque and of fixed size; zero one before its first use, and do not move or
  * copy it before its _wipe. A workspace is plain memory that holds nothing between two calls. The library allocates nothing and
  * keeps no pointer after a call returns, but those in the two tables. Inputs come first, outputs last, and an output overlaps
- * nothing else that is passed. After an error outputs are zeroed, contexts that were to be made among them; where zero would
+ * nothing else that is passed: where one does, the answer is ASEPTIC_MISUSE and nothing is written. After an error outputs are zeroed, contexts that were to be made among them; where zero would
  * say that all is well, the function names what stands there instead. After ASEPTIC_BUFFER_TOO_SMALL `len` says how much is
  * needed; a buffer with `cap` 0 is a size query and changes no state. NULL, misaligned, zeroed and wiped arguments answer
  * ASEPTIC_MISUSE.
@@ -102,7 +102,8 @@
  *
  * THREADS. Two device contexts are independent. One context, with all that was made from it, may be used by one thread at a
  * time. Platform functions are called on the calling thread and must not call the library; one that does so with a context
- * in use is answered ASEPTIC_MISUSE. Nothing may be called from an interrupt.
+ * in use is answered ASEPTIC_MISUSE, and one that makes it anew as well. So is the program itself where a task was killed within
+ * a call: zero the context then, and make it again. Nothing may be called from an interrupt.
  *
  * INTERRUPTS. Platform functions may be interrupted at any instruction. An interrupt that fires while the library runs finds
  * no lock of the library's, for it has none; it may touch nothing that the platform functions touch.

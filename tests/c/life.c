@@ -299,6 +299,12 @@ static void enrolment(void)
         tell(action.body.ptr, action.body.len);
         aseptic_slice body = hear(0);
         answer.status = 200;
+        /* What is read must not lie where the step writes. */
+        answer.content_type.ptr = (const uint8_t *)&work;
+        answer.content_type.len = 8;
+        answer.body.ptr = frames[0];
+        answer.body.cap = ROOM;
+        CHECK(aseptic_enroller_step(&device, &work, &enroller, &answer, &registrar, &action) == ASEPTIC_MISUSE);
         answer.content_type = text("application/pkcs7-mime");
         answer.body.ptr = frames[0];
         answer.body.cap = ROOM;

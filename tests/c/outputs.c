@@ -20,6 +20,8 @@ static aseptic_status counted_save(void *ctx, uint16_t slot, const uint8_t *byte
     return save(ctx, slot, bytes, len);
 }
 
+static const aseptic_slice good_name = { (const uint8_t *)"station-1", 9 };
+
 static aseptic_slice text(const char *string)
 {
     aseptic_slice slice = { (const uint8_t *)string, strlen(string) };
@@ -116,6 +118,49 @@ static void overlaps(const aseptic_message *good)
     CHECK(aseptic_identity_name(&identity, &out) == ASEPTIC_MISUSE);
 }
 
+/* Outputs and new contexts that lie in a context: nothing is written, and it goes on. */
+static void contexts(void)
+{
+    static aseptic_update update;
+    static aseptic_model model = { .component = { (const uint8_t *)"main", 4 } };
+    uint8_t *inside = (uint8_t *)&device + sizeof device / 2;
+    aseptic_slice bytes = { (const uint8_t *)&update + 64, 16 };
+    CHECK(aseptic_boot_state(&device, inside) == ASEPTIC_MISUSE);
+    CHECK(aseptic_boot_verify(&device, (uint32_t *)(void *)inside) == ASEPTIC_MISUSE);
+    CHECK(aseptic_update_step(&device, &update, inside) == ASEPTIC_MISUSE);
+    CHECK(aseptic_update_offset(&update, (uint64_t *)(void *)&update, (uint64_t *)(void *)inside) == ASEPTIC_MISUSE);
+    CHECK(aseptic_update_deferral(&device, (uint32_t *)(void *)inside, (uint64_t *)(void *)&update) == ASEPTIC_MISUSE);
+    CHECK(aseptic_sender_init(&device, (aseptic_sender *)(void *)inside) == ASEPTIC_MISUSE);
+    CHECK(aseptic_sender_start_over(&device, (aseptic_sender *)(void *)inside) == ASEPTIC_MISUSE);
+    CHECK(aseptic_link_init(&device, good_name, (aseptic_link *)(void *)inside) == ASEPTIC_MISUSE);
+    CHECK(aseptic_update_begin(&device, bytes, &model, &update) == ASEPTIC_MISUSE);
+    CHECK(aseptic_update_begin(&device, good_name, (aseptic_model *)(void *)&update, &update) == ASEPTIC_MISUSE);
+    uint8_t boot;
+    CHECK(aseptic_boot_state(&device, &boot) == ASEPTIC_OK);
+}
+
+/* Storage that was copied to other hardware: what was loaded before that came out speaks for it no more. */
+static void other_hardware(const aseptic_message *good, aseptic_buf *out)
+{
+    static aseptic_session session;
+    static aseptic_outbox outbox;
+    aseptic_message offer = *good;
+    offer.body.len = 0;
+    CHECK(aseptic_session_offer(&device, &identity, &sender, &offer, &session, out) == ASEPTIC_OK);
+    CHECK(aseptic_outbox_init(&device, 4, &outbox) == ASEPTIC_OK);
+    CHECK(aseptic_identity_check_hardware(&device, text("board 2")) == ASEPTIC_HARDWARE_MISMATCH);
+    CHECK(seal(good, out) == ASEPTIC_HARDWARE_MISMATCH);
+    CHECK(aseptic_session_offer(&device, &identity, &sender, &offer, &session, out) == ASEPTIC_HARDWARE_MISMATCH);
+    CHECK(aseptic_session_seal(&device, &session, good->body, out) == ASEPTIC_HARDWARE_MISMATCH);
+    CHECK(aseptic_outbox_put(&device, &identity, &sender, &outbox, good, NULL) == ASEPTIC_HARDWARE_MISMATCH);
+    CHECK(aseptic_outbox_next(&device, &sender, &outbox, good->recipient, out) == ASEPTIC_HARDWARE_MISMATCH);
+    CHECK(aseptic_countersignature_add(&device, &identity, good->body, out) == ASEPTIC_HARDWARE_MISMATCH);
+    CHECK(aseptic_identity_check_hardware(&device, text("board 1")) == ASEPTIC_OK);
+    CHECK(aseptic_session_seal(&device, &session, good->body, out) == ASEPTIC_OK);
+    aseptic_outbox_wipe(&outbox);
+    aseptic_session_wipe(&session);
+}
+
 int main(int count, char **words)
 {
     static uint8_t large[65537];
@@ -201,6 +246,8 @@ int main(int count, char **words)
     aseptic_session_wipe(&session);
     CHECK(aseptic_session_seal(&device, &session, good.body, &out) == ASEPTIC_MISUSE);
 
+    contexts();
+    other_hardware(&good, &out);
     aseptic_sender_wipe(&sender);
     CHECK(seal(&good, &out) == ASEPTIC_MISUSE);
     aseptic_identity_wipe(&identity);

@@ -260,8 +260,8 @@ pub(crate) struct Marked<C: Context> {
     room: C::Room,
 }
 
-/// A context in use. It carries no mark for as long as this lives, so that a platform function that calls the library back
-/// with it is answered [`Reason::Misuse`] instead of being let in twice.
+/// A context in use. It carries the mark inverted for as long as this lives, so that a platform function that calls the library
+/// back with it is answered [`Reason::Misuse`] instead of being let in twice or making it anew.
 pub(crate) struct Held<'a, C: Context> {
     mark: *mut u64,
     state: &'a mut C::State,
@@ -296,24 +296,36 @@ impl<C: Context> Drop for Held<'_, C> {
     }
 }
 
-/// Makes `*context` a valid context with the state that `build` gives. After an error it is zeroed, whatever it was before.
+/// Makes `*context` a valid context with the state that `build` gives. After an error it is zeroed, whatever it was before; but
+/// nothing is written to one that a call is using, or that shares memory with the `others`: [`Reason::Misuse`].
 ///
 /// # Safety
-/// `context` must be NULL or misaligned or writable memory of the type `C` that no call is using.
-pub(crate) unsafe fn make<C: Context>(context: *mut C, build: impl FnOnce() -> Result<C::State>) -> aseptic_status {
+/// `context` must be NULL or misaligned or writable memory of the type `C`.
+pub(crate) unsafe fn make<C: Context>(
+    context: *mut C,
+    others: &[Place],
+    build: impl FnOnce() -> Result<C::State>,
+) -> aseptic_status {
     let () = C::FITS;
     call(|| {
-        let marked = place(context)?;
-        // SAFETY: aligned by `place`, writable as the caller promises; zeros are as good as any other opaque words.
-        unsafe { context.write_bytes(0, 1) };
-        let state = build()?;
-        // SAFETY: inside the context by `FITS`, aligned by `place`; what was there is no context any more, and the room is
-        // zeros, which are a value of it.
-        unsafe {
-            (&raw mut (*marked).state).write(state);
-            (&raw mut (*marked).mark).write(C::MARK);
+        // SAFETY: as the caller promises.
+        let marked = unsafe { begin(context, others)? };
+        match build() {
+            Ok(state) => {
+                // SAFETY: inside the context by `FITS`, aligned by `place`; what was there is no context any more, and the room is
+                // zeros, which are a value of it.
+                unsafe {
+                    (&raw mut (*marked).state).write(state);
+                    (&raw mut (*marked).mark).write(C::MARK);
+                }
+                Ok(())
+            }
+            Err(reason) => {
+                // SAFETY: writable for the whole type.
+                unsafe { context.write_bytes(0, 1) };
+                Err(reason)
+            }
         }
-        Ok(())
     })
 }
 
@@ -324,30 +336,21 @@ pub(crate) unsafe fn make<C: Context>(context: *mut C, build: impl FnOnce() -> R
 /// As for [`make`].
 pub(crate) unsafe fn make_in_place<C: Context>(
     context: *mut C,
+    others: &[Place],
     empty: fn() -> C::State,
     fill: impl FnOnce(&mut C::State) -> Result<()>,
 ) -> aseptic_status {
     let () = C::FITS;
     call(|| {
-        let marked = place(context)?;
-        // SAFETY: inside the context and aligned; only the mark is touched.
-        let mark = unsafe { &raw mut (*marked).mark };
-        // A platform function that calls the library back finds it in use.
-        // SAFETY: as above.
-        if unsafe { mark.read() } == !C::MARK {
-            return Err(Reason::Misuse);
-        }
-        // SAFETY: aligned by `place`, writable as the caller promises; zeros are as good as any other opaque words.
-        unsafe { context.write_bytes(0, 1) };
-        // SAFETY: as above.
-        unsafe { mark.write(!C::MARK) };
+        // SAFETY: as the caller promises.
+        let marked = unsafe { begin(context, others)? };
         // SAFETY: inside the context by `FITS`, aligned by `place`; what was there is no context any more, and the room is
         // zeros, which are a value of it.
         let state = unsafe { lay(&raw mut (*marked).state, empty) };
         let result = fill(state);
         match result {
             // SAFETY: the state is whole.
-            Ok(()) => unsafe { mark.write(C::MARK) },
+            Ok(()) => unsafe { (&raw mut (*marked).mark).write(C::MARK) },
             Err(_) => {
                 // SAFETY: the state is valid, and without a mark it is never looked at again.
                 unsafe { core::ptr::drop_in_place(state) };
@@ -357,6 +360,27 @@ pub(crate) unsafe fn make_in_place<C: Context>(
         }
         result
     })
+}
+
+/// Zeroes a context and marks it as one in use, so that a platform function that calls the library back finds it so.
+///
+/// # Safety
+/// As for [`make`].
+unsafe fn begin<C: Context>(context: *mut C, others: &[Place]) -> Result<*mut Marked<C>> {
+    let marked = place(context)?;
+    // SAFETY: inside the context and aligned; only the mark is touched.
+    let mark = unsafe { &raw mut (*marked).mark };
+    // SAFETY: as above.
+    let in_use = unsafe { mark.read() } == !C::MARK;
+    if in_use || others.iter().any(|other| other.overlaps(Place::of(context))) {
+        return Err(Reason::Misuse);
+    }
+    // SAFETY: aligned by `place`, writable as the caller promises; zeros are as good as any other opaque words.
+    unsafe {
+        context.write_bytes(0, 1);
+        mark.write(!C::MARK);
+    }
+    Ok(marked)
 }
 
 /// Apart from its caller, so that what the compiler puts on the stack on the way is free again.
@@ -386,7 +410,7 @@ pub(crate) unsafe fn state<'a, C: Context>(context: *mut C) -> Result<Held<'a, C
         return Err(Reason::Misuse);
     }
     // SAFETY: as above.
-    unsafe { mark.write(0) };
+    unsafe { mark.write(!C::MARK) };
     // SAFETY: the mark said that `make` wrote a state here and zeroed the room, and with the mark gone nobody else gets at them.
     Ok(unsafe { Held { mark, state: &mut (*marked).state, room: &mut (*marked).room } })
 }

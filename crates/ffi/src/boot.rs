@@ -1,6 +1,6 @@
 //! Which image may run, which one does, and whether it stays.
 
-use crate::abi::{aseptic_slice, aseptic_status, call, output, state};
+use crate::abi::{Place, aseptic_slice, aseptic_status, call, output_apart, state};
 use crate::device::aseptic_device;
 use ::aseptic_update::Digest;
 use ::aseptic_update::boot::{self, BootState, Decision};
@@ -60,7 +60,7 @@ pub unsafe extern "C" fn aseptic_boot_provision(
 pub unsafe extern "C" fn aseptic_boot_verify(device: *mut aseptic_device, start: *mut u32) -> aseptic_status {
     call(|| {
         // SAFETY: as the caller promises.
-        let start = unsafe { output(start)? };
+        let start = unsafe { output_apart(start, &[Place::of(device)])? };
         *start = 0;
         // SAFETY: as the caller promises.
         let mut device = unsafe { state(device)? };
@@ -79,7 +79,7 @@ pub unsafe extern "C" fn aseptic_boot_verify(device: *mut aseptic_device, start:
 pub unsafe extern "C" fn aseptic_boot_state(device: *mut aseptic_device, boot: *mut u8) -> aseptic_status {
     call(|| {
         // SAFETY: as the caller promises.
-        let boot = unsafe { output(boot)? };
+        let boot = unsafe { output_apart(boot, &[Place::of(device)])? };
         *boot = 0;
         // SAFETY: as the caller promises.
         let mut device = unsafe { state(device)? };

@@ -52,10 +52,10 @@ pub unsafe extern "C" fn aseptic_channel_connect(
     }
     // SAFETY: NULL or writable memory of the type, and the rest as the caller promises.
     unsafe {
-        make(peer, || {
+        make(peer, &[], || {
             let (mut device, identity) = (state(device)?, state(identity)?);
             let (address, name) = (text(address)?, text(name)?);
-            identity.require_local()?;
+            identity.require_local(&device)?;
             let limit = Duration::from_millis(limit_ms.into());
             device.with(|parts| {
                 let mut buffer = vec![0; 2 * limits::SLOT];
@@ -97,7 +97,7 @@ pub unsafe extern "C" fn aseptic_channel_judge(
     }
     // SAFETY: NULL or writable memory of the type, and the rest as the caller promises.
     unsafe {
-        make(peer, || {
+        make(peer, &[], || {
             let (mut device, channel) = (state(device)?, output(channel)?);
             device.with(|parts| {
                 let now = time::now(&parts.platform)?;
@@ -223,6 +223,10 @@ unsafe fn enrol_with(
         let wait = unsafe { output_apart(wait_seconds, contexts)? };
         *wait = 0;
         apart(contexts)?;
+        let read = [address, name].map(aseptic_slice::place);
+        if contexts.iter().any(|other| read.iter().any(|read| read.overlaps(*other))) {
+            return Err(Reason::Misuse);
+        }
         let terms = terms()?;
         // SAFETY: as the caller promises, and apart.
         let (mut device, memory) = unsafe { (state(device)?, self::workspace(workspace)?) };

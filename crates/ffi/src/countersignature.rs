@@ -81,7 +81,7 @@ pub unsafe extern "C" fn aseptic_countersignature_add(
     unsafe {
         fill(out, &inputs, |room, needed| {
             let (mut device, identity, message) = (state(device)?, state(identity)?, message.bytes()?);
-            identity.require_local()?;
+            identity.require_local(&device)?;
             *needed = message.len().saturating_add(HOP);
             let room = room.get_mut(..*needed).ok_or(Reason::BufferTooSmall)?;
             device.with(|parts| {

@@ -1,6 +1,6 @@
 //! The root object: platform, suite, what the bedside is doing.
 
-use crate::abi::{Context, Held, Zeroed, aseptic_status, call, make, state, wipe};
+use crate::abi::{Context, Held, Place, Zeroed, aseptic_status, call, make, state, wipe};
 use crate::crypto::{Engine, aseptic_crypto};
 use crate::platform::{FirmwareKeys, Table, aseptic_platform};
 use ::aseptic_update::{Interlock, Permission};
@@ -148,7 +148,7 @@ pub unsafe extern "C" fn aseptic_device_init(
 ) -> aseptic_status {
     // SAFETY: NULL or writable memory of the type, as the caller promises.
     unsafe {
-        make(device, || {
+        make(device, &[Place::of(platform), Place::of(crypto)], || {
             let (table, engine) = (Table::read(platform)?, Engine::read(crypto)?);
             Ok(Device {
                 table,

@@ -249,7 +249,7 @@ unsafe fn begin(
     }
     // SAFETY: NULL or writable memory of the type, and the rest as the caller promises, apart.
     unsafe {
-        make(enroller, || {
+        make(enroller, &[], || {
             let terms = read()?;
             let (mut device, memory) = (state(device)?, self::workspace(workspace)?);
             same_hardware(&device)?;
@@ -285,9 +285,13 @@ unsafe fn response<'a>(answer: *const aseptic_est_answer, ours: &[&[Place]]) -> 
     // SAFETY: as the caller promises.
     let answer = unsafe { input(answer)? };
     let body = Place::of_buffer(&answer.body);
-    let read = [answer.content_type, answer.retry_after, answer.location].map(aseptic_slice::place);
-    let read = read.into_iter().chain([Place::of(answer)]);
-    if answer.reserved != 0 || ours.iter().copied().flatten().copied().chain(read).any(|other| other.overlaps(body)) {
+    let [kind, wait, place] = [answer.content_type, answer.retry_after, answer.location].map(aseptic_slice::place);
+    let read = [Place::of(answer), kind, wait, place];
+    let written = ours.iter().copied().flatten().chain([&body]);
+    if answer.reserved != 0 || written.into_iter().any(|other| read.iter().any(|read| read.overlaps(*other))) {
+        return Err(Reason::Misuse);
+    }
+    if ours.iter().copied().flatten().any(|other| other.overlaps(body)) {
         return Err(Reason::Misuse);
     }
     // SAFETY: as the caller promises.

@@ -65,8 +65,10 @@ impl Loaded {
         self.name.get(..self.name_len).ok_or(Reason::Internal)
     }
 
-    /// [`Reason::KeyWrongUse`] for a birth identity.
-    pub(crate) const fn require_local(&self) -> Result<()> {
+    /// [`Reason::KeyWrongUse`] for a birth identity, [`Reason::HardwareMismatch`] on a device that was found to be a copy since
+    /// this was loaded.
+    pub(crate) fn require_local(&self, device: &crate::abi::Held<'_, aseptic_device>) -> Result<()> {
+        same_hardware(device)?;
         match self.origin {
             Origin::Birth => Err(Reason::KeyWrongUse),
             Origin::Local => Ok(()),
@@ -166,12 +168,9 @@ pub unsafe extern "C" fn aseptic_identity_load(
     which: u8,
     identity: *mut aseptic_identity,
 ) -> aseptic_status {
-    if let Err(reason) = apart(&[Place::of(device), Place::of(identity)]) {
-        return reason.number();
-    }
     // SAFETY: NULL or writable memory of the type, and the rest as the caller promises.
     unsafe {
-        make(identity, || {
+        make(identity, &[Place::of(device)], || {
             with_identity(&mut state(device)?, |platform, stored| {
                 let credential = match which {
                     ASEPTIC_IDENTITY_BIRTH => stored.birth()?,
@@ -266,9 +265,10 @@ pub unsafe extern "C" fn aseptic_identity_sign(
             let digest = digest.bytes()?;
             *needed = SIGNATURE;
             let room = room.get_mut(..SIGNATURE).ok_or(Reason::BufferTooSmall)?;
+            same_hardware(&device)?;
             match peer.purpose() {
                 Purpose::Enrolment => {}
-                Purpose::Network => identity.require_local()?,
+                Purpose::Network => identity.require_local(&device)?,
                 _ => return Err(Reason::NoPurpose),
             }
             if identity.alg != KeyAlg::P256 || digest.len() != 32 {
@@ -316,7 +316,7 @@ pub unsafe extern "C" fn aseptic_identity_confirm(
         if !matches!(peer.purpose(), Purpose::Network | Purpose::Enrolment) {
             return Err(Reason::NoPurpose);
         }
-        identity.require_local()?;
+        identity.require_local(&device)?;
         device.with(|parts| confirm_handshake(&parts.platform, identity.key_id, memory))
     })
 }

@@ -38,7 +38,7 @@ pub unsafe extern "C" fn aseptic_link_init(
 ) -> aseptic_status {
     // SAFETY: NULL or writable memory of the type, and the rest as the caller promises.
     unsafe {
-        make(link, || {
+        make(link, &[Place::of(device), station.place()], || {
             let (mut device, name) = (state(device)?, Name::new(station.bytes()?)?);
             Ok(Station { link: device.with(|parts| Link::new(&parts.platform))?, name })
         })

@@ -1,8 +1,8 @@
 //! Revocation lists, read from wherever the firmware keeps them, step by step.
 
 use crate::abi::{
-    Context, Held, Place, apart, aseptic_buf, aseptic_slice, aseptic_status, call, fill, input, make, output_apart,
-    result, state, wipe,
+    Context, Held, Place, aseptic_buf, aseptic_slice, aseptic_status, call, fill, input, make, output_apart, result,
+    state, wipe,
 };
 use crate::device::aseptic_device;
 use crate::peer::Links;
@@ -110,12 +110,9 @@ pub unsafe extern "C" fn aseptic_list_begin(
     count: usize,
     list: *mut aseptic_list,
 ) -> aseptic_status {
-    if let Err(reason) = apart(&[Place::of(lists), Place::of(list)]) {
-        return reason.number();
-    }
     // SAFETY: NULL or writable memory of the type, and the rest as the caller promises.
     unsafe {
-        make(list, || {
+        make(list, &[Place::of(lists), Place::row(chain, count)], || {
             let (kept, links) = (Kept::read(lists)?, Links::read(chain, count)?);
             if number >= kept.0.count {
                 return Err(Reason::Misuse);

@@ -57,7 +57,11 @@ pub unsafe extern "C" fn aseptic_sender_init(
     sender: *mut aseptic_sender,
 ) -> aseptic_status {
     // SAFETY: NULL or writable memory of the type, as the caller promises.
-    unsafe { make(sender, || state(device)?.with(|parts| Sender::load(&parts.platform, Direction::FromDevice))) }
+    unsafe {
+        make(sender, &[Place::of(device)], || {
+            state(device)?.with(|parts| Sender::load(&parts.platform, Direction::FromDevice))
+        })
+    }
 }
 
 /// Gives up sequence numbers that cannot be read any more, where `aseptic_sender_init` answers RECORD_CORRUPT, and makes `sender`
@@ -72,7 +76,11 @@ pub unsafe extern "C" fn aseptic_sender_start_over(
     sender: *mut aseptic_sender,
 ) -> aseptic_status {
     // SAFETY: NULL or writable memory of the type, as the caller promises.
-    unsafe { make(sender, || state(device)?.with(|parts| Sender::start_over(&parts.platform, Direction::FromDevice))) }
+    unsafe {
+        make(sender, &[Place::of(device)], || {
+            state(device)?.with(|parts| Sender::start_over(&parts.platform, Direction::FromDevice))
+        })
+    }
 }
 
 /// Signs `message` and seals it for its recipient: nobody on the way can read it, change it, or pass it on as meant for
@@ -108,7 +116,7 @@ pub unsafe extern "C" fn aseptic_message_seal(
             *needed = Sender::room(body.len());
             let room = room.get_mut(..*needed).ok_or(Reason::BufferTooSmall)?;
             let Told { class, stream, recipient, content_type, body } = Told::read(&message)?;
-            identity.require_local()?;
+            identity.require_local(&device)?;
             device.with(|parts| {
                 let now = time::now(&parts.platform)?;
                 let (platform, suite, trust) = parts.load_trust()?;

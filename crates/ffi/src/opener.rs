@@ -1,8 +1,6 @@
 //! Messages to this device: opened once each, in a known order of checks.
 
-use crate::abi::{
-    Context, Place, apart, aseptic_buf, aseptic_slice, aseptic_status, call, fill, make_in_place, state, wipe,
-};
+use crate::abi::{Context, Place, aseptic_buf, aseptic_slice, aseptic_status, call, fill, make_in_place, state, wipe};
 use crate::device::aseptic_device;
 use crate::identity::aseptic_identity;
 use crate::peer::aseptic_peer;
@@ -62,13 +60,10 @@ pub unsafe extern "C" fn aseptic_opener_init(
     classes: u32,
     opener: *mut aseptic_opener,
 ) -> aseptic_status {
-    if let Err(reason) = apart(&[Place::of(device), Place::of(opener)]) {
-        return reason.number();
-    }
     // SAFETY: NULL or writable memory of the type, and the rest as the caller promises.
     unsafe {
         let nothing = || Receiving { opener: None, key: KeyId(0), classes: Purposes::default() };
-        make_in_place(opener, nothing, |receiving| {
+        make_in_place(opener, &[Place::of(device)], nothing, |receiving| {
             let mut device = state(device)?;
             let allowed = Purpose::ALL.into_iter().filter(|class| CLASSES.contains(*class));
             let chosen = allowed.filter(|class| Purposes::of(&[*class]).bits() & classes != 0);
@@ -144,7 +139,7 @@ pub unsafe extern "C" fn aseptic_message_open(
             let (mut device, identity, mut opener) = (state(device)?, state(identity)?, state(opener)?);
             let known = if sender.is_null() { None } else { Some(state(sender)?) };
             let sealed = sealed.bytes()?;
-            identity.require_local()?;
+            identity.require_local(&device)?;
             *needed = sealed.len();
             let room = room.get_mut(..*needed).ok_or(Reason::BufferTooSmall)?;
             device.with(|parts| {

@@ -1,11 +1,11 @@
 //! Store and forward: messages that wait for their receipt.
 
 use crate::abi::{
-    Context, Place, apart, aseptic_buf, aseptic_slice, aseptic_status, call, fill, input, make_in_place, output_apart,
-    state, wipe,
+    Context, Place, aseptic_buf, aseptic_slice, aseptic_status, call, fill, input, make_in_place, output_apart, state,
+    wipe,
 };
 use crate::device::{Parts, aseptic_device};
-use crate::identity::aseptic_identity;
+use crate::identity::{aseptic_identity, same_hardware};
 use crate::message::{Told, aseptic_message, aseptic_sender};
 use crate::reports::{aseptic_message_id, id_of};
 use crate::time;
@@ -53,13 +53,11 @@ pub unsafe extern "C" fn aseptic_outbox_init(
     capacity: u32,
     outbox: *mut aseptic_outbox,
 ) -> aseptic_status {
-    if let Err(reason) = apart(&[Place::of(device), Place::of(outbox)]) {
-        return reason.number();
-    }
     // SAFETY: NULL or writable memory of the type, and the rest as the caller promises.
     unsafe {
         make_in_place(
             outbox,
+            &[Place::of(device)],
             || None,
             |outbox| {
                 let capacity = usize::try_from(capacity).map_err(|_| Reason::Misuse)?;
@@ -102,7 +100,7 @@ pub unsafe extern "C" fn aseptic_outbox_put(
             unsafe { (state(device)?, state(identity)?, state(sender)?, state(outbox)?) };
         // SAFETY: NULL, misaligned or readable with all that it points to, as the caller promises.
         let Told { class, stream, recipient, content_type, body } = unsafe { Told::read(input(message)?)? };
-        identity.require_local()?;
+        identity.require_local(&device)?;
         device.with(|Parts { platform, suite, memory, .. }| {
             let time = time::now(&platform)?;
             let to = [Trust::load(&platform, &mut memory.trust)?.pinned(&suite, Purpose::Receive, recipient)?];
@@ -141,6 +139,7 @@ pub unsafe extern "C" fn aseptic_outbox_next(
     unsafe {
         fill(out, &inputs, |room, needed| {
             let (mut device, sender, mut outbox) = (state(device)?, state(sender)?, state(outbox)?);
+            same_hardware(&device)?;
             let recipient = recipient.bytes()?;
             *needed = Sender::room(ENTRY);
             device.with(|parts| {
@@ -177,7 +176,7 @@ pub unsafe extern "C" fn aseptic_outbox_settle(
         // SAFETY: as the caller promises.
         let (mut device, identity, mut outbox, signer, report) =
             unsafe { (state(device)?, state(identity)?, state(outbox)?, signer.bytes()?, report.bytes()?) };
-        identity.require_local()?;
+        identity.require_local(&device)?;
         *settled = device.with(|parts| {
             let (platform, suite, trust) = parts.load_trust()?;
             let peer = trust.pinned(&suite, Purpose::Receipt, signer)?;

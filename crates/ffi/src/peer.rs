@@ -86,7 +86,7 @@ pub unsafe extern "C" fn aseptic_peer_verify_listed(
         // SAFETY: as the caller promises.
         Ok(read) => unsafe { judge(device, purpose, name, chain, count, Some(&read), peer) },
         // SAFETY: NULL or writable memory of the type.
-        Err(reason) => unsafe { make(peer, || Err(reason)) },
+        Err(reason) => unsafe { make(peer, &[], || Err(reason)) },
     }
 }
 
@@ -101,12 +101,9 @@ unsafe fn judge(
     read: Option<&Whole<'_>>,
     peer: *mut aseptic_peer,
 ) -> aseptic_status {
-    if let Err(reason) = apart(&[Place::of(device), Place::of(peer)]) {
-        return reason.number();
-    }
     // SAFETY: NULL or writable memory of the type, and the rest as the caller promises.
     unsafe {
-        make(peer, || {
+        make(peer, &[Place::of(device), name.place(), Place::row(chain, count)], || {
             let (mut device, name, links) = (state(device)?, name.bytes()?, Links::read(chain, count)?);
             let purpose = purpose_from(purpose)?;
             if name.is_empty() {

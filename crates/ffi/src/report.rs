@@ -2,7 +2,7 @@
 
 use crate::abi::{Place, aseptic_buf, aseptic_slice, aseptic_status, call, fill, input, state};
 use crate::device::aseptic_device;
-use crate::identity::aseptic_identity;
+use crate::identity::{aseptic_identity, same_hardware};
 use crate::time;
 use crate::update::{aseptic_model, aseptic_update};
 use ::aseptic_update::boot;
@@ -104,6 +104,7 @@ pub unsafe extern "C" fn aseptic_update_report(
     unsafe {
         fill(out, &[Place::of(device), Place::of(identity)], |room, needed| {
             let (mut device, identity) = (state(device)?, state(identity)?);
+            same_hardware(&device)?;
             *needed = ROOM;
             let room = room.get_mut(..ROOM).ok_or(Reason::BufferTooSmall)?;
             device.with(|parts| {

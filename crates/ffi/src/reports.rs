@@ -116,7 +116,7 @@ pub unsafe extern "C" fn aseptic_report_verify(
         // SAFETY: as the caller promises.
         let (mut device, identity, signer, report) =
             unsafe { (state(device)?, state(identity)?, signer.bytes()?, report.bytes()?) };
-        identity.require_local()?;
+        identity.require_local(&device)?;
         device.with(|parts| {
             let (_, suite, trust) = parts.load_trust()?;
             let peer = trust.pinned(&suite, Purpose::Receipt, signer)?;
@@ -163,7 +163,7 @@ pub unsafe extern "C" fn aseptic_report_sign(
             let sessions = if sessions.is_null() { None } else { Some(state(sessions)?) };
             let sender = sender.bytes()?;
             let receipts = receipts(sender, outcomes, count)?;
-            identity.require_local()?;
+            identity.require_local(&device)?;
             *needed = REPORT;
             let room = room.get_mut(..REPORT).ok_or(Reason::BufferTooSmall)?;
             device.with(|parts| {

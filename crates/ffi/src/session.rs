@@ -5,7 +5,7 @@ use crate::abi::{
     wipe,
 };
 use crate::device::aseptic_device;
-use crate::identity::aseptic_identity;
+use crate::identity::{aseptic_identity, same_hardware};
 use crate::message::{Told, aseptic_message, aseptic_sender};
 use crate::time;
 #[cfg(feature = "hosted")]
@@ -93,6 +93,7 @@ pub unsafe extern "C" fn aseptic_session_seal(
     unsafe {
         fill(out, &inputs, |room, needed| {
             let (mut device, mut session, body) = (state(device)?, state(session)?, body.bytes()?);
+            same_hardware(&device)?;
             *needed = body.len().saturating_add(SESSION_OVERHEAD);
             let room = room.get_mut(..*needed).ok_or(Reason::BufferTooSmall)?;
             device.with(|parts| {
@@ -183,7 +184,7 @@ unsafe fn offer<K: Kem>(
             }
             *needed = Sender::room(if kem.is_some() { HYBRID_OFFER } else { 128 });
             let room = room.get_mut(..*needed).ok_or(Reason::BufferTooSmall)?;
-            identity.require_local()?;
+            identity.require_local(&device)?;
             let held = state(session).ok();
             let (offered, length) = device.with(|parts| {
                 let time = time::now(&parts.platform)?;
@@ -204,7 +205,7 @@ unsafe fn offer<K: Kem>(
             })?;
             match held {
                 Some(mut held) => *held = offered,
-                None => result(make(session, || Ok(offered)))?,
+                None => result(make(session, &[], || Ok(offered)))?,
             }
             Ok(length)
         })

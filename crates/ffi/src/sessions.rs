@@ -68,7 +68,7 @@ pub(crate) struct Held {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn aseptic_sessions_init(sessions: *mut aseptic_sessions) -> aseptic_status {
     // SAFETY: NULL or writable memory of the type, as the caller promises.
-    unsafe { make(sessions, || Ok(Held { table: Sessions::default(), lost: None })) }
+    unsafe { make(sessions, &[], || Ok(Held { table: Sessions::default(), lost: None })) }
 }
 
 /// Takes the offer of a session, a message that `aseptic_message_open` has handed over on stream 3: `signed_message` as it was told,
@@ -111,7 +111,7 @@ pub unsafe extern "C" fn aseptic_sessions_accept(
         };
         // SAFETY: as the caller promises.
         let known = if sender.is_null() { None } else { Some(unsafe { state(sender)? }) };
-        identity.require_local()?;
+        identity.require_local(&device)?;
         device.with(|parts| {
             let (platform, suite, trust) = parts.load_trust()?;
             let (Receiving { key, classes, .. }, known_here) = (&*opener, opener.opener_ref()?);

@@ -1,6 +1,6 @@
 //! What the owner and the manufacturer say about one update, and what the bedside says to it.
 
-use crate::abi::{Held, aseptic_slice, aseptic_status, call, output, state};
+use crate::abi::{Held, Place, aseptic_slice, aseptic_status, call, output_apart, state};
 use crate::device::{Parts, aseptic_device};
 use crate::time;
 use crate::trust::ASEPTIC_PRESENCE_CONFIRMED;
@@ -285,8 +285,9 @@ pub unsafe extern "C" fn aseptic_update_deferral(
     waited: *mut u64,
 ) -> aseptic_status {
     call(|| {
-        // SAFETY: as the caller promises.
-        let (count, waited) = unsafe { (output(count)?, output(waited)?) };
+        let ours = [Place::of(device), Place::of(count)];
+        // SAFETY: as the caller promises, and apart.
+        let (count, waited) = unsafe { (output_apart(count, &[Place::of(device)])?, output_apart(waited, &ours)?) };
         (*count, *waited) = (0, 0);
         // SAFETY: as the caller promises.
         if let Some(deferral) = unsafe { state(device)? }.interlock.deferral() {

@@ -138,13 +138,13 @@ pub(crate) unsafe fn hand_over(
         return placed;
     }
     // SAFETY: NULL, misaligned or writable memory of the type, as the caller promises. This zeroes it.
-    let _zeroed = unsafe { make(ticket, || Err(Reason::Misuse)) };
+    let _zeroed = unsafe { make(ticket, &[], || Err(Reason::Misuse)) };
     let mut found = NOTHING;
     // SAFETY: as the caller promises; all that is read is named.
     let status = unsafe {
         fill(out, inputs, |room, needed| {
             let mut length = 0;
-            result(make(ticket, || {
+            result(make(ticket, &[], || {
                 let (handed, described, used) = open(room, needed)?;
                 (found, length) = (described, used);
                 Ok(handed)

@@ -1,7 +1,8 @@
 //! Verified updates.
 
 use crate::abi::{
-    Context, Place, aseptic_buf, aseptic_slice, aseptic_status, call, fill, input, make_in_place, output, state, wipe,
+    Context, Place, aseptic_buf, aseptic_slice, aseptic_status, call, fill, input, make_in_place, output_apart, state,
+    wipe,
 };
 use crate::device::aseptic_device;
 use crate::statement::{aseptic_statements, begin};
@@ -128,7 +129,7 @@ pub unsafe extern "C" fn aseptic_update_begin(
 ) -> aseptic_status {
     // SAFETY: NULL or writable memory of the type, and the rest as the caller promises.
     unsafe {
-        make_in_place(update, Update::new, |update| {
+        make_in_place(update, &[Place::of(device), envelope.place(), Place::of(model)], Update::new, |update| {
             begin(update, state(device)?, envelope.bytes()?, input(model)?, &aseptic_statements::NONE)
         })
     }
@@ -151,7 +152,8 @@ pub unsafe extern "C" fn aseptic_update_begin_with(
 ) -> aseptic_status {
     // SAFETY: NULL or writable memory of the type, and the rest as the caller promises.
     unsafe {
-        make_in_place(update, Update::new, |update| {
+        let others = [Place::of(device), envelope.place(), Place::of(model), Place::of(statements)];
+        make_in_place(update, &others, Update::new, |update| {
             begin(update, state(device)?, envelope.bytes()?, input(model)?, input(statements)?)
         })
     }
@@ -176,7 +178,7 @@ pub unsafe extern "C" fn aseptic_update_step(
 ) -> aseptic_status {
     call(|| {
         // SAFETY: as the caller promises.
-        let more = unsafe { output(more)? };
+        let more = unsafe { output_apart(more, &[Place::of(device), Place::of(update)])? };
         *more = 0;
         // SAFETY: as the caller promises.
         let (mut device, mut update) = unsafe { (state(device)?, state(update)?) };
@@ -200,11 +202,10 @@ pub unsafe extern "C" fn aseptic_update_offset(
     missing: *mut u64,
 ) -> aseptic_status {
     call(|| {
-        if offset == missing {
-            return Err(Reason::Misuse);
-        }
-        // SAFETY: as the caller promises, and not the same.
-        let (offset, missing) = unsafe { (output(offset)?, output(missing)?) };
+        let others = [Place::of(update), Place::of(offset)];
+        // SAFETY: as the caller promises, and apart.
+        let (offset, missing) =
+            unsafe { (output_apart(offset, &[Place::of(update)])?, output_apart(missing, &others)?) };
         (*offset, *missing) = (0, 0);
         // SAFETY: as the caller promises.
         let update = unsafe { state(update)? };
@@ -230,7 +231,7 @@ pub unsafe extern "C" fn aseptic_update_part(
     call(|| {
         let none = aseptic_slice { ptr: core::ptr::null(), len: 0 };
         // SAFETY: as the caller promises.
-        let part = unsafe { output(part)? };
+        let part = unsafe { output_apart(part, &[Place::of(update), envelope.place()])? };
         *part = aseptic_part { uri: none, payload: none, offset: 0, missing: 0, number: 0, reserved: [0; 7] };
         // SAFETY: as the caller promises.
         let (update, envelope) = unsafe { (state(update)?, envelope.bytes()?) };
