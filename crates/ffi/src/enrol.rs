@@ -165,8 +165,9 @@ pub unsafe extern "C" fn aseptic_enroller_connected(
 /// Ownership: the slices of `action` lie in the library and in `workspace`, valid until that is used again; the body of `answer`
 /// is decoded in place. Errors: NO_PURPOSE unless `registrar` is one, EST_TRANSFER, CMS_MALFORMED, TOO_LARGE, EST_REFUSED,
 /// EST_PENDING, EST_NO_MATCH, IDENTITY_NAME_MISMATCH, those of `aseptic_peer_verify`; nothing that is stored changes then, and a
-/// step with NULL gives the same request again. MISUSE after the end. Threads: as for all calls on a device. Power loss: the new
-/// identity is stored on probation, or the enrolment goes on where it was.
+/// step with NULL gives the same request again. KEY_BUSY: call again, with the same answer or with NULL; an answer counts once. MISUSE
+/// after the end. Threads: as for all calls on a device. Power loss: the new identity is stored on probation, or the enrolment goes
+/// on where it was.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn aseptic_enroller_step(

@@ -47,6 +47,8 @@ pub struct Enroller<'a> {
 pub struct Progress {
     phase: Phase,
     terms: Terms,
+    /// A request was handed out, and has no answer yet.
+    asked: bool,
     /// Bytes of CA certificates kept in the workspace, and of attributes after them.
     authorities: usize,
     attributes: usize,
@@ -105,6 +107,7 @@ impl<'a> Enroller<'a> {
         let progress = Progress {
             phase: Phase::Authorities,
             terms: Terms { attributes, ..terms },
+            asked: false,
             authorities: 0,
             attributes: 0,
             redirects: 0,
@@ -141,7 +144,8 @@ impl<'a> Enroller<'a> {
     /// [`Reason::EstRefused`] for a refusal and for a redirect that is not followed, [`Reason::EstPending`] where the server is busy,
     /// [`Reason::EstNoMatch`] for an answer without our certificate, [`Reason::EstAttributes`] where it wants what this
     /// device cannot give, [`Reason::IdentityNameMismatch`] for a certificate in another's name, and the reasons of path
-    /// validation. [`Reason::KeyBusy`] while a slow key store works. [`Reason::Misuse`] for an event after [`Action::Done`],
+    /// validation. [`Reason::KeyBusy`] while a slow key store makes the next request: the same event again, or
+    /// [`Event::Ready`], asks for it; an answer counts once. [`Reason::Misuse`] for an event after [`Action::Done`],
     /// and where possession is to be proven on a connection that was not reported ([`Event::Connected`]).
     pub fn step(&mut self, event: Event<'_>, now: Time) -> Result<Action<'_>> {
         let response = match event {
@@ -154,6 +158,8 @@ impl<'a> Enroller<'a> {
                 self.progress.binding = Some(*binding);
                 return self.request();
             }
+            // It was taken before the request failed that this is the repetition of.
+            Event::Response(_) if !self.progress.asked => return self.request(),
             Event::Response(response) => response,
         };
         match response.status {
@@ -164,6 +170,7 @@ impl<'a> Enroller<'a> {
             }
             _ => self.answered(response, now)?,
         }
+        self.progress.asked = false;
         if self.progress.phase == Phase::Done { Ok(Action::Done) } else { self.request() }
     }
 
@@ -208,6 +215,7 @@ impl<'a> Enroller<'a> {
             [_, 0] => ("", path),
             target => parts(&self.workspace.target, target)?,
         };
+        self.progress.asked = true;
         Ok(Action::Request(Request { method, authority, path, content_type, body }))
     }
 

@@ -85,6 +85,18 @@ fn an_active_device_enrols_again_beside_its_identity_and_gives_up_the_old_key_la
 }
 
 #[test]
+fn a_slow_key_store_costs_no_step() {
+    let world = World::new();
+    let bench = world.born();
+    let registrar = Registrar::new(&world);
+    bench.set_sign_delay(3);
+    assert_eq!(world.enrol(&bench, &registrar), Ok(0));
+    let asked: Vec<String> = registrar.requests.borrow().iter().map(|(path, _)| path.clone()).collect();
+    assert_eq!(asked, ["cacerts", "csrattrs", "simpleenroll"].map(|path| format!("/.well-known/est/{path}")));
+    assert_eq!(stages(&bench), (Stage::Probation, Stage::Probation));
+}
+
+#[test]
 fn without_an_owner_or_a_birth_there_is_no_enrolment() {
     let world = World::new();
     let start = |bench: &Bench, trust: &Trust<'_>| {
@@ -347,6 +359,7 @@ fn every_flipped_bit_and_every_truncation_of_an_answer_is_refused() {
     let mut workspace = Box::new(Workspace::new());
     let (platform, suite, trust) = (bench.platform(), soft::suite(), world.owner_trust());
     let mut enroller = Enroller::start(&platform, &suite, &trust, &Engine, &mut workspace).unwrap();
+    assert!(matches!(enroller.step(Event::Ready, now()), Ok(Action::Request(_))));
     let mut answer = |body: &mut [u8]| {
         let content_type = "application/pkcs7-mime";
         let event = Event::Response(Response { status: 200, content_type, retry_after: "", location: "", body });

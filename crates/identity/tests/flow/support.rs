@@ -246,7 +246,12 @@ impl World {
                     body: &mut answer.body,
                 }),
             };
-            answer = match enroller.step(event, now)? {
+            let step = enroller.step(event, now);
+            if step == Err(Reason::KeyBusy) {
+                // The same call again.
+                continue;
+            }
+            answer = match step? {
                 Action::Request(request) => {
                     let place = format!("{}{}", request.authority, request.path);
                     registrar.requests.borrow_mut().push((place, request.body.to_vec()));
