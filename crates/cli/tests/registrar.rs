@@ -160,8 +160,11 @@ fn a_hospital_without_pki_staff_runs_a_registrar() {
     let issued = done(folder, &["registrar", "list", "registrar", "--issued"]);
     let serial: String = Certificate::parse(&certificate).unwrap().serial.iter().map(|b| format!("{b:02x}")).collect();
     assert!(issued.contains(&format!("{serial} newest PUMP-0001")), "{issued}");
+    let release = ["registrar", "release", "registrar", "PUMP-0001"];
+    assert_eq!(done(folder, &release).trim_end(), "released");
+    assert_eq!(aseptic(folder, &release).status.code(), Some(2), "there is nobody any more");
     let audit = done(folder, &["registrar", "export-audit", "registrar"]);
-    for what in ["status=202", "op=approve", "status=200", &format!("certificate={serial}")] {
+    for what in ["status=202", "op=approve", "op=release", "status=200", &format!("certificate={serial}")] {
         assert!(audit.contains(what), "{what}: {audit}");
     }
     let numbers: Vec<usize> = audit.lines().map(|line| line.split(' ').next().unwrap().parse().unwrap()).collect();

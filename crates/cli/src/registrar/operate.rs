@@ -1,4 +1,4 @@
-//! `aseptic registrar list`, `approve`, `reject`, `export-audit` and `backup`.
+//! `aseptic registrar list`, `approve`, `reject`, `release`, `export-audit` and `backup`.
 
 use super::settings::Folder;
 use crate::error::{Error, Result};
@@ -27,6 +27,19 @@ pub(crate) struct Decide {
     folder: PathBuf,
     /// The id of the request
     id: String,
+}
+
+/// Free the serial number of a device that is gone, for one of another maker.
+///
+/// Serial numbers are unique for one maker alone: the registrar refuses a second device of the same number whose birth certificate
+/// another authority issued. What was issued to the first one stays valid until it ends; refuse its renewal by a rule.
+#[derive(Args)]
+#[command(after_help = "Example:\n  aseptic registrar release /var/lib/registrar PUMP-0001")]
+pub(crate) struct Release {
+    /// The folder that `init` made
+    folder: PathBuf,
+    /// The serial number
+    device: String,
 }
 
 /// Print the audit log: number, hash and text of each line.
@@ -65,6 +78,10 @@ pub(crate) fn list(arguments: &List) -> Result<String> {
 pub(crate) fn decide(arguments: &Decide, approve: bool) -> Result<String> {
     let id = arguments.id.clone();
     operate(&arguments.folder, &if approve { Control::Approve(id) } else { Control::Reject(id) })
+}
+
+pub(crate) fn release(arguments: &Release) -> Result<String> {
+    operate(&arguments.folder, &Control::Release(arguments.device.clone()))
 }
 
 pub(crate) fn export(arguments: &Export) -> Result<String> {

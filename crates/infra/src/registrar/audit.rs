@@ -64,6 +64,11 @@ pub(super) fn decision(at: u64, by: &str, device: &str, id: &str, approve: bool)
     format!("{at} by={} device={} op={what} request={id}", plain(by), plain(device))
 }
 
+/// The line of a serial number that is free again.
+pub(super) fn release(at: u64, by: &str, device: &str) -> String {
+    format!("{at} by={} device={} op=release", plain(by), plain(device))
+}
+
 /// The line of a copy of the store, which somebody has from then on.
 pub(super) fn backup(at: u64, by: &str) -> String {
     format!("{at} by={} op=backup", plain(by))

@@ -170,9 +170,8 @@ impl<'c> Case<'c> {
             renewal,
         };
         match (self.office.decide(&applicant), self.standing.state) {
-            ((Decision::Refuse, _), _) | ((Decision::Wait { .. }, _), Some(State::Rejected)) => {
-                Err((403, Reason::EstRefused))
-            }
+            // What a person has rejected stays so until a person approves it, whatever the rules say by then.
+            ((Decision::Refuse, _), _) | (_, Some(State::Rejected)) => Err((403, Reason::EstRefused)),
             ((Decision::Issue, profile), _) | ((Decision::Wait { .. }, profile), Some(State::Approved)) => {
                 let new = self.issue(issuer, profile, renewal).map_err(|error| match error.reason() {
                     reason @ (Reason::IdentityNameMismatch | Reason::EstNamesChanged) => (403, reason),

@@ -149,11 +149,12 @@ pub(super) fn answer(office: &Office, client: &Client, request: &Request<'_>) ->
 
 /// What is not in the store is not answered with. Of that the store hears too, if it can.
 fn unrecorded(office: &Office, audit: Audit, reason: Reason) -> Answer {
-    let audit = Audit { status: Some(503), reason: Some(reason), certificate: None, ..audit };
+    let status = if reason == Reason::IdentityNameMismatch { 403 } else { 503 };
+    let audit = Audit { status: Some(status), reason: Some(reason), certificate: None, ..audit };
     if office.tell(&audit).is_err() {
         office.told(&audit);
     }
-    Answer::later(503, reason, LATER)
+    if status == 403 { Answer::refusal(status, reason) } else { Answer::later(status, reason, LATER) }
 }
 
 fn route(

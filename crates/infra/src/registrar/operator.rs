@@ -41,6 +41,8 @@ pub enum Control {
     Approve(String),
     /// Reject the request with this id.
     Reject(String),
+    /// Forget who is enrolled under this serial number. See [`Store::release`].
+    Release(String),
     /// The audit log: number, hash and text of each line.
     ExportAudit,
     /// A copy of the store, in a new file of this absolute name. See [`Store::backup`].
@@ -167,6 +169,10 @@ fn run(store: &Store, command: &Control, by: &str) -> Result<String> {
             store.decide(id, false, by, now)?;
             out.push_str("rejected\n");
         }
+        Control::Release(device) => {
+            store.release(device, by, now)?;
+            out.push_str("released\n");
+        }
         Control::ExportAudit => {
             store.audit(&mut |number, hash, line| {
                 let _ = writeln!(out, "{number} {} {line}", hex(hash));
@@ -205,6 +211,7 @@ impl std::fmt::Display for Control {
             Self::Issued => f.write_str("issued"),
             Self::Approve(id) => write!(f, "approve {id}"),
             Self::Reject(id) => write!(f, "reject {id}"),
+            Self::Release(device) => write!(f, "release {device}"),
             Self::ExportAudit => f.write_str("export-audit"),
             Self::Backup(path) => write!(f, "backup {}", path.display()),
         }
@@ -219,6 +226,7 @@ impl Control {
             ("issued", "") => Self::Issued,
             ("approve", id) if !id.is_empty() => Self::Approve(id.to_owned()),
             ("reject", id) if !id.is_empty() => Self::Reject(id.to_owned()),
+            ("release", device) if !device.is_empty() => Self::Release(device.to_owned()),
             ("export-audit", "") => Self::ExportAudit,
             ("backup", path) if Path::new(path).is_absolute() => Self::Backup(path.into()),
             _ => return None,

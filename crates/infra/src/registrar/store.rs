@@ -153,6 +153,17 @@ impl Store {
         })
     }
 
+    /// Forgets who is enrolled, and who waits, under the serial number `device`, so that a device of another maker may enrol
+    /// under it, and tells the audit log who did it. Certificates that were issued stay valid.
+    /// [`Reason::PlatformNotFound`] where there is nobody.
+    pub fn release(&self, device: &str, by: &str, at: u64) -> Result<()> {
+        let (device, line) = (device.to_owned(), audit::release(at, by, device));
+        self.write(move |ledger| match ledger.release(&device)? {
+            true => ledger.tell(&line),
+            false => Err(Error::new(Reason::PlatformNotFound, format!("looking for the device {device}"))),
+        })
+    }
+
     /// Hands each line of the audit log to `each`, oldest first: its number, the hash that it makes with all before it, and
     /// its text. Gives how many there are. [`Reason::FileCorrupt`] where the log was changed.
     pub fn audit(&self, each: &mut dyn FnMut(u64, &[u8; 32], &str)) -> Result<u64> {

@@ -69,12 +69,21 @@ impl World {
     }
 
     pub(crate) fn with(maker: Ca) -> Self {
+        Self::beside(maker, None)
+    }
+
+    /// The same where devices of another maker are born too.
+    pub(crate) fn beside(maker: Ca, other: Option<&Ca>) -> Self {
         let author = key();
-        let makers = Author::new(Authority::Manufacturer, START)
-            .signer(author.public().unwrap())
-            .anchor("maker", &[Purpose::Birth], maker.anchor())
-            .sign(&soft::suite(), &[(author.public().unwrap(), &author)])
-            .unwrap();
+        let mut makers = Author::new(Authority::Manufacturer, START).signer(author.public().unwrap()).anchor(
+            "maker",
+            &[Purpose::Birth],
+            maker.anchor(),
+        );
+        if let Some(other) = other {
+            makers = makers.anchor("other", &[Purpose::Birth], other.anchor());
+        }
+        let makers = makers.sign(&soft::suite(), &[(author.public().unwrap(), &author)]).unwrap();
         let clock = SetClock(Arc::new(AtomicU64::new(START)));
         Self { maker, makers, clock, log: Arc::default() }
     }
@@ -99,6 +108,10 @@ impl World {
     }
 
     pub(crate) fn born(&self, serial: &str) -> Device {
+        Self::born_of(&self.maker, serial)
+    }
+
+    pub(crate) fn born_of(maker: &Ca, serial: &str) -> Device {
         let key = key();
         let uri = udi(serial);
         let expected = Expected {
@@ -108,7 +121,7 @@ impl World {
             hardware_serial: serial.as_bytes(),
             udi: Some(&uri),
         };
-        let birth = self.maker.issue_birth(&ask_for(&key, serial, None), &expected, START - DAY).unwrap();
+        let birth = maker.issue_birth(&ask_for(&key, serial, None), &expected, START - DAY).unwrap();
         Device { serial: serial.to_owned(), key, birth }
     }
 

@@ -1,8 +1,9 @@
 //! Requests that wait for a person, over a restart, and the log of it all.
 
-use super::desk::{Desk, START, World, ask_for, audit_lines};
+use super::desk::{DAY, Desk, START, World, ask_for, audit_lines};
 use crate::common::key;
 use aseptic_core::Reason;
+use aseptic_infra::ca::{Ca, Validity};
 use aseptic_infra::registrar::{Control, Decision, State, Store, control};
 use redb::{Database, ReadableTable, TableDefinition};
 
@@ -69,6 +70,56 @@ fn a_queue_and_its_decisions_outlive_the_server() {
     assert_eq!((count("op=approve"), count("op=reject"), count("by=uid-")), (1, 1, 2), "{lines:#?}");
     assert_eq!((count("status=202"), count("status=200"), count("E511 ")), (4, 2, 1), "{lines:#?}");
     println!("{}", lines.join("\n"));
+}
+
+#[test]
+fn what_a_person_rejected_stays_so_whatever_the_rules_say_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new();
+    let (device, request) = (world.born("PUMP-0001"), ask_for(&key(), "PUMP-0001", None));
+    let desk = world.open(World::hospital(), |registrar| patient(folder.path(), registrar));
+    assert_eq!(desk.newborn(&device).post("simpleenroll", &request).unwrap().status, 202);
+    let id = desk.handle.store().waiting().unwrap()[0].id.clone();
+    desk.handle.store().decide(&id, false, "tests", START).unwrap();
+    desk.handle.shutdown();
+    let issuing = |registrar| patient(folder.path(), registrar).policy(|_| Decision::Issue);
+    let desk = world.open(World::hospital(), issuing);
+    assert_eq!(desk.newborn(&device).post("simpleenroll", &request).unwrap().status, 403);
+    desk.handle.store().decide(&id, true, "tests", START).unwrap();
+    assert_eq!(desk.newborn(&device).post("simpleenroll", &request).unwrap().status, 200);
+    desk.handle.shutdown();
+}
+
+#[test]
+fn a_serial_number_is_one_makers_and_no_other_s_until_it_is_released() {
+    let years = Validity::years(START - DAY, 40).unwrap();
+    let other = Ca::new("Other", years).unwrap();
+    let world = World::beside(Ca::new("Maker", years).unwrap(), Some(&other));
+    let (genuine, namesake) = (world.born("PUMP-0001"), World::born_of(&other, "PUMP-0001"));
+    let ask = || ask_for(&key(), "PUMP-0001", None);
+
+    // While the one waits the other takes nothing from it; once it is turned down the number is free.
+    let desk = world.open(World::hospital(), |registrar| registrar.policy(|_| Decision::Wait { seconds: 5 }));
+    assert_eq!(desk.newborn(&namesake).post("simpleenroll", &ask()).unwrap().status, 202);
+    assert_eq!(desk.newborn(&genuine).post("simpleenroll", &ask()).unwrap().status, 403);
+    assert_eq!(world.told().pop(), Some(Some(Reason::IdentityNameMismatch)));
+    let id = desk.handle.store().waiting().unwrap()[0].id.clone();
+    desk.handle.store().decide(&id, false, "tests", START).unwrap();
+    assert_eq!(desk.newborn(&genuine).post("simpleenroll", &ask()).unwrap().status, 202);
+    desk.handle.shutdown();
+
+    let desk = world.open(World::hospital(), |registrar| registrar.policy(|_| Decision::Issue));
+    assert_eq!(desk.newborn(&genuine).post("simpleenroll", &ask()).unwrap().status, 200);
+    assert_eq!(desk.newborn(&namesake).post("simpleenroll", &ask()).unwrap().status, 403);
+    assert_eq!(world.told().pop(), Some(Some(Reason::IdentityNameMismatch)));
+    assert_eq!(desk.newborn(&genuine).post("simpleenroll", &ask()).unwrap().status, 200);
+    assert_eq!(desk.handle.store().issued().unwrap().len(), 2);
+    desk.handle.store().release("PUMP-0001", "tests", START).unwrap();
+    let again = desk.handle.store().release("PUMP-0001", "tests", START);
+    assert_eq!(again.unwrap_err().reason(), Reason::PlatformNotFound);
+    assert_eq!(desk.newborn(&namesake).post("simpleenroll", &ask()).unwrap().status, 200);
+    assert_eq!(desk.newborn(&genuine).post("simpleenroll", &ask()).unwrap().status, 403);
+    desk.handle.shutdown();
 }
 
 #[test]

@@ -98,6 +98,11 @@ impl Issuer {
     fn row(&self) -> IssuerRow<'_> {
         (&self.name, &self.key)
     }
+
+    /// Whether both are known, and differ: serial numbers are unique for one maker alone.
+    fn is_other(&self, than: &Self) -> bool {
+        self.key != than.key && ![self.key, than.key].contains(&Self::default().key)
+    }
 }
 
 /// The tables while they are changed. What fails here spoils all that is committed together.
@@ -134,17 +139,22 @@ impl<'t> Ledger<'t> {
     }
 
     /// Records a certificate. If its request was answered meanwhile, nothing is recorded and that answer is given.
+    /// [`Reason::IdentityNameMismatch`] where a device of another maker is enrolled under this serial number.
     pub(crate) fn issue(&self, new: &New) -> Result<Option<Vec<u8>>> {
-        let (known, taken) = self.checked(|transaction| {
+        let (known, taken, other) = self.checked(|transaction| {
+            let other = enrolled_by_other(transaction, &new.device, &new.issuer)?;
             let (issued, answers) = (transaction.open_table(ISSUED)?, transaction.open_table(ANSWERS)?);
             let known = match answers.get(&new.request)? {
                 Some(serial) => issued.get(serial.value())?.map(|row| row.value().4.to_vec()),
                 None => None,
             };
-            Ok((known, issued.get(new.serial.as_slice())?.is_some()))
+            Ok((known, issued.get(new.serial.as_slice())?.is_some(), other))
         })?;
         if known.is_some() {
             return Ok(known);
+        }
+        if other {
+            return Err(other_device());
         }
         if taken {
             return Err(Error::new(Reason::EntropyFailed, "drawing a serial number that was never used"));
@@ -161,22 +171,38 @@ impl<'t> Ledger<'t> {
     }
 
     /// Puts a request into the queue, in the place of an older one of the same device; one that is there stays as it is.
-    /// [`Reason::PlatformFull`] if too many wait.
+    /// [`Reason::PlatformFull`] if too many wait, [`Reason::IdentityNameMismatch`] where a device of another maker is enrolled
+    /// or waits under this serial number.
     pub(crate) fn queue(&self, new: &Wait) -> Result<()> {
-        let full = self.checked(|transaction| {
+        self.checked(|transaction| {
+            let other = enrolled_by_other(transaction, &new.device, &new.issuer)?;
             let mut queue = transaction.open_table(QUEUE)?;
-            let found = queue.get(new.device.as_str())?.map(|row| *row.value().1);
-            if found == Some(new.request) {
-                return Ok(false);
-            }
-            if found.is_none() && queue.len()? >= QUEUE_MOST {
-                return Ok(true);
+            let found = queue.get(new.device.as_str())?.map(|row| {
+                let (said, request, .., issuer) = row.value();
+                (*request, state(said) != State::Rejected && Issuer::of(issuer).is_other(&new.issuer))
+            });
+            match found {
+                Some((request, _)) if request == new.request => return Ok(Ok(())),
+                Some((_, true)) => return Ok(Err(other_device())),
+                None if queue.len()? >= QUEUE_MOST => {
+                    return Ok(Err(Error::new(Reason::PlatformFull, "queueing a request")));
+                }
+                _ if other => return Ok(Err(other_device())),
+                _ => {}
             }
             let row = (0, &new.request, &new.thumbprint, new.since, new.issuer.row());
             queue.insert(new.device.as_str(), row)?;
-            Ok(false)
-        })?;
-        if full { Err(Error::new(Reason::PlatformFull, "queueing a request")) } else { Ok(()) }
+            Ok(Ok(()))
+        })?
+    }
+
+    /// Forgets who is enrolled, and who waits, under a serial number. Whether there was anybody.
+    pub(super) fn release(&self, device: &str) -> Result<bool> {
+        self.checked(|transaction| {
+            let enrolled = transaction.open_table(CURRENT)?.remove(device)?.is_some();
+            let waits = transaction.open_table(QUEUE)?.remove(device)?.is_some();
+            Ok(enrolled || waits)
+        })
     }
 
     /// Writes down what was said of a request; gives its device.
@@ -219,6 +245,23 @@ impl<'t> Ledger<'t> {
             error
         })
     }
+}
+
+/// Whether the newest certificate under a serial number is that of a device of another maker.
+fn enrolled_by_other(
+    transaction: &WriteTransaction,
+    device: &str,
+    issuer: &Issuer,
+) -> std::result::Result<bool, redb::Error> {
+    let current = transaction.open_table(CURRENT)?;
+    let Some(serial) = current.get(device)? else { return Ok(false) };
+    let row = transaction.open_table(ISSUED)?;
+    let row = row.get(serial.value())?;
+    Ok(row.is_some_and(|row| Issuer::of(row.value().1).is_other(issuer)))
+}
+
+fn other_device() -> Error {
+    Error::new(Reason::IdentityNameMismatch, "recording a device under the serial number of another maker's")
 }
 
 /// Copies what one transaction sees into an empty store.
