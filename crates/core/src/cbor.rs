@@ -6,7 +6,7 @@
 
 use crate::reason::Reason;
 use crate::{Result, bytes, limits};
-use cbor4ii::core::{enc, types};
+use cbor4ii::core::enc::{self, Encode as _};
 
 /// How strict a reader is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,8 @@ pub enum Key<'a> {
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
     input: &'a [u8],
-    at: usize,
+    /// What was not read yet.
+    rest: &'a [u8],
     rules: Rules,
     /// The bytes were read before: keys need not be compared again. Comparing them in nested maps each time an outer map
     /// looks for a doubled key would cost the product of their lengths.
@@ -64,25 +65,25 @@ impl<'a> Reader<'a> {
     /// Starts at the first byte of `input`.
     #[must_use]
     pub const fn new(input: &'a [u8], rules: Rules) -> Self {
-        Self { input, at: 0, rules, again: false, searches: limits::CBOR_SEARCHES }
+        Self { input, rest: input, rules, again: false, searches: limits::CBOR_SEARCHES }
     }
 
     /// The bytes not read yet.
     #[must_use]
-    pub fn rest(&self) -> &'a [u8] {
-        self.input.get(self.at..).unwrap_or_default()
+    pub const fn rest(&self) -> &'a [u8] {
+        self.rest
     }
 
     /// [`Reason::CborTrailing`] unless all bytes have been read.
     pub fn end(&self) -> Result<()> {
-        if self.rest().is_empty() { Ok(()) } else { Err(Reason::CborTrailing) }
+        if self.rest.is_empty() { Ok(()) } else { Err(Reason::CborTrailing) }
     }
 
     /// The type of the next item.
     #[inline]
     pub fn peek(&self) -> Result<Type> {
         use Type::{Array, Bytes, Map, Negative, Simple, Tag, Text, Unsigned};
-        let first = self.rest().first().ok_or(Reason::CborMalformed)?;
+        let first = self.rest.first().ok_or(Reason::CborMalformed)?;
         let types = [Unsigned, Negative, Bytes, Text, Array, Map, Tag, Simple];
         types.get(usize::from(first >> 5)).copied().ok_or(Reason::Internal)
     }
@@ -95,6 +96,17 @@ impl<'a> Reader<'a> {
     /// An integer of either sign within `i64`.
     #[inline]
     pub fn int(&mut self) -> Result<i64> {
+        // The one byte of most labels.
+        if let [first @ (0..=0x17 | 0x20..=0x37), rest @ ..] = self.rest {
+            self.rest = rest;
+            let value = i64::from(first & 0x1F);
+            return Ok(if *first > 0x17 { !value } else { value });
+        }
+        self.wide_int()
+    }
+
+    #[inline(never)]
+    fn wide_int(&mut self) -> Result<i64> {
         let negative = self.peek()? != Type::Unsigned;
         let value = i64::try_from(self.head(u8::from(negative))?).map_err(|_| Reason::CborMalformed)?;
         Ok(if negative { !value } else { value })
@@ -128,7 +140,7 @@ impl<'a> Reader<'a> {
     /// The head of a map; its entries are walked with [`Map::next`].
     pub fn map(&mut self) -> Result<Map> {
         let left = self.length(5)?;
-        Ok(Map { left, first: self.at, last: self.at..self.at })
+        Ok(Map { left, first: self.at(), last: 0..0 })
     }
 
     /// A tag number; the tagged item follows.
@@ -138,28 +150,23 @@ impl<'a> Reader<'a> {
 
     /// A boolean.
     pub fn bool(&mut self) -> Result<bool> {
-        let first = *self.rest().first().ok_or(Reason::CborMalformed)?;
-        if !matches!(first, 0xF4 | 0xF5) {
-            return Err(Reason::CborMalformed);
-        }
-        self.at = self.at.saturating_add(1);
-        Ok(first == 0xF5)
+        let [first @ (0xF4 | 0xF5), rest @ ..] = self.rest else { return Err(Reason::CborMalformed) };
+        self.rest = rest;
+        Ok(*first == 0xF5)
     }
 
     /// Reads null if it is next, and tells whether it was.
     pub fn null(&mut self) -> bool {
-        let null = self.rest().first() == Some(&0xF6);
-        if null {
-            self.at = self.at.saturating_add(1);
-        }
-        null
+        let null = self.rest.strip_prefix(&[0xF6]);
+        self.rest = null.unwrap_or(self.rest);
+        null.is_some()
     }
 
     /// Passes over one item of any type and gives its bytes.
     pub fn raw(&mut self) -> Result<&'a [u8]> {
-        let start = self.at;
+        let before = self.rest;
         self.skip(limits::CBOR_DEPTH)?;
-        self.input.get(start..self.at).ok_or(Reason::Internal)
+        before.get(..before.len().saturating_sub(self.rest.len())).ok_or(Reason::Internal)
     }
 
     fn skip(&mut self, depth: u8) -> Result<()> {
@@ -180,16 +187,13 @@ impl<'a> Reader<'a> {
                 }
                 Ok(())
             }
-            Type::Tag => {
-                self.tag()?;
-                self.skip(depth)
-            }
+            Type::Tag => self.tag().and_then(|_| self.skip(depth)),
             Type::Simple => self.simple(),
         }
     }
 
     fn simple(&mut self) -> Result<()> {
-        let width = match self.rest().first() {
+        let width = match self.rest.first() {
             Some(0xF4..=0xF6) => 1,
             // Our own formats have neither floating-point numbers nor other simple values.
             Some(_) if self.rules == Rules::Deterministic => return Err(Reason::CborNotDeterministic),
@@ -199,39 +203,44 @@ impl<'a> Reader<'a> {
             Some(0xFB) => 9,
             _ => return Err(Reason::CborMalformed),
         };
-        self.rest().get(..width).ok_or(Reason::CborMalformed)?;
-        self.at = self.at.saturating_add(width);
+        self.rest = self.rest.get(width..).ok_or(Reason::CborMalformed)?;
         Ok(())
+    }
+
+    /// How many bytes were read.
+    const fn at(&self) -> usize {
+        self.input.len().saturating_sub(self.rest.len())
     }
 
     /// The argument of the head of the next item, which must be of this major type (RFC 8949 section 3).
     #[inline]
     fn head(&mut self, major: u8) -> Result<u64> {
-        let (first, rest) = self.rest().split_first().ok_or(Reason::CborMalformed)?;
-        let width = match first.wrapping_sub(major << 5) {
-            // The argument itself; one, two, four or eight bytes of it. Above lie reserved values and indefinite lengths.
-            0..=23 => 0,
-            width @ 24..=27 => 1 << width.saturating_sub(24),
-            _ => return Err(Reason::CborMalformed),
-        };
-        let argument = match rest.get(..width).ok_or(Reason::CborMalformed)? {
-            [] => u64::from(first & 0x1F),
-            wide => wide.iter().fold(0, |value, byte| (value << 8) | u64::from(*byte)),
-        };
-        let used = width.saturating_add(1);
-        self.at = self.at.saturating_add(used);
-        if self.rules == Rules::Received || used == head_len(argument) {
-            Ok(argument)
-        } else {
-            Err(Reason::CborNotDeterministic)
+        let (first, rest) = self.rest.split_first().ok_or(Reason::CborMalformed)?;
+        match first.wrapping_sub(major << 5) {
+            argument @ 0..=23 => {
+                self.rest = rest;
+                Ok(u64::from(argument))
+            }
+            info => self.wide(info, rest),
         }
+    }
+
+    /// An argument of one, two, four or eight bytes.
+    fn wide(&mut self, info: u8, rest: &'a [u8]) -> Result<u64> {
+        // Above lie reserved values and indefinite lengths.
+        let width = if let 24..=27 = info { 1 << info.wrapping_sub(24) } else { return Err(Reason::CborMalformed) };
+        let (wide, rest) = rest.split_at_checked(width).ok_or(Reason::CborMalformed)?;
+        self.rest = rest;
+        let argument = wide.iter().fold(0, |value, byte| (value << 8) | u64::from(*byte));
+        let shortest = head_len(argument) == width.saturating_add(1);
+        if shortest || self.rules == Rules::Received { Ok(argument) } else { Err(Reason::CborNotDeterministic) }
     }
 
     #[inline]
     fn string(&mut self, major: u8) -> Result<&'a [u8]> {
         let length = usize::try_from(self.head(major)?).map_err(|_| Reason::CborMalformed)?;
-        let string = self.rest().get(..length).ok_or(Reason::CborMalformed)?;
-        self.at = self.at.saturating_add(length);
+        let (string, rest) = self.rest.split_at_checked(length).ok_or(Reason::CborMalformed)?;
+        self.rest = rest;
         Ok(string)
     }
 
@@ -270,11 +279,9 @@ impl Map {
 
     /// Reads the next key; its value must be read before the next call. None at the end.
     pub fn next<'a>(&mut self, reader: &mut Reader<'a>) -> Result<Option<Key<'a>>> {
-        let start = reader.at;
-        let Some(key) = self.next_unordered(reader)? else {
-            return Ok(None);
-        };
-        let raw = start..reader.at;
+        let start = reader.at();
+        let Some(key) = self.next_unordered(reader)? else { return Ok(None) };
+        let raw = start..reader.at();
         match reader.rules {
             Rules::Deterministic => {
                 let last = reader.input.get(self.last.clone()).unwrap_or_default();
@@ -293,13 +300,11 @@ impl Map {
     /// The next key for a caller that looks for doubled ones itself.
     #[inline]
     pub(crate) fn next_unordered<'a>(&mut self, reader: &mut Reader<'a>) -> Result<Option<Key<'a>>> {
-        let Some(left) = self.left.checked_sub(1) else {
-            return Ok(None);
-        };
+        let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
         self.left = left;
-        match reader.peek()? {
-            Type::Unsigned | Type::Negative => reader.int().map(|key| Some(Key::Int(key))),
-            Type::Text => reader.text().map(|key| Some(Key::Text(key))),
+        match reader.rest.first() {
+            Some(0..=0x3F) => reader.int().map(|key| Some(Key::Int(key))),
+            Some(0x60..=0x7F) => reader.text().map(|key| Some(Key::Text(key))),
             _ => Err(Reason::CborMalformed),
         }
     }
@@ -307,8 +312,9 @@ impl Map {
     /// Looks for `key` among the keys before `end`. Quadratic, and each value on the way may be large and hold maps that
     /// were searched before, so all searches of one reader share [`limits::CBOR_SEARCHES`].
     fn unique(&self, reader: &mut Reader<'_>, key: Key<'_>, end: usize) -> Result<()> {
-        let mut earlier = Reader { at: self.first, again: true, ..reader.clone() };
-        while earlier.at < end {
+        let rest = reader.input.get(self.first..end).ok_or(Reason::Internal)?;
+        let mut earlier = Reader { rest, again: true, ..reader.clone() };
+        while !earlier.rest.is_empty() {
             let other = match earlier.peek()? {
                 Type::Text => Key::Text(earlier.text()?),
                 _ => Key::Int(earlier.int()?),
@@ -342,12 +348,13 @@ impl<'b> Writer<'b> {
 
     /// An unsigned integer.
     pub fn uint(&mut self, value: u64) -> &mut Self {
-        self.put(value)
+        self.head(0, value)
     }
 
     /// An integer.
     pub fn int(&mut self, value: i64) -> &mut Self {
-        self.put(value)
+        let major = if value < 0 { 0x20 } else { 0 };
+        self.head(major, (value ^ (value >> 63)).unsigned_abs())
     }
 
     /// A byte string.
@@ -357,37 +364,37 @@ impl<'b> Writer<'b> {
 
     /// The head of a byte string of `length` bytes, which the caller writes next with [`Writer::raw`].
     pub fn bytes_head(&mut self, length: usize) -> &mut Self {
-        self.head(0x40, length)
+        self.sized(0x40, length)
     }
 
     /// A text string.
     pub fn text(&mut self, text: &str) -> &mut Self {
-        self.head(0x60, text.len()).raw(text.as_bytes())
+        self.sized(0x60, text.len()).raw(text.as_bytes())
     }
 
     /// The head of an array.
     pub fn array(&mut self, length: usize) -> &mut Self {
-        self.head(0x80, length)
+        self.sized(0x80, length)
     }
 
     /// The head of a map of `length` entries.
     pub fn map(&mut self, length: usize) -> &mut Self {
-        self.head(0xA0, length)
+        self.sized(0xA0, length)
     }
 
     /// A tag number.
     pub fn tag(&mut self, tag: u64) -> &mut Self {
-        self.put(types::Tag(tag, types::Nothing))
+        self.head(0xC0, tag)
     }
 
     /// A boolean.
     pub fn bool(&mut self, value: bool) -> &mut Self {
-        self.put(value)
+        self.raw(&[0xF4 | u8::from(value)])
     }
 
     /// Null.
     pub fn null(&mut self) -> &mut Self {
-        self.put(types::Null)
+        self.raw(&[0xF6])
     }
 
     /// Bytes that are CBOR already.
@@ -411,17 +418,19 @@ impl<'b> Writer<'b> {
         self.out.get_mut(..self.len).ok_or(Reason::BufferTooSmall)
     }
 
-    fn put(&mut self, value: impl enc::Encode) -> &mut Self {
-        // Neither our writer nor the encoders of the types above can fail.
-        let _ = value.encode(self);
-        self
+    /// The head of a string, array or map. No target has longer addresses.
+    fn sized(&mut self, major: u8, length: usize) -> &mut Self {
+        self.head(major, u64::try_from(length).unwrap_or(u64::MAX))
     }
 
-    /// The head of a string, array or map: that of the number, with another major type (RFC 8949 section 3).
-    fn head(&mut self, major: u8, length: usize) -> &mut Self {
+    /// The head of any item: that of the number, with another major type (RFC 8949 section 3).
+    fn head(&mut self, major: u8, argument: u64) -> &mut Self {
+        if let Ok(short @ 0..=0x17) = u8::try_from(argument) {
+            return self.raw(&[major | short]);
+        }
         let at = self.len;
-        // No target has longer addresses.
-        self.put(u64::try_from(length).unwrap_or(u64::MAX));
+        // Neither our writer nor the encoder of a number can fail.
+        let _ = argument.encode(self);
         self.out.get_mut(at).into_iter().for_each(|first| *first |= major);
         self
     }

@@ -223,10 +223,8 @@ fn newest(store: &dyn Store, kind: Kind, buffer: &mut [u8]) -> Result<Newest> {
 
 /// Has the newest copy in `buffer`, where [`newest`] has left place 1: a copy is large, and a store may be slow.
 fn again(store: &dyn Store, kind: Kind, place: u8, buffer: &mut [u8]) -> Result<()> {
-    match place {
-        0 if !matches!(read(store, kind, 0, buffer)?, Found::Valid(_)) => Err(Reason::RecordCorrupt),
-        _ => Ok(()),
-    }
+    let there = place != 0 || matches!(read(store, kind, 0, buffer)?, Found::Valid(_));
+    if there { Ok(()) } else { Err(Reason::RecordCorrupt) }
 }
 
 fn read(store: &dyn Store, kind: Kind, place: u8, buffer: &mut [u8]) -> Result<Found> {
