@@ -115,69 +115,69 @@
  * than 1 ms, a hosted function what its network takes. Images, and revocation lists, are read in steps.
  * No instruction of the library masks interrupts.
  *                                instructions   at 64 MHz   at 120 MHz   stack
- *   aseptic_device_decommission   52,000,000      975 ms       520 ms    8500
+ *   aseptic_device_decommission   52,000,000      975 ms       520 ms    8600
  *   aseptic_peer_finding          43,000,000      807 ms       430 ms   24100
- *   aseptic_peer_verify_listed    43,000,000      807 ms       430 ms   23300
- *   aseptic_message_seal          41,000,000      769 ms       410 ms   10300
- *   aseptic_session_offer         41,000,000      769 ms       410 ms   11400
- *   aseptic_birth_request         32,000,000      600 ms       320 ms    6200
- *   aseptic_message_open          29,000,000      544 ms       290 ms   10100
+ *   aseptic_peer_verify_listed    43,000,000      807 ms       430 ms   23200
+ *   aseptic_message_seal          41,000,000      769 ms       410 ms   10400
+ *   aseptic_session_offer         41,000,000      769 ms       410 ms   11500
+ *   aseptic_birth_request         32,000,000      600 ms       320 ms    6400
+ *   aseptic_message_open          29,000,000      544 ms       290 ms   10300
  *   aseptic_agreement_renew       27,000,000      507 ms       270 ms    4800
- *   aseptic_outbox_next           27,000,000      507 ms       270 ms    8300
+ *   aseptic_outbox_next           27,000,000      507 ms       270 ms    8600
  *   aseptic_enroller_begin_with   21,000,000      394 ms       210 ms    6700
- *   aseptic_update_begin          21,000,000      394 ms       210 ms   11100
- *   aseptic_update_begin_with     21,000,000      394 ms       210 ms   11100
- *   aseptic_enroller_begin        20,000,000      375 ms       200 ms    6500
- *   aseptic_agreement_public      19,000,000      357 ms       190 ms    4500
- *   aseptic_enroller_step         18,000,000      338 ms       180 ms   17500
+ *   aseptic_update_begin          21,000,000      394 ms       210 ms   11200
+ *   aseptic_update_begin_with     21,000,000      394 ms       210 ms   11200
+ *   aseptic_enroller_begin        20,000,000      375 ms       200 ms    6400
+ *   aseptic_agreement_public      19,000,000      357 ms       190 ms    4600
+ *   aseptic_enroller_step         18,000,000      338 ms       180 ms   17400
  *   aseptic_birth_install         17,000,000      319 ms       170 ms   16100
  *   aseptic_trust_update          17,000,000      319 ms       170 ms    9500
- *   aseptic_update_report         17,000,000      319 ms       170 ms    8700
+ *   aseptic_update_report         17,000,000      319 ms       170 ms    8800
  *   aseptic_outbox_put            16,000,000      300 ms       160 ms    8800
- *   aseptic_peer_verify           16,000,000      300 ms       160 ms   16400
+ *   aseptic_peer_verify           16,000,000      300 ms       160 ms   16300
  *   aseptic_trust_install         16,000,000      300 ms       160 ms    9200
- *   aseptic_countersignature_verify 15,000,000      282 ms       150 ms    8500
+ *   aseptic_countersignature_verify 15,000,000      282 ms       150 ms    8600
  *   aseptic_list_accept           15,000,000      282 ms       150 ms   12700
  *   aseptic_outbox_init           15,000,000      282 ms       150 ms    4400
- *   aseptic_outbox_settle         15,000,000      282 ms       150 ms   11800
+ *   aseptic_outbox_settle         15,000,000      282 ms       150 ms   11900
  *   aseptic_report_verify         15,000,000      282 ms       150 ms   11700
- *   aseptic_countersignature_add  14,000,000      263 ms       140 ms    6700
- *   aseptic_identity_sign         13,000,000      244 ms       130 ms    5200
+ *   aseptic_countersignature_add  14,000,000      263 ms       140 ms    6800
+ *   aseptic_identity_sign         13,000,000      244 ms       130 ms    5300
  *   aseptic_outbox_erase          13,000,000      244 ms       130 ms    4500
- *   aseptic_report_sign           13,000,000      244 ms       130 ms   12400
+ *   aseptic_report_sign           13,000,000      244 ms       130 ms   12500
  *   aseptic_identity_tidy          8,100,000      152 ms        81 ms    2700
  *   aseptic_boot_confirm           5,700,000      107 ms        57 ms    5100
  *   aseptic_boot_verify            4,300,000       81 ms        43 ms    5700
- *   aseptic_inventory_warn         3,400,000       64 ms        34 ms    8200
  *   aseptic_inventory_next         3,300,000       62 ms        33 ms    8000
+ *   aseptic_inventory_warn         3,300,000       62 ms        33 ms    8200
  *   aseptic_update_activate        3,200,000       60 ms        32 ms    5400
  *   aseptic_renewal_next           3,100,000       59 ms        31 ms    5000
  *   aseptic_boot_provision         2,900,000       55 ms        29 ms    5100
  *   aseptic_identity_confirm       2,700,000       51 ms        27 ms    4200
  *   aseptic_update_account_deferrals  2,700,000       51 ms        27 ms    6900
  *   aseptic_update_abandon         2,600,000       49 ms        26 ms    4900
- *   aseptic_identity_load          2,300,000       44 ms        23 ms    5100
+ *   aseptic_identity_load          2,300,000       44 ms        23 ms    5000
  *   aseptic_identity_stage         2,100,000       40 ms        21 ms    4600
  *   aseptic_update_account         2,000,000       38 ms        20 ms    7600
- *   aseptic_sender_start_over      1,900,000       36 ms        19 ms    4600
+ *   aseptic_sender_start_over      1,900,000       36 ms        19 ms    4500
  *   aseptic_enroller_connected     1,700,000       32 ms        17 ms    7800
  *   aseptic_identity_check_hardware  1,700,000       32 ms        17 ms    4200
  *   aseptic_identity_certificate   1,600,000       30 ms        16 ms    4700
- *   aseptic_sessions_open          1,500,000       29 ms        15 ms    7800
  *   aseptic_update_feed            1,500,000       29 ms        15 ms    1400
- *   aseptic_sender_init            1,400,000       27 ms        14 ms    4500
- *   aseptic_sessions_accept        1,400,000       27 ms        14 ms    7100
+ *   aseptic_sender_init            1,400,000       27 ms        14 ms    4400
+ *   aseptic_sessions_accept        1,400,000       27 ms        14 ms    7000
+ *   aseptic_sessions_open          1,400,000       27 ms        14 ms    8000
  *   aseptic_trust_version          1,400,000       27 ms        14 ms    6200
  *   aseptic_update_hold            1,400,000       27 ms        14 ms    7700
  *   aseptic_trust_epoch            1,300,000       25 ms        13 ms    6200
- *   aseptic_session_seal           1,200,000       23 ms        12 ms    6500
+ *   aseptic_session_seal           1,200,000       23 ms        12 ms    6600
  *   aseptic_boot_state             1,100,000       21 ms        11 ms    4900
  *   aseptic_opener_init              980,000       19 ms        10 ms    5100
  *   aseptic_message_commit           860,000       17 ms         9 ms    7000
  *   aseptic_update_step              730,000       14 ms         8 ms    6000
  *   aseptic_update_refused           700,000       14 ms         7 ms    4200
  *   aseptic_opener_forget            510,000       10 ms         6 ms    7200
- *   aseptic_device_tombstone         420,000        8 ms         5 ms    2800
+ *   aseptic_device_tombstone         420,000        8 ms         5 ms    2900
  *   aseptic_time_now                 270,000        6 ms         3 ms    1900
  *   aseptic_list_step                 82,000        2 ms         1 ms    4500
  *

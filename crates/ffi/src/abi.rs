@@ -128,6 +128,12 @@ impl Place {
         Self { first: bytes.as_ptr().addr(), len: bytes.len() }
     }
 
+    /// Whether a byte lies in one of the `others` too. Once for all functions: in each of them it would take some flash.
+    #[inline(never)]
+    pub(crate) fn meets(self, others: &[Self]) -> bool {
+        others.iter().any(|other| other.overlaps(self))
+    }
+
     /// Whether a byte lies in both.
     pub(crate) fn overlaps(self, other: Self) -> bool {
         let (end, other_end) = (self.first.saturating_add(self.len), other.first.saturating_add(other.len));
@@ -136,6 +142,7 @@ impl Place {
 }
 
 /// [`Reason::Misuse`] unless no two of the `places` share a byte. What NULL points to lies nowhere.
+#[inline(never)]
 pub(crate) fn apart(places: &[Place]) -> Result<()> {
     let shared = places.iter().enumerate().any(|(at, one)| {
         one.first != 0 && places.iter().skip(at.saturating_add(1)).any(|other| other.first != 0 && one.overlaps(*other))
@@ -172,7 +179,7 @@ pub(crate) unsafe fn output<'a, T>(pointer: *mut T) -> Result<&'a mut T> {
 /// # Safety
 /// `pointer` must be NULL, misaligned, or valid and alias nothing but the `others` for as long as the answer is used.
 pub(crate) unsafe fn output_apart<'a, T>(pointer: *mut T, others: &[Place]) -> Result<&'a mut T> {
-    if others.iter().any(|other| other.overlaps(Place::of(pointer))) {
+    if Place::of(pointer).meets(others) {
         return Err(Reason::Misuse);
     }
     // SAFETY: as the caller promises, and apart from the others.
@@ -200,13 +207,30 @@ pub(crate) unsafe fn fill(
     inputs: &[Place],
     body: impl FnOnce(&mut [u8], &mut usize) -> Result<usize>,
 ) -> aseptic_status {
+    let mut body = Some(body);
+    // SAFETY: as the caller promises.
+    unsafe {
+        fill_room(out, inputs, &mut |room, needed| body.take().map_or(Err(Reason::Internal), |body| body(room, needed)))
+    }
+}
+
+/// [`fill`], once for all functions.
+///
+/// # Safety
+/// As for [`fill`].
+#[inline(never)]
+unsafe fn fill_room(
+    out: *mut aseptic_buf,
+    inputs: &[Place],
+    body: &mut dyn FnMut(&mut [u8], &mut usize) -> Result<usize>,
+) -> aseptic_status {
     call(|| {
         let own = Place::of(out);
         // SAFETY: as the caller promises.
         let out = unsafe { output(out) }?;
         out.len = 0;
         let written = Place { first: out.ptr.addr(), len: out.cap };
-        if written.overlaps(own) || inputs.iter().any(|input| input.overlaps(written)) {
+        if written.overlaps(own) || written.meets(inputs) {
             return Err(Reason::Misuse);
         }
         // SAFETY: writable as the caller promises, and apart from everything else that is read or written here.
@@ -370,17 +394,28 @@ unsafe fn begin<C: Context>(context: *mut C, others: &[Place]) -> Result<*mut Ma
     let marked = place(context)?;
     // SAFETY: inside the context and aligned; only the mark is touched.
     let mark = unsafe { &raw mut (*marked).mark };
-    // SAFETY: as above.
-    let in_use = unsafe { mark.read() } == !C::MARK;
-    if in_use || others.iter().any(|other| other.overlaps(Place::of(context))) {
+    // SAFETY: as the caller promises, with the size of the type.
+    unsafe { begin_bytes(context.cast(), size_of::<C>(), mark, C::MARK, others)? };
+    Ok(marked)
+}
+
+/// [`begin`], once for all contexts.
+///
+/// # Safety
+/// `context` must be writable for `size` bytes, `mark` lie in it and be aligned.
+#[inline(never)]
+unsafe fn begin_bytes(context: *mut u8, size: usize, mark: *mut u64, ours: u64, others: &[Place]) -> Result<()> {
+    // SAFETY: as the caller promises.
+    let in_use = unsafe { mark.read() } == !ours;
+    if in_use || (Place { first: context.addr(), len: size }).meets(others) {
         return Err(Reason::Misuse);
     }
-    // SAFETY: aligned by `place`, writable as the caller promises; zeros are as good as any other opaque words.
+    // SAFETY: as the caller promises; zeros are as good as any other opaque words.
     unsafe {
-        context.write_bytes(0, 1);
-        mark.write(!C::MARK);
+        context.write_bytes(0, size);
+        mark.write(!ours);
     }
-    Ok(marked)
+    Ok(())
 }
 
 /// Apart from its caller, so that what the compiler puts on the stack on the way is free again.
@@ -406,13 +441,24 @@ pub(crate) unsafe fn state<'a, C: Context>(context: *mut C) -> Result<Held<'a, C
     // SAFETY: inside the context and aligned; only the mark is touched before it is known to be a context.
     let mark = unsafe { &raw mut (*marked).mark };
     // SAFETY: as above.
-    if unsafe { mark.read() } != C::MARK {
+    unsafe { enter(mark, C::MARK)? };
+    // SAFETY: the mark said that `make` wrote a state here and zeroed the room, and with the mark gone nobody else gets at them.
+    Ok(unsafe { Held { mark, state: &mut (*marked).state, room: &mut (*marked).room } })
+}
+
+/// Inverts a mark that is there.
+///
+/// # Safety
+/// `mark` must be aligned, readable and writable.
+#[inline(never)]
+unsafe fn enter(mark: *mut u64, ours: u64) -> Result<()> {
+    // SAFETY: as the caller promises.
+    if unsafe { mark.read() } != ours {
         return Err(Reason::Misuse);
     }
     // SAFETY: as above.
-    unsafe { mark.write(!C::MARK) };
-    // SAFETY: the mark said that `make` wrote a state here and zeroed the room, and with the mark gone nobody else gets at them.
-    Ok(unsafe { Held { mark, state: &mut (*marked).state, room: &mut (*marked).room } })
+    unsafe { mark.write(!ours) };
+    Ok(())
 }
 
 /// Ends a context: drops its state and wipes all its words. Does nothing to memory that holds none, or that is in use.
@@ -434,13 +480,17 @@ pub(crate) unsafe fn wipe<C: Context>(context: *mut C) {
 
 /// Where in the context its state lies.
 fn place<C: Context>(context: *mut C) -> Result<*mut Marked<C>> {
-    if context.is_null() || !context.is_aligned() {
+    let slack = size_of::<C>().saturating_sub(size_of::<Marked<C>>());
+    let offset = offset(context.addr(), align_of::<C>(), align_of::<Marked<C>>(), slack)?;
+    Ok(context.cast::<u8>().wrapping_add(offset).cast())
+}
+
+/// Bytes from the first of a context to its state: to the next multiple of `inner`, at most `slack`.
+#[inline(never)]
+fn offset(first: usize, outer: usize, inner: usize, slack: usize) -> Result<usize> {
+    if first == 0 || !first.is_multiple_of(outer) {
         return Err(Reason::Misuse);
     }
-    let first = context.cast::<u8>();
-    let offset = first.align_offset(align_of::<Marked<C>>());
-    if offset > size_of::<C>().saturating_sub(size_of::<Marked<C>>()) {
-        return Err(Reason::Internal);
-    }
-    Ok(first.wrapping_add(offset).cast())
+    let offset = first.checked_next_multiple_of(inner).ok_or(Reason::Misuse)?.saturating_sub(first);
+    if offset <= slack { Ok(offset) } else { Err(Reason::Internal) }
 }
