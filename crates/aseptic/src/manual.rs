@@ -90,6 +90,8 @@ pub mod decisions {
     pub mod sets_are_slots {}
     #[doc = include_str!("../manual/decisions/2026-12-01-public-keys-are-kept.md")]
     pub mod public_keys_are_kept {}
+    #[doc = include_str!("../manual/decisions/2026-12-01-aws-lc-for-authorities.md")]
+    pub mod aws_lc_for_authorities {}
     #[doc = include_str!("../manual/decisions/2026-12-01-functions-of-c.md")]
     pub mod functions_of_c {}
     #[doc = include_str!("../manual/decisions/2026-12-01-transfers-in-place.md")]

@@ -4,11 +4,12 @@
 use crate::error::While;
 use crate::{Error, Result, hl7};
 use aseptic_core::cose::{Agree, ContentType};
-use aseptic_core::crypto::{Suite, soft};
+use aseptic_core::crypto::Suite;
 use aseptic_core::platform::Platform;
 use aseptic_core::time::Time;
 use aseptic_core::trust::{PathEngine, Purpose, Purposes, Trust, VerifiedPeer};
 use aseptic_core::{Reason, limits};
+use aseptic_hosted::crypto;
 use aseptic_messaging::{
     Accepted, Decapsulate, Demand, Direction, MessageId, OFFER, Observation, Opened, Opener, Order, Origin, REPORT,
     Receipt, Receiver, Sessions, Verdict,
@@ -145,7 +146,7 @@ impl Archive for Vec<Record> {
 
     fn holds(&self, device: &str, id: &MessageId, digest: &[u8; 16]) -> Result<bool> {
         let named = |record: &&Record| record.session.is_none() && record.from == device && record.id() == *id;
-        let mut same = self.iter().filter(named).map(|record| soft::suite().sha256(&[&record.signed]));
+        let mut same = self.iter().filter(named).map(|record| crypto::suite().sha256(&[&record.signed]));
         Ok(same.any(|hash| hash.is_ok_and(|hash| hash.starts_with(digest))))
     }
 }

@@ -1,7 +1,7 @@
 //! The audit log: one line of printable ASCII for each decision, each chained to all before it.
 
 use aseptic_core::Reason;
-use aseptic_core::crypto::soft;
+use aseptic_hosted::crypto;
 use std::fmt::{self, Write};
 use std::net::SocketAddr;
 
@@ -76,7 +76,7 @@ pub(super) fn backup(at: u64, by: &str) -> String {
 
 /// The hash of a line and, through `last`, of all before it: SHA-256(last || line), without the line's end.
 pub(super) fn chain(last: &[u8; 32], line: &str) -> aseptic_core::Result<[u8; 32]> {
-    soft::suite().sha256(&[last, line.as_bytes()])
+    crypto::suite().sha256(&[last, line.as_bytes()])
 }
 
 /// Lower-case hexadecimal digits.
