@@ -548,7 +548,7 @@ static void listen(void)
 
     /* Stored is what was committed. Each report names the lost session as well. */
     CHECK(aseptic_report_sign(&device, &local, &opener, &sessions, text("pharmacy-1"), &outcome, 1, &out) == ASEPTIC_MISUSE);
-    CHECK(aseptic_opener_init(&device, 1u << ASEPTIC_TELEMETRY, &stranger) == ASEPTIC_OK);
+    CHECK(aseptic_opener_start_over(&device, 1u << ASEPTIC_TELEMETRY, &stranger) == ASEPTIC_OK);
     CHECK(aseptic_message_commit(&device, &stranger, &other) == ASEPTIC_MISUSE);
     aseptic_opener_wipe(&stranger);
     CHECK(aseptic_message_commit(&device, &opener, &other) == ASEPTIC_OK);

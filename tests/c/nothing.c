@@ -166,6 +166,7 @@ static void refuse_seldom(aseptic_device *d, aseptic_workspace *w, aseptic_ident
     CHECK(zeroed(&action, sizeof action));
     CHECK(aseptic_agreement_renew(d, w) == ASEPTIC_MISUSE);
     CHECK(aseptic_opener_init(d, 1u << ASEPTIC_COMMAND, o) == ASEPTIC_MISUSE);
+    CHECK(aseptic_opener_start_over(d, 1u << ASEPTIC_COMMAND, o) == ASEPTIC_MISUSE);
     REFUSES(aseptic_opener_challenge(d, o, 1000, &out));
     CHECK(aseptic_message_commit(d, o, t) == ASEPTIC_MISUSE);
     CHECK(aseptic_opener_forget(d, o, bytes) == ASEPTIC_MISUSE);

@@ -8,7 +8,7 @@ use crate::ticket::{Claim, Handed, NOTHING, Name, aseptic_opened, aseptic_ticket
 use ::aseptic_identity::agreement;
 use aseptic_core::cose::KeyAgree;
 use aseptic_core::crypto::{KeyAlg, Suite};
-use aseptic_core::platform::KeyId;
+use aseptic_core::platform::{KeyId, Platform};
 use aseptic_core::trust::{Purpose, Purposes, Trust, VerifiedPeer};
 use aseptic_core::{Reason, Result};
 use aseptic_messaging::{Direction, Heartbeat, Opened, Opener, Receiver, Verdict};
@@ -51,7 +51,8 @@ impl Receiving {
 /// `1u << ASEPTIC_...`, for example `1u << ASEPTIC_CONFIGURATION`.
 ///
 /// Ownership: `opener` must not move until `aseptic_opener_wipe`; have one opener a device. Errors: MISUSE before the first
-/// `aseptic_agreement_public`, MESSAGE_CLASS for classes that are none, RECORD_CORRUPT, ENTROPY_FAILED; `opener` is zeroed then. Threads: as for
+/// `aseptic_agreement_public`, MESSAGE_CLASS for classes that are none, RECORD_CORRUPT: see
+/// `aseptic_opener_start_over`; ENTROPY_FAILED; `opener` is zeroed then. Threads: as for
 /// all calls on a device. Power loss: nothing is stored.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -60,23 +61,24 @@ pub unsafe extern "C" fn aseptic_opener_init(
     classes: u32,
     opener: *mut aseptic_opener,
 ) -> aseptic_status {
-    // SAFETY: NULL or writable memory of the type, and the rest as the caller promises.
-    unsafe {
-        let nothing = || Receiving { opener: None, key: KeyId(0), classes: Purposes::default() };
-        make_in_place(opener, &[Place::of(device)], nothing, |receiving| {
-            let mut device = state(device)?;
-            let allowed = Purpose::ALL.into_iter().filter(|class| CLASSES.contains(*class));
-            let chosen = allowed.filter(|class| Purposes::of(&[*class]).bits() & classes != 0);
-            receiving.classes = chosen.fold(Purposes::default(), |sum, class| sum.union(Purposes::of(&[class])));
-            if receiving.classes.bits() != classes {
-                return Err(Reason::MessageClass);
-            }
-            device.with(|parts| {
-                receiving.key = agreement::load(&parts.platform)?.ok_or(Reason::Misuse)?;
-                Opener::load_into(&mut receiving.opener, &parts.platform)
-            })
-        })
-    }
+    // SAFETY: as the caller promises.
+    unsafe { ready(device, classes, opener, Opener::load_into) }
+}
+
+/// Gives up the memory of what was opened, where `aseptic_opener_init` answers RECORD_CORRUPT, and makes `opener` ready with none:
+/// what was handed over before may be handed over once more, by whoever kept it, but no command and no configuration.
+///
+/// Ownership: as for `aseptic_opener_init`. Errors: as there; `opener` is zeroed then. Threads: as for all calls on a device. Power
+/// loss: the record is gone, or is there and cannot be read.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn aseptic_opener_start_over(
+    device: *mut aseptic_device,
+    classes: u32,
+    opener: *mut aseptic_opener,
+) -> aseptic_status {
+    // SAFETY: as the caller promises.
+    unsafe { ready(device, classes, opener, Opener::start_over_into) }
 }
 
 /// Draws a challenge of 16 bytes for one command or configuration, to be sent to whoever is to give it, for example as the body
@@ -216,6 +218,33 @@ pub unsafe extern "C" fn aseptic_opener_forget(
 pub unsafe extern "C" fn aseptic_opener_wipe(opener: *mut aseptic_opener) {
     // SAFETY: as the caller promises.
     unsafe { wipe(opener) }
+}
+
+/// # Safety
+/// As for [`aseptic_opener_init`].
+unsafe fn ready(
+    device: *mut aseptic_device,
+    classes: u32,
+    opener: *mut aseptic_opener,
+    load: fn(&mut Option<Opener>, &Platform<'_>) -> Result<()>,
+) -> aseptic_status {
+    // SAFETY: NULL or writable memory of the type, and the rest as the caller promises.
+    unsafe {
+        let nothing = || Receiving { opener: None, key: KeyId(0), classes: Purposes::default() };
+        make_in_place(opener, &[Place::of(device)], nothing, |receiving| {
+            let mut device = state(device)?;
+            let allowed = Purpose::ALL.into_iter().filter(|class| CLASSES.contains(*class));
+            let chosen = allowed.filter(|class| Purposes::of(&[*class]).bits() & classes != 0);
+            receiving.classes = chosen.fold(Purposes::default(), |sum, class| sum.union(Purposes::of(&[class])));
+            if receiving.classes.bits() != classes {
+                return Err(Reason::MessageClass);
+            }
+            device.with(|parts| {
+                receiving.key = agreement::load(&parts.platform)?.ok_or(Reason::Misuse)?;
+                load(&mut receiving.opener, &parts.platform)
+            })
+        })
+    }
 }
 
 /// The verdict about the sender of a message of `class`: the one that the program has, or that of a pinned key.

@@ -121,11 +121,29 @@ struct Challenge {
 }
 
 impl Opener {
-    /// Goes on with the stored windows, or with none.
+    /// Goes on with the stored windows, or with none. [`Reason::RecordCorrupt`] if they cannot be read; see
+    /// [`Opener::start_over`].
     pub fn load(platform: &Platform<'_>) -> Result<Self> {
         let mut place = None;
         Self::load_into(&mut place, platform)?;
         place.ok_or(Reason::Internal)
+    }
+
+    /// Gives up windows that cannot be read, and begins with none: what was handed over before may be handed over once more, by
+    /// whoever kept it. Orders are not, as what made them fresh ended with the boot that asked for them.
+    ///
+    /// After power loss the windows are gone or still cannot be read.
+    pub fn start_over(platform: &Platform<'_>) -> Result<Self> {
+        let mut place = None;
+        Self::start_over_into(&mut place, platform)?;
+        place.ok_or(Reason::Internal)
+    }
+
+    /// [`Opener::start_over`] where the opener is to lie, as [`Opener::load_into`] does.
+    pub fn start_over_into(place: &mut Option<Self>, platform: &Platform<'_>) -> Result<()> {
+        *place = None;
+        record::erase(platform.store, Kind::ReplayWindows, &mut [0; FRAME])?;
+        Self::load_into(place, platform)
     }
 
     /// [`Opener::load`] where the opener is to lie, for small stacks: `place` holds it afterwards, or after an error nothing.

@@ -262,6 +262,27 @@ fn a_failed_seal_uses_no_number_and_leaves_nothing_in_the_buffer() {
 }
 
 #[test]
+fn windows_that_cannot_be_read_are_given_up_and_no_order_comes_twice() {
+    let (ward, device, bench) = (Ward::new(), Bench::new(1), Bench::new(2));
+    let adapter = &ward.adapters[0];
+    let (to, mut sender, mut opener) = ([ward.to(adapter)], sender(&device), opener(&bench));
+    let plain = ward.seal(&mut sender, &device, &ward.pump, &outgoing(Purpose::Telemetry, &to, BODY)).unwrap();
+    let fresh = Some(Fresh::Challenge(opener.challenge(&bench.platform(), 60_000).unwrap()));
+    let ordered = Outgoing { fresh, ..outgoing(Purpose::Command, &to, BODY) };
+    let ordered = ward.seal(&mut sender, &device, &ward.pump, &ordered).unwrap();
+    let number = ward.take(&mut opener, &bench, adapter, &plain).unwrap();
+    ward.take(&mut opener, &bench, adapter, &ordered).unwrap();
+
+    bench.edit(|medium| medium.slots.values_mut().for_each(|blob| blob[20] ^= 1));
+    bench.restart();
+    assert_eq!(Opener::load(&bench.platform()).unwrap_err(), Reason::RecordCorrupt);
+    let mut opener = Opener::start_over(&bench.platform()).unwrap();
+    assert_eq!(ward.take(&mut opener, &bench, adapter, &ordered), Err(Reason::CommandNotFresh));
+    assert_eq!(ward.take(&mut opener, &bench, adapter, &plain), Ok(number));
+    assert_eq!(ward.take(&mut opener, &bench, adapter, &plain), Err(Reason::MessageReplayed));
+}
+
+#[test]
 fn an_order_is_taken_while_it_is_fresh_and_once() {
     let (ward, device, bench) = (Ward::new(), Bench::new(1), Bench::new(2));
     let adapter = &ward.adapters[0];
