@@ -59,8 +59,9 @@
  *     small and frequent  aseptic_session_offer, or aseptic_session_offer_hybrid in the Hosted tier for secrets that
  *                         outlive today's cryptography; aseptic_session_seal, aseptic_session_number,
  *                         aseptic_session_wipe
- *     messages in         aseptic_agreement_public, aseptic_agreement_renew; aseptic_opener_init, aseptic_opener_challenge,
- *                         aseptic_message_open, aseptic_message_commit, aseptic_opener_forget, aseptic_opener_wipe,
+ *     messages in         aseptic_agreement_public, aseptic_agreement_renew; aseptic_opener_init, or
+ *                         aseptic_opener_start_over where its record cannot be read any more;
+ *                         aseptic_opener_challenge, aseptic_message_open, aseptic_message_commit, aseptic_opener_forget, aseptic_opener_wipe,
  *                         aseptic_ticket_wipe
  *     sessions of others  aseptic_sessions_init, aseptic_sessions_accept for an offer that was opened,
  *                         aseptic_sessions_open, aseptic_sessions_commit, aseptic_sessions_end, aseptic_sessions_wipe
@@ -115,7 +116,7 @@
  * than 1 ms, a hosted function what its network takes. Images, and revocation lists, are read in steps.
  * No instruction of the library masks interrupts.
  *                                instructions   at 64 MHz   at 120 MHz   stack
- *   aseptic_device_decommission   52,000,000      975 ms       520 ms    8600
+ *   aseptic_device_decommission   51,000,000      957 ms       510 ms    8600
  *   aseptic_peer_finding          43,000,000      807 ms       430 ms   24100
  *   aseptic_peer_verify_listed    43,000,000      807 ms       430 ms   23200
  *   aseptic_message_seal          41,000,000      769 ms       410 ms   10400
@@ -155,7 +156,7 @@
  *   aseptic_boot_provision         2,900,000       55 ms        29 ms    5100
  *   aseptic_identity_confirm       2,700,000       51 ms        27 ms    4200
  *   aseptic_update_account_deferrals  2,700,000       51 ms        27 ms    6900
- *   aseptic_update_abandon         2,600,000       49 ms        26 ms    4900
+ *   aseptic_update_abandon         2,500,000       47 ms        25 ms    4900
  *   aseptic_identity_load          2,300,000       44 ms        23 ms    5000
  *   aseptic_identity_stage         2,100,000       40 ms        21 ms    4600
  *   aseptic_update_account         2,000,000       38 ms        20 ms    7600
@@ -163,6 +164,7 @@
  *   aseptic_enroller_connected     1,700,000       32 ms        17 ms    7800
  *   aseptic_identity_check_hardware  1,700,000       32 ms        17 ms    4200
  *   aseptic_identity_certificate   1,600,000       30 ms        16 ms    4700
+ *   aseptic_opener_start_over      1,600,000       30 ms        16 ms    6700
  *   aseptic_update_feed            1,500,000       29 ms        15 ms    1400
  *   aseptic_sender_init            1,400,000       27 ms        14 ms    4400
  *   aseptic_sessions_accept        1,400,000       27 ms        14 ms    7000
@@ -172,10 +174,10 @@
  *   aseptic_trust_epoch            1,300,000       25 ms        13 ms    6200
  *   aseptic_session_seal           1,200,000       23 ms        12 ms    6600
  *   aseptic_boot_state             1,100,000       21 ms        11 ms    4900
- *   aseptic_opener_init              980,000       19 ms        10 ms    5100
- *   aseptic_message_commit           860,000       17 ms         9 ms    7000
- *   aseptic_update_step              730,000       14 ms         8 ms    6000
- *   aseptic_update_refused           700,000       14 ms         7 ms    4200
+ *   aseptic_opener_init              980,000       19 ms        10 ms    5300
+ *   aseptic_message_commit           850,000       16 ms         9 ms    7000
+ *   aseptic_update_step              740,000       14 ms         8 ms    6000
+ *   aseptic_update_refused           710,000       14 ms         8 ms    4200
  *   aseptic_opener_forget            510,000       10 ms         6 ms    7200
  *   aseptic_device_tombstone         420,000        8 ms         5 ms    2900
  *   aseptic_time_now                 270,000        6 ms         3 ms    1900
@@ -3618,13 +3620,26 @@ aseptic_status aseptic_agreement_renew(aseptic_device *device,
  * `1u << ASEPTIC_...`, for example `1u << ASEPTIC_CONFIGURATION`.
  *
  * Ownership: `opener` must not move until `aseptic_opener_wipe`; have one opener a device. Errors: MISUSE before the first
- * `aseptic_agreement_public`, MESSAGE_CLASS for classes that are none, RECORD_CORRUPT, ENTROPY_FAILED; `opener` is zeroed then. Threads: as for
+ * `aseptic_agreement_public`, MESSAGE_CLASS for classes that are none, RECORD_CORRUPT: see
+ * `aseptic_opener_start_over`; ENTROPY_FAILED; `opener` is zeroed then. Threads: as for
  * all calls on a device. Power loss: nothing is stored.
  */
 ASEPTIC_MUST_USE
 aseptic_status aseptic_opener_init(aseptic_device *device,
                                    uint32_t classes,
                                    aseptic_opener *opener);
+
+/**
+ * Gives up the memory of what was opened, where `aseptic_opener_init` answers RECORD_CORRUPT, and makes `opener` ready with none:
+ * what was handed over before may be handed over once more, by whoever kept it, but no command and no configuration.
+ *
+ * Ownership: as for `aseptic_opener_init`. Errors: as there; `opener` is zeroed then. Threads: as for all calls on a device. Power
+ * loss: the record is gone, or is there and cannot be read.
+ */
+ASEPTIC_MUST_USE
+aseptic_status aseptic_opener_start_over(aseptic_device *device,
+                                         uint32_t classes,
+                                         aseptic_opener *opener);
 
 /**
  * Draws a challenge of 16 bytes for one command or configuration, to be sent to whoever is to give it, for example as the body
