@@ -313,7 +313,7 @@ impl Map {
     /// were searched before, so all searches of one reader share [`limits::CBOR_SEARCHES`].
     fn unique(&self, reader: &mut Reader<'_>, key: Key<'_>, end: usize) -> Result<()> {
         let rest = reader.input.get(self.first..end).ok_or(Reason::Internal)?;
-        let mut earlier = Reader { rest, again: true, ..reader.clone() };
+        let mut earlier = Reader { input: rest, rest, again: true, ..*reader };
         while !earlier.rest.is_empty() {
             let other = match earlier.peek()? {
                 Type::Text => Key::Text(earlier.text()?),
